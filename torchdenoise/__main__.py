@@ -1,0 +1,5 @@
+"""Entry point of ``python -m torchdenoise``."""
+
+from torchdenoise.cli import script
+
+script()

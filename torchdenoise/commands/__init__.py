@@ -1,0 +1,1 @@
+"""The commands behind ``torchdenoise``, a module each with ``run(words) -> exit code``."""

@@ -1,0 +1,28 @@
+"""An ``argparse`` parser whose mistakes are one line with the nearest right option."""
+
+import argparse
+import re
+from typing import NoReturn
+
+from torchdenoise.errors import UserError, did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises UserError instead of printing its usage and leaving."""
+
+    def __init__(self, prog: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message, with the nearest option for an unknown one."""
+        hint = ""
+        if match := re.search(r"unrecognized arguments: (\S+)", message):
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = did_you_mean(match[1].partition("=")[0], options)
+        raise UserError(f"{message}{hint}; see {self.prog} --help")

@@ -1,0 +1,98 @@
+"""``torchdenoise denoise``: pictures in, clean pictures out."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torchdenoise.commands.arguments import Parser
+from torchdenoise.errors import UserError
+from torchdenoise.paths import plan_outputs
+from torchdenoise.recipes import load_recipe
+
+EXAMPLES = """\
+  torchdenoise denoise noisy.png                          writes noisy_denoised.png
+  torchdenoise denoise scans/ -o clean/                   a folder, names kept; goes on after a stop
+  torchdenoise denoise a.tif b.tif -o clean/ --device cuda
+  torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
+"""
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    options = Parser("torchdenoise denoise", "Make clean pictures of noisy ones (PNG, TIFF, JPEG).", EXAMPLES)
+    options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
+    options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
+    options.add_argument("--recipe", default="zsn2n", help="name or YAML file (default: %(default)s)")
+    options.add_argument("--max-steps", type=_positive, metavar="N", help="instead of the recipe's number of steps")
+    options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
+    options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
+    options.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any argument of the recipe"
+    )
+    options.add_argument("--overwrite", action="store_true", help="replace outputs that exist already")
+    return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def run(words: Sequence[str]) -> int:
+    """Denoise what the words after ``denoise`` name, and return the exit code."""
+    options = parser().parse_args(words[1:])
+    recipe = load_recipe(options.recipe)
+    pairs = plan_outputs(options.inputs, options.output)
+    todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
+    if not todo and len(pairs) == 1:
+        raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
+    _say_skipped(len(pairs) - len(todo))
+    if not todo:
+        return 0
+    return _denoise_all(todo, recipe, options)
+
+
+def _say_skipped(count: int) -> None:
+    if count:
+        print(f"{count} picture(s) skipped: their outputs exist already (--overwrite replaces them)")
+
+
+def _denoise_all(todo: list[tuple[Path, Path]], recipe: dict[str, Any], options: argparse.Namespace) -> int:
+    """Denoise one picture after the other; one that fails is told and the rest go on."""
+    from torchdenoise.commands.progress import shown_progress
+    from torchdenoise.data import check_output, read_picture, write_picture
+    from torchdenoise.fitting import accelerator, fit_image
+
+    accelerator(options.device)
+    failed = []
+    with shown_progress(len(todo)) as progress:
+        for source, target in todo:
+            begin = time.monotonic()
+            try:
+                picture = read_picture(source)
+                check_output(target, picture, options.overwrite)
+                restored = fit_image(
+                    picture.image,
+                    recipe,
+                    max_steps=options.max_steps,
+                    seed=options.seed,
+                    device=options.device,
+                    overrides=options.overrides,
+                    progress=progress.picture(source.name),
+                )
+                write_picture(target, restored, like=picture, overwrite=options.overwrite)
+            except UserError as error:
+                if len(todo) == 1:
+                    raise
+                failed.append(source)
+                progress.say(f"failed: {error}")
+            else:
+                progress.say(f"{source} -> {target} ({time.monotonic() - begin:.1f} s)")
+            progress.next_picture()
+    if failed:
+        raise UserError(f"{len(failed)} of {len(todo)} pictures failed (see above); the others are done")
+    return 0

@@ -1,0 +1,216 @@
+"""``torchdenoise fit``, ``validate``, ``test`` and ``predict``: LightningCLI with recipes by name and short errors."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, DefaultHelpFormatter
+from lightning.fabric.utilities.seed import seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from torchdenoise.commands.results import PictureWriter, ScoreTable
+from torchdenoise.data import DenoisingData, SingleImage
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
+from torchdenoise.errors import UserError
+from torchdenoise.fitting import interruptible, quiet
+from torchdenoise.recipes import recipe_path
+from torchdenoise.recipes.building import mendable, shortened
+from torchdenoise.registry import load_plugins
+
+RUNS = "runs"
+"""The folder, below the working folder, where fits leave their checkpoints, logs and configurations."""
+
+EXAMPLES = {
+    "fit": """\
+fit a denoiser to one picture, or train it on a folder
+
+examples:
+  torchdenoise fit --config zsn2n --data.path noisy.png
+  torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64 --model.loss.consistency_weight 0.5
+  torchdenoise fit --config zsn2n --data.path noisy.png --model.loss my_loss.MyLoss        (./my_loss.py)
+  torchdenoise fit --model ZSN2N --model.network SmallCNN --model.network.width 64 --data SingleImage --data.path x.png
+  torchdenoise fit --config zsn2n --print_config > mine.yaml        then: torchdenoise fit --config mine.yaml
+A class comes before its arguments, --config before what changes it. Results: runs/version_N/.""",
+    "validate": """\
+score a fitted denoiser as its validation does
+
+example:
+  torchdenoise validate --config zsn2n --ckpt_path last.ckpt --data ImageFolder --data.val clean/""",
+    "test": """\
+score one set of weights on a folder of clean pictures with synthetic noise: PSNR and SSIM of each, and their means
+
+example:
+  torchdenoise test --ckpt_path last.ckpt --data ImageFolder --data.test clean/ --data.noise gaussian:25:clip""",
+    "predict": """\
+write what a fitted denoiser makes of pictures
+
+examples:
+  torchdenoise predict --ckpt_path last.ckpt --data.path noisy.png --output clean.png
+  torchdenoise predict --ckpt_path last.ckpt --data ImageFolder --data.predict scans/ --output clean/
+--output OUT: a file for one picture, a folder for several; unless given NAME_denoised.EXT beside the input.
+--overwrite: replace outputs that exist already.""",
+}
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one of the four subcommands and return the exit code."""
+    # Appended, so that a numpy.py in the working folder hides nothing; a user's ./my_loss.py is found.
+    sys.path.append(os.getcwd())
+    load_plugins()
+    command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
+    rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
+    callbacks = {"predict": [PictureWriter(output, overwrite)], "test": [ScoreTable()]}.get(command, [])
+    if command == "fit":
+        callbacks = [ModelCheckpoint(filename="last", enable_version_counter=False, save_on_exception=True)]
+    # LightningCLI wants its words in sys.argv; launchers of several processes run argv[0] again.
+    sys.argv[1:] = [command, *rest, *_defaults(command, rest)]
+    try:
+        with quiet(), interruptible():
+            _CLI(callbacks)
+    except MisconfigurationException as error:
+        raise UserError(" ".join(str(error).split())) from None
+    except (ValueError, TypeError) as error:
+        mended = mendable(error)
+        if mended is error:
+            raise
+        raise mended from None
+    return 0
+
+
+def _named_recipes(words: Sequence[str]) -> list[str]:
+    """Return the words with recipe names replaced by their files."""
+    result: list[str] = []
+    for previous, word in zip(["", *words], words, strict=False):
+        if previous in ("--config", "-c"):
+            result.append(str(recipe_path(word)))
+        elif word.startswith("--config="):
+            result.append(f"--config={recipe_path(word.partition('=')[2])}")
+        else:
+            result.append(word)
+    return result
+
+
+def _with_checkpoint(words: list[str]) -> list[str]:
+    """Return the words with a checkpoint's model, and one picture as data, put in where neither they nor a recipe say."""
+    path = _value(words, "--ckpt_path")
+    if path is None or path in ("best", "last", "hpc", "registry"):
+        return words
+    recipe = read_checkpoint(path)[KEY]["recipe"]
+    if _value(words, "--config") or _value(words, "-c"):
+        return words
+    model = [] if _value(words, "--model") else ["--model", json.dumps(recipe)]
+    data = [] if _value(words, "--data") else ["--data", SingleImage.__name__]
+    return [*model, *data, *words]
+
+
+def _value(words: Sequence[str], option: str) -> str | None:
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == option:
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _output_options(words: list[str]) -> tuple[list[str], Path | None, bool]:
+    """Take ``--output`` and ``--overwrite`` of predict, which are ours and not LightningCLI's, out of the words."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--output", "-o", type=Path)
+    options.add_argument("--overwrite", action="store_true")
+    ours, rest = options.parse_known_args(words)
+    return rest, ours.output, ours.overwrite
+
+
+def _defaults(command: str, words: Sequence[str]) -> list[str]:
+    """Return the options by which our own tables and writers take the place of Lightning's."""
+    option = {"test": "--verbose", "predict": "--return_predictions"}.get(command)
+    return [f"{option}=false"] if option and _value(words, option) is None else []
+
+
+class _Parser(LightningArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if not self.exit_on_error:  # a parser inside another one, for the arguments of a class
+            super().error(message, ex)
+        raise shortened(message, sys.argv)
+
+
+class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """jsonargparse's help, with descriptions left as they are."""
+
+
+class _KeptConfig(SaveConfigCallback):
+    """Saves the configuration of a fit beside its logs, and nothing anywhere else."""
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        if stage == "fit" and trainer.loggers:
+            super().setup(trainer, pl_module, stage)
+
+
+class _CLI(LightningCLI):
+    def __init__(self, callbacks: list[Any]) -> None:
+        super().__init__(
+            Denoiser,
+            DenoisingData,
+            save_config_callback=_KeptConfig,
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            trainer_defaults={
+                "logger": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}},
+                "callbacks": callbacks,
+                "enable_progress_bar": sys.stdout.isatty(),
+                "enable_model_summary": False,
+            },
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={
+                name: {"description": text, "usage": f"torchdenoise {name} [options]"} for name, text in EXAMPLES.items()
+            },
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Return a parser with our errors, and examples as they are written."""
+        parser = _Parser(formatter_class=_Formatter, **kwargs)
+        parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe's name, or a YAML file")
+        return parser
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave checkpoints to the denoiser: Lightning would import the class that a stranger's file names."""
+
+    def before_instantiate_classes(self) -> None:
+        """Give a zero-shot fit without a recipe a number of steps; its data has no end."""
+        config = self.config[self.config.subcommand]
+        single = config.get("data") and config.data.class_path.endswith(SingleImage.__name__)
+        if single and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
+            config.trainer.max_steps = SingleImage.default_steps
+
+    def before_fit(self) -> None:
+        """Seed again, so that a fit does not depend on what was drawn while its objects were built."""
+        self._seed_again()
+
+    before_validate = before_test = before_predict = before_fit
+
+    def _seed_again(self) -> None:
+        seed = self.config[self.config.subcommand].seed_everything
+        if seed is not False:
+            seed_everything(None if seed is True else seed, workers=True, verbose=False)
+
+    def after_fit(self) -> None:
+        """Say where the result is."""
+        self._say_result()
+
+    @rank_zero_only
+    def _say_result(self) -> None:
+        saved = [callback.best_model_path for callback in self.trainer.checkpoint_callbacks]
+        for path in filter(None, saved):
+            shown = os.path.relpath(path)
+            print(f"checkpoint: {shown}\nuse it:     torchdenoise predict --ckpt_path {shown} --data ...")

@@ -1,0 +1,86 @@
+"""``torchdenoise list``: what there is, by name, with one line and the source of each."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+
+from torchdenoise.commands.arguments import Parser
+from torchdenoise.errors import UserError
+from torchdenoise.recipes import describe, recipe_names
+
+KINDS = ("recipes", "denoisers", "losses", "networks", "downsamplers", "readouts", "noise", "data")
+
+EXAMPLES = """\
+  torchdenoise list
+  torchdenoise list recipes
+  torchdenoise list losses zs        names that contain zs
+  torchdenoise list networks '*CNN'"""
+
+Row = tuple[str, str, str, str]
+"""Kind, name, one line, source."""
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    options = Parser("torchdenoise list", "Show what there is: name, one line, source.", EXAMPLES)
+    options.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"one of {', '.join(KINDS)}")
+    options.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="part of a name, or with * and ?")
+    return options
+
+
+def run(words: Sequence[str]) -> int:
+    """Print the rows that the words after ``list`` ask for, and return the exit code."""
+    options = parser().parse_args(words[1:])
+    rows = [row for kind in ([options.kind] if options.kind else KINDS) for row in _rows(kind, options.pattern)]
+    if not rows:
+        raise UserError(f"{options.pattern}: nothing of this name; torchdenoise list shows all")
+    if sys.stdout.isatty():
+        _show(rows)
+    else:
+        for kind, name, line, source in rows:
+            print("\t".join([name, line, source] if options.kind else [kind, name, line, source]))
+    return 0
+
+
+def _rows(kind: str, pattern: str) -> Iterator[Row]:
+    if kind == "recipes":
+        yield from ((kind, name, describe(name), "") for name in _matching(recipe_names(), pattern))
+        return
+    from torchdenoise import data, denoisers, noise
+    from torchdenoise.registry import Registered, entries, load_plugins, one_line
+
+    load_plugins()
+    bases: dict[str, type[Registered]] = {
+        base.kind: base
+        for base in (
+            denoisers.Denoiser,
+            denoisers.DenoisingLoss,
+            denoisers.Network,
+            denoisers.Downsampler,
+            denoisers.Readout,
+            noise.NoiseModel,
+            data.DenoisingData,
+        )
+    }
+    table = entries(bases[kind])
+    for name in _matching(list(table), pattern):
+        yield kind, name, one_line(table[name]), table[name].source
+
+
+def _matching(names: list[str], pattern: str) -> list[str]:
+    from torchdenoise.registry import matching
+
+    return matching(names, pattern) if pattern else names
+
+
+def _show(rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for kind in dict.fromkeys(row[0] for row in rows):
+        shown = Table("name", "what it is", "source", title=kind, title_justify="left", box=None, pad_edge=False)
+        for _, name, line, source in (row for row in rows if row[0] == kind):
+            shown.add_row(name, line, source)
+        console.print(shown, width=min(shutil.get_terminal_size().columns, 140))
+        console.print()

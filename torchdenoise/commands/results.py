@@ -1,0 +1,84 @@
+"""What ``predict`` and ``test`` leave behind: pictures, and a table of scores."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from torchdenoise.data import DenoisingData, check_output, write_picture
+from torchdenoise.errors import UserError
+from torchdenoise.paths import plan_outputs
+
+
+class PictureWriter(Callback):
+    """Writes every predicted picture as the kind of file that its source is."""
+
+    def __init__(self, output: Path | None, overwrite: bool) -> None:
+        self.output = output
+        self.overwrite = overwrite
+        self.targets: list[Path] = []
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Find a name for every result before any work is done."""
+        data = _data(trainer)
+        sources = [source for source in data.sources if source is not None]
+        self.targets = [target for _, target in plan_outputs(sources, self.output)]
+        for index, target in enumerate(self.targets):
+            if target.exists() and not self.overwrite:
+                check_output(target, data.picture(index), self.overwrite)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: dict[str, Tensor],
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Write the pictures of a batch."""
+        for image, index in zip(outputs.cpu().split(1), batch["index"].tolist(), strict=True):
+            write_picture(self.targets[index], image, _data(trainer).picture(index), self.overwrite)
+            print(f"{_data(trainer).sources[index]} -> {self.targets[index]}")
+
+
+class ScoreTable(Callback):
+    """Prints PSNR and SSIM of every tested picture, and their means."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[float, float]] = {}
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: dict[str, Tensor],
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Keep the scores of a batch."""
+        scores = zip(outputs["psnr"].tolist(), outputs["ssim"].tolist(), strict=True)
+        self.rows.update(zip(batch["index"].tolist(), scores, strict=True))
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Print the table: aligned on a terminal, tab-separated elsewhere."""
+        sources = _data(trainer).sources
+        named = [(str(sources[index]), *scores) for index, scores in sorted(self.rows.items())]
+        means = torch.tensor([scores for _, *scores in named]).mean(0).tolist()
+        rows = [*named, (f"mean of {len(named)}", *means)]
+        width = max(len(name) for name, *_ in rows)
+        line = f"{{:<{width}}}  {{:>7}}  {{:>6}}" if sys.stdout.isatty() else "{}\t{}\t{}"
+        print(line.format("picture", "PSNR", "SSIM"))
+        for name, psnr, ssim in rows:
+            print(line.format(name, f"{psnr:.3f}", f"{ssim:.4f}"))
+
+
+def _data(trainer: Trainer) -> DenoisingData:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, DenoisingData):
+        raise UserError(f"{type(data).__name__} does not name its pictures: derive it from DenoisingData")
+    return data

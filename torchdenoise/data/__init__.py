@@ -1,0 +1,21 @@
+"""Data: image files in and out, scaling, and the data modules that feed one picture or a data set."""
+
+from torchdenoise.data.base import DenoisingData
+from torchdenoise.data.files import check_output, read_picture, write_picture
+from torchdenoise.data.folder import ImageFolder
+from torchdenoise.data.picture import Picture
+from torchdenoise.data.scaling import Scaling
+from torchdenoise.data.single import SingleImage
+from torchdenoise.paths import find_pictures
+
+__all__ = [
+    "DenoisingData",
+    "ImageFolder",
+    "Picture",
+    "Scaling",
+    "SingleImage",
+    "check_output",
+    "find_pictures",
+    "read_picture",
+    "write_picture",
+]

@@ -1,0 +1,35 @@
+"""What every data module is: it says what its pictures are like before anything is trained on them."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from lightning import LightningDataModule
+
+from torchdenoise.data.files import Picture
+from torchdenoise.registry import Registered
+
+
+class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
+    """A ``LightningDataModule`` whose batches are dicts of tensors with ``noisy (B, C, H, W)`` in 0..1.
+
+    Further keys are present or absent, never None: ``target`` (a second noisy copy, or the clean image, to learn from),
+    ``clean`` (for metrics only) and ``index`` (the picture's place in ``sources``).
+    """
+
+    sources: list[Path | None]
+    """Where each picture of the validation, test or prediction set comes from; None for one in memory."""
+
+    def setup(self, stage: str) -> None:
+        """Prepare the pictures for ``fit``, ``validate``, ``test`` or ``predict``, and tell the model their shape."""
+        channels, height, width = self.prepare(stage)
+        model = self.trainer.lightning_module if self.trainer is not None else None
+        if hasattr(model, "match_pictures"):
+            model.match_pictures(channels, height, width)
+
+    @abstractmethod
+    def prepare(self, stage: str) -> tuple[int, int, int]:
+        """Get the pictures ready and return (channels, smallest height, smallest width)."""
+
+    @abstractmethod
+    def picture(self, index: int) -> Picture:
+        """Return picture ``index`` of ``sources``, whose kind of file a result is written as."""

@@ -1,0 +1,84 @@
+"""A picture in memory: the image that denoisers take, and what gives the same kind of picture back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from torchdenoise.data.scaling import Scaling
+from torchdenoise.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as denoisers take it, with what is needed to give the same kind of picture back.
+
+    ``image`` is (1, C, H, W) float32, C = 1 (grey) or 3 (RGB), 1.0 = white; ``alpha`` is (H, W) as stored.
+
+    Example:
+        >>> picture = Picture.from_array(np.full((8, 9), 51, dtype=np.uint8))
+        >>> picture.image.shape, picture.image.max()
+        (torch.Size([1, 1, 8, 9]), tensor(0.2000))
+        >>> picture.restore(picture.image).dtype
+        dtype('uint8')
+    """
+
+    image: torch.Tensor
+    scaling: Scaling
+    shape: tuple[int, ...]
+    """Of the array it came as: (H, W) or (H, W, samples), alpha included."""
+    alpha: NDArray[Any] | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    """Without the ``Exif`` head that JPEG puts before it."""
+    dpi: tuple[float, float] | None = None
+    """Pixels per inch, across and down."""
+    png: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Chunks that only PNG can hold."""
+    tiff: Mapping[str, Any] = field(default_factory=dict)
+    """How a TIFF was written, as arguments of ``tifffile.imwrite``."""
+
+    @classmethod
+    def from_array(
+        cls, array: NDArray[Any], data_range: float | tuple[float, float] | None = None, **metadata: Any
+    ) -> "Picture":
+        """Return the picture of an array (H, W) or (H, W, C): 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+
+        ``metadata`` are further fields of the class. Raises UserError for other shapes and as ``Scaling.of`` does.
+
+        Example:
+            >>> Picture.from_array(np.zeros((8, 9, 4), dtype=np.uint16)).image.shape
+            torch.Size([1, 3, 8, 9])
+        """
+        samples = array[..., None] if array.ndim == 2 else array
+        if samples.ndim != 3 or not 1 <= samples.shape[-1] <= 4:
+            raise UserError(f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4")
+        colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
+        scaling = Scaling.of(colours, data_range)
+        has_alpha = samples.shape[-1] > colours.shape[-1]
+        return cls(
+            image=scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous(),
+            scaling=scaling,
+            shape=array.shape,
+            alpha=samples[..., -1].astype(scaling.dtype) if has_alpha else None,
+            **metadata,
+        )
+
+    def restore(self, image: torch.Tensor) -> NDArray[Any]:
+        """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.
+
+        Raises UserError when values are NaN or infinite.
+
+        Example:
+            >>> Picture.from_array(np.array([[0, 255]], dtype=np.uint8)).restore(torch.tensor([[[[0.2, 0.5]]]]))
+            array([[ 51, 128]], dtype=uint8)
+        """
+        if image.shape != self.image.shape:
+            raise ValueError(f"expected an image of shape {tuple(self.image.shape)}, got {tuple(image.shape)}")
+        array = self.scaling.from_unit(image[0].permute(1, 2, 0))
+        if self.alpha is not None:
+            array = np.concatenate([array, self.alpha[..., None]], axis=-1)
+        return np.ascontiguousarray(array).reshape(self.shape)

@@ -1,0 +1,114 @@
+"""One picture, again and again: the data of a zero-shot fit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from torchdenoise.data.base import DenoisingData
+from torchdenoise.data.files import Picture, read_picture
+from torchdenoise.errors import UserError
+from torchdenoise.noise import NoiseModel, from_spec, repeatable
+
+Item = dict[str, Tensor]
+
+
+class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of steps on one image"):
+    """One noisy picture as training set, and the same one to predict.
+
+    Args:
+        path: of the noisy picture.
+        noise: a model or spec; the picture is then taken for clean, gets this noise, and scores are logged.
+        data_range: the white level, or (black, white), of the file's values; from the file unless given.
+        seed: of the noise.
+
+    Raises:
+        UserError: on setup, when there is no picture or it cannot be read.
+
+    Example:
+        >>> data = SingleImage()
+        >>> data.use(torch.zeros(1, 1, 8, 8))
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))["noisy"].shape
+        torch.Size([1, 1, 8, 8])
+    """
+
+    default_steps: ClassVar[int] = 2000
+    """Of a fit from the command line that names neither steps nor epochs."""
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        noise: NoiseModel | str | None = None,
+        data_range: float | tuple[float, float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.path = None if path is None else Path(path)
+        self.noise = None if noise is None else from_spec(noise)
+        self.data_range = data_range
+        self.seed = seed
+        self._image: Tensor | None = None
+        self._item: Item = {}
+
+    def use(self, image: Tensor) -> None:
+        """Take an image ``(1, C, H, W)`` in 0..1 that is already in memory, instead of a file."""
+        self._image = image
+
+    def prepare(self, stage: str) -> tuple[int, int, int]:  # noqa: ARG002
+        """Read the picture, add the noise if there is one, and return its shape."""
+        if self._image is None:
+            if self.path is None:
+                raise UserError("SingleImage has no picture: give --data.path FILE")
+            self._image = self.picture(0).image
+        image = self._image
+        if self.noise is None:
+            self._item = {"noisy": image}
+        else:
+            self._item = {"noisy": repeatable(self.noise, image, self.seed), "clean": image, "index": torch.zeros(1, dtype=torch.long)}
+        self.sources = [self.path]
+        channels, height, width = image.shape[1:]
+        return channels, height, width
+
+    def picture(self, index: int) -> Picture:  # noqa: ARG002
+        """Return the picture, read again."""
+        assert self.path is not None, "an image in memory has no file"
+        return read_picture(self.path, self.data_range)
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Return the picture without end: the Trainer's ``max_steps`` ends the fit."""
+        return DataLoader(_Endless(self._item), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Item] | list[Item]:
+        """Return the picture once where its clean version is known."""
+        return _once(self._item) if self.noise is not None else []
+
+    def test_dataloader(self) -> DataLoader[Item]:
+        """Return the picture once.
+
+        Raises:
+            UserError: there is no clean version to score against.
+        """
+        if self.noise is None:
+            raise UserError("nothing to score against: give --data.noise SPEC (the picture is then taken for clean)")
+        return _once(self._item)
+
+    def predict_dataloader(self) -> DataLoader[Item]:
+        """Return the noisy picture once."""
+        return _once({"noisy": self._item["noisy"], "index": torch.zeros(1, dtype=torch.long)})
+
+
+def _once(item: Item) -> DataLoader[Item]:
+    return DataLoader([item], batch_size=None)  # type: ignore[arg-type]  # a list is a data set to torch
+
+
+class _Endless(IterableDataset[Item]):
+    def __init__(self, item: Item) -> None:
+        self.item = item
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            yield self.item

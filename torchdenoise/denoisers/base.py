@@ -1,0 +1,328 @@
+"""What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from lightning import LightningModule
+from torch import Generator, Tensor
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from torchdenoise import metrics
+from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
+from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
+from torchdenoise.denoisers.networks import Network
+from torchdenoise.denoisers.networks.padding import padded_call
+from torchdenoise.denoisers.readouts import OnePass, Readout
+from torchdenoise.errors import UserError
+from torchdenoise.registry import Registered, build
+
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
+"""Makes an optimizer from named parameters, or from groups of them."""
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+"""Makes a schedule, advanced every step, from an optimizer."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A phase of a fit: which network learns, by which loss, for which share of the steps."""
+
+    network: Network
+    loss: DenoisingLoss
+    share: float = 1.0
+
+
+class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
+    """A denoising method; a subclass names its parts and lists its stages.
+
+    When a stage ends, its network is frozen; later stages find its result under ``batch["guide"]``. For one picture it
+    is computed once and kept.
+
+    Args:
+        optimizer: makes the optimizer from named parameters.
+        scheduler: makes the schedule, advanced every step; the one of each stage begins with the stage.
+        readout: how the clean image is read from the last stage's network; one pass unless given.
+
+    Example:
+        >>> from torchdenoise.denoisers import ZSN2N
+        >>> ZSN2N()(torch.rand(1, 3, 5, 7)).shape
+        torch.Size([1, 3, 5, 7])
+    """
+
+    smallest: ClassVar[int] = 2
+    """The smallest height and width of a picture that the method can do anything with."""
+
+    def __init__(
+        self, optimizer: OptimizerFactory, scheduler: SchedulerFactory, readout: Readout | None = None
+    ) -> None:
+        super().__init__()
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.readout = readout or OnePass()
+        self.fitted = False
+        self._seed = 0
+        self._bounds: list[int] = []
+        self._kept: tuple[int, Tensor, Tensor] | None = None
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """Return the phases of a fit, in order; the last one's network is the result."""
+
+    # -- what it does to an image ------------------------------------------------------------------------------------
+
+    def forward(self, image: Tensor, **extra: Tensor) -> Tensor:
+        """Return the result network's answer ``(B, C, H, W)`` for images of any size, not clamped."""
+        return padded_call(self.stages()[-1].network, image, extra)
+
+    @torch.no_grad()
+    def restore(self, noisy: Tensor) -> Tensor:
+        """Return clean images ``(B, C, H, W)`` in 0..1, read out of the fitted network."""
+        generator = Generator(noisy.device).manual_seed(self._seed)
+        return self.readout(self, noisy, generator).float().clamp(0, 1)
+
+    def match_pictures(self, channels: int, height: int, width: int) -> None:
+        """Fit the networks to the pictures; the data module calls this before anything else happens.
+
+        A network that was not told its number of channels is built again where the pictures have another one.
+
+        Raises:
+            UserError: the pictures are too small, or have another number of channels than the network was told.
+        """
+        if min(height, width) < self.smallest:
+            raise UserError(
+                f"the picture is {width}x{height} pixels; {type(self).__name__} needs at least "
+                f"{self.smallest}x{self.smallest}"
+            )
+        for name, network in list(self.named_children()):
+            if not isinstance(network, Network) or network.channels == channels:
+                continue
+            if network.arguments.get("channels") is not None or self.fitted:
+                raise UserError(
+                    f"the pictures have {channels} channel(s), the {name} was made for {network.channels}: "
+                    f"convert the pictures, or set model.{name}.channels={channels} and fit again"
+                )
+            setattr(self, name, network.rebuilt(channels=channels))
+
+    # -- the steps ---------------------------------------------------------------------------------------------------
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the sum of the present stage's loss terms."""
+        index = self._stage_index(self.global_step)
+        begin, end = self._bounds[index], self._bounds[index + 1]
+        stage, seen = self.stages()[index], self._seen(batch, index)
+        # Ranks, and batches whose gradients are accumulated, must not share their draws.
+        turn = self.global_rank * self.trainer.accumulate_grad_batches + batch_idx % self.trainer.accumulate_grad_batches
+        generator = self._generator(seen["noisy"].device, self.global_step, turn)
+        denoise = _Recorder(stage.network)
+        terms = self._terms(stage.loss, denoise, seen, generator, (self.global_step - begin) / max(1, end - begin))
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            self._refuse(terms)
+        if index == len(self._bounds) - 2:
+            with torch.no_grad():
+                self.readout.observe(denoise, seen["noisy"], denoise.output.detach())
+        if self.trainer.loggers or self.trainer.progress_bar_callback is not None:  # a log call costs 0.3 ms
+            self.log("loss", total.detach(), prog_bar=True)
+            self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        return total
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log ``val_loss``, which needs no clean image, and ``val_psnr`` and ``val_ssim`` where there is one."""
+        index = self._stage_index(self.global_step)
+        stage, seen = self.stages()[index], self._seen(batch, index)
+        size = len(seen["noisy"])
+        if all(key in seen for key in stage.loss.requires):
+            generator = self._generator(seen["noisy"].device, -1, batch_idx)
+            terms = self._terms(stage.loss, _Recorder(stage.network), seen, generator, 1.0)
+            self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=size, sync_dist=True)
+        if "clean" in batch:
+            scores = self._scores(batch)
+            self.log("val_psnr", scores["psnr"].mean(), batch_size=size, prog_bar=True, sync_dist=True)
+            self.log("val_ssim", scores["ssim"].mean(), batch_size=size, sync_dist=True)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return ``psnr`` and ``ssim`` of every picture, and log their means."""
+        scores = self._scores(batch)
+        for name, value in scores.items():
+            self.log(f"test_{name}", value.mean(), batch_size=len(value), sync_dist=True)
+        return scores
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Return the clean images of a batch, clamped to 0..1."""
+        return self.restore(batch["noisy"])
+
+    def _scores(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        restored, clean = self.restore(batch["noisy"]), batch["clean"]
+        return {"psnr": metrics.psnr(restored, clean), "ssim": metrics.ssim(restored, clean)}
+
+    def _terms(
+        self, loss: DenoisingLoss, denoise: Denoise, seen: dict[str, Tensor], generator: Generator, progress: float
+    ) -> Terms:
+        missing = [key for key in loss.requires if key not in seen]
+        if missing:
+            raise UserError(
+                f"{type(loss).__name__} needs {' and '.join(missing)} beside the noisy image, and this data module "
+                f"gives {', '.join(seen)}: choose another one, or set its options"
+            )
+        draws = loss.draw(seen, generator)
+        with torch.autocast(seen["noisy"].device.type, enabled=False):
+            return loss(denoise, seen, draws, progress)
+
+    def _seen(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+        """Return what a loss may see: everything but the clean image, and the result of the stage before."""
+        seen = {key: value for key, value in batch.items() if key not in ("clean", "index")}
+        if index > 0:
+            seen["guide"] = self._guide(seen["noisy"], index)
+        return seen
+
+    @torch.no_grad()
+    def _guide(self, noisy: Tensor, index: int) -> Tensor:
+        """Return the result of the stage before ``index``, from memory while the picture stays the same."""
+        if self._kept is not None and self._kept[0] == index and torch.equal(self._kept[1], noisy):
+            return self._kept[2]
+        guide = padded_call(self.stages()[index - 1].network.eval(), noisy, {}).float()
+        self._kept = (index, noisy, guide)
+        return guide
+
+    def _generator(self, device: torch.device, *key: int) -> Generator:
+        seed = self._seed
+        for part in key:
+            seed = (seed * 0x9E3779B97F4A7C15 + part + 0x632BE59BD9B4E019) % 2**63
+        return Generator(device).manual_seed(seed)
+
+    def _refuse(self, terms: Terms) -> None:
+        bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        raise UserError(
+            f"the loss became NaN or infinite at step {self.global_step} (term {', '.join(bad)}, learning rate "
+            f"{rate:g}): lower the rate, e.g. model.optimizer.lr={rate / 10:g}"
+        )
+
+    # -- stages and optimizers ---------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Find out early what could not be written into a checkpoint later."""
+        self.recipe()
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Keep the networks of finished stages in evaluation mode."""
+        for stage in self.stages()[: self._stage_index(self.global_step)]:
+            stage.network.eval()
+
+    def on_train_end(self) -> None:
+        """Remember that there is a result."""
+        self.fitted = True
+
+    def configure_optimizers(self) -> Any:
+        """Return one optimizer with a parameter group for each stage, and its schedule."""
+        stages, steps = self.stages(), self.trainer.estimated_stepping_batches
+        if not 0 < steps < float("inf"):
+            raise UserError("the number of steps is not known: give the Trainer max_steps (trainer.max_steps=2000)")
+        shares = list(itertools.accumulate(stage.share for stage in stages))
+        self._bounds = [0, *(round(int(steps) * share / shares[-1]) for share in shares)]
+        groups: list[Any] = [{"params": list(stage.network.named_parameters())} for stage in stages]
+        if len(stages) == 1:
+            optimizer = self.optimizer(groups[0]["params"])
+            return {"optimizer": optimizer, "lr_scheduler": _schedule(self.scheduler(optimizer))}
+        optimizer = self.optimizer(groups)
+        factors = [self._factors(*bounds) for bounds in itertools.pairwise(self._bounds)]
+        return {"optimizer": optimizer, "lr_scheduler": _schedule(LambdaLR(optimizer, factors))}
+
+    def _factors(self, begin: int, end: int) -> Callable[[int], float]:
+        """Return the user's schedule for one stage as a function of the step of the whole fit."""
+        probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        scheduler = self.scheduler(probe)
+        if isinstance(scheduler, ReduceLROnPlateau):
+            raise UserError("ReduceLROnPlateau cannot drive a method of several stages: choose another schedule")
+        table = []
+        for _ in range(max(1, end - begin)):
+            table.append(probe.param_groups[0]["lr"])
+            probe.step()
+            scheduler.step()
+        return lambda step: table[min(max(step - begin, 0), len(table) - 1)]
+
+    def _stage_index(self, step: int) -> int:
+        """Return which stage a step belongs to; the last one for steps beyond, and outside a fit."""
+        last = len(self.stages()) - 1
+        return next((i for i, end in enumerate(self._bounds[1:]) if step < end), last)
+
+    def setup(self, stage: str) -> None:
+        """Take the run's seed, and let several processes train a method whose networks take turns."""
+        self._seed = torch.initial_seed() % 2**62
+        kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
+        if stage == "fit" and kwargs is not None and len(self.stages()) > 1:
+            kwargs.setdefault("find_unused_parameters", True)
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write how to build this denoiser beside its weights."""
+        stamp(checkpoint, self.recipe())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another method or network by name, before its weights fail to fit."""
+        verify(checkpoint, self.recipe())
+        self.fitted = True
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return the denoiser that a checkpoint holds, with its weights, on the CPU and ready to predict.
+
+        Only classes that are already imported are built, and no code of the file is run.
+
+        Raises:
+            UserError: no such file, not one of our checkpoints, or a class that is not known here.
+        """
+        checkpoint = read_checkpoint(path)
+        denoiser = build(checkpoint["torchdenoise"]["recipe"])
+        if not isinstance(denoiser, cls):
+            raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
+        denoiser.load_state_dict(checkpoint["state_dict"])
+        denoiser.fitted = True
+        return denoiser.eval()
+
+    def on_predict_start(self) -> None:
+        """Refuse to show what an unfitted network makes of a picture."""
+        self._need_weights()
+
+    def on_test_start(self) -> None:
+        """Refuse to score an unfitted network."""
+        self._need_weights()
+
+    def on_validation_start(self) -> None:
+        """Refuse to score an unfitted network, but for the validation inside a fit."""
+        if self.trainer.state.fn != "fit":
+            self._need_weights()
+
+    def _need_weights(self) -> None:
+        if not self.fitted and any(parameter.requires_grad for parameter in self.parameters()):
+            raise UserError(
+                f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
+            )
+
+
+class _Recorder:
+    """A network as a loss sees it: any size in, float32 out, under the autocast of the caller; keeps the last output."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.output = torch.empty(0)
+        self.kind = next(network.parameters(), self.output).device.type
+        self.autocast = torch.is_autocast_enabled(self.kind)
+        self.dtype = torch.get_autocast_dtype(self.kind)
+
+    def __call__(self, image: Tensor, /, **extra: Tensor) -> Tensor:
+        with torch.autocast(self.kind, self.dtype, enabled=self.autocast):
+            self.output = padded_call(self.network, image, extra).float()
+        return self.output
+
+
+def _schedule(scheduler: LRScheduler) -> Mapping[str, Any]:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        return {"scheduler": scheduler, "interval": "epoch", "monitor": "val_loss"}
+    return {"scheduler": scheduler, "interval": "step"}

@@ -1,0 +1,49 @@
+"""Images of any size for networks that take only some sizes."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchdenoise.denoisers.networks.base import Network
+
+
+def padded_call(network: Network, image: Tensor, extra: Mapping[str, Tensor]) -> Tensor:
+    """Return ``network(image, **extra)`` for images ``(B, C, H, W)`` of any size.
+
+    The image, and every extra tensor of its height and width, is padded at the bottom and on the right by reflection
+    to what the network takes, and the result is cropped back.
+    """
+    height, width = image.shape[-2:]
+    below, right = (_missing(size, network.multiple, network.minimum) for size in (height, width))
+    if not below and not right:
+        result: Tensor = network(image, **extra)
+        return result
+    grown = {
+        name: reflect(value, below, right) if value.shape[-2:] == image.shape[-2:] else value
+        for name, value in extra.items()
+    }
+    result = network(reflect(image, below, right), **grown)
+    return result[..., :height, :width]
+
+
+def reflect(image: Tensor, below: int, right: int) -> Tensor:
+    """Return the image with ``below`` more rows and ``right`` more columns, reflected as often as it takes.
+
+    Example:
+        >>> import torch
+        >>> reflect(torch.tensor([[[[1.0, 2.0, 3.0]]]]), 0, 4)
+        tensor([[[[1., 2., 3., 2., 1., 2., 3.]]]])
+    """
+    while below or right:
+        rows, columns = min(below, image.shape[-2] - 1), min(right, image.shape[-1] - 1)
+        if (below and not rows) or (right and not columns):  # one line has nothing to reflect
+            return F.pad(image, (0, right, 0, below), mode="replicate")
+        image = F.pad(image, (0, columns, 0, rows), mode="reflect")
+        below, right = below - rows, right - columns
+    return image
+
+
+def _missing(size: int, multiple: int, minimum: int) -> int:
+    target = max(size, minimum)
+    return -(-target // multiple) * multiple - size

@@ -1,0 +1,51 @@
+"""The small plain network of ZS-N2N."""
+
+from torch import Tensor, nn
+
+from torchdenoise.denoisers.networks.base import Network
+from torchdenoise.errors import UserError
+
+
+class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"):
+    """ZS-N2N's network: 3x3 convolutions with LeakyReLU and a last 1x1 one; 22,275 parameters in colour.
+
+    Zero padding, biases, no normalisation, PyTorch's default initialisation.
+
+    Args:
+        channels: of the pictures; None takes them from the data.
+        width: channels of the inner layers (48 in the paper, tuned for 256x256).
+        depth: number of layers, the 1x1 one included (3 in the paper).
+        slope: of the LeakyReLU.
+        residual: the network predicts the noise, which is taken from its input (as in the paper), or the image.
+
+    Raises:
+        UserError: a width below 1 or a depth below 2.
+
+    Example:
+        >>> sum(p.numel() for p in SmallCNN(3).parameters()), sum(p.numel() for p in SmallCNN(1).parameters())
+        (22275, 21313)
+    """
+
+    def __init__(
+        self,
+        channels: int | None = None,
+        width: int = 48,
+        depth: int = 3,
+        slope: float = 0.2,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        if width < 1 or depth < 2:
+            raise UserError(f"SmallCNN: width {width} and depth {depth} must be at least 1 and 2")
+        self.channels = channels or 3
+        self.residual = residual
+        widths = [self.channels] + [width] * (depth - 1)
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(slope, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, self.channels, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the denoised ``(B, C, H, W)`` image."""
+        predicted: Tensor = self.layers(image)
+        return image - predicted if self.residual else predicted

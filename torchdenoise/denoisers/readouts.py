@@ -1,0 +1,58 @@
+"""Readouts: how the clean image is read from a trained network."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Generator, Tensor, nn
+
+from torchdenoise.denoisers.losses import Denoise
+from torchdenoise.registry import Registered
+
+
+class Readout(Registered, nn.Module, ABC, kind="readouts"):
+    """Turns a denoising callable and noisy images into clean images; subclass it for your own.
+
+    One that gathers outputs during the fit overrides ``observe`` and keeps what it gathers in buffers, or in
+    ``get_extra_state`` and ``set_extra_state``, so that checkpoints hold it.
+
+    Example:
+        >>> class Twice(Readout):
+        ...     def forward(self, denoise, noisy, generator):
+        ...         return denoise(denoise(noisy))
+        >>> Twice()(lambda image: image / 2, torch.ones(1, 1, 1, 1), torch.Generator()).item()
+        0.25
+    """
+
+    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:  # noqa: B027
+        """See the last output of the network in a training step of the last stage, without gradient."""
+
+    @abstractmethod
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
+        """Return the clean images, not yet clamped; all randomness comes from ``generator``."""
+
+
+class OnePass(Readout, source="the plain way"):
+    """One pass through the network."""
+
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
+        """Return ``denoise(noisy)``."""
+        return denoise(noisy)
+
+
+class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-based single image SR, CVPR 2016"):
+    """The mean over the eight flips and quarter turns of the image: eight passes, a few tenths of a dB.
+
+    Example:
+        >>> EightTurns()(lambda image: image, torch.eye(2).view(1, 1, 2, 2), torch.Generator())[0, 0]
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
+        """Return the mean of the eight results, each turned back."""
+        total = torch.zeros_like(noisy)
+        for turns in range(4):
+            turned = noisy.rot90(turns, (-2, -1))
+            total += denoise(turned).rot90(-turns, (-2, -1))
+            total += denoise(turned.flip(-1)).flip(-1).rot90(-turns, (-2, -1))
+        return total / 8

@@ -1,0 +1,100 @@
+"""ZS-N2N, Zero-Shot Noise2Noise: Mansour & Heckel, CVPR 2023 (arXiv 2303.11253)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Generator, Tensor
+
+from torchdenoise.denoisers.base import Denoiser, OptimizerFactory, SchedulerFactory, Stage
+from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler
+from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
+from torchdenoise.denoisers.networks import Network, SmallCNN
+from torchdenoise.denoisers.readouts import Readout
+
+SOURCE = "Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"
+
+
+class ZSN2NLoss(DenoisingLoss, source=SOURCE):
+    """ZS-N2N's loss: each half predicts the other, and denoising commutes with downsampling.
+
+    With halves ``y1, y2`` of the noisy image ``y``, denoiser ``f`` and the same halves ``D1, D2`` of ``f(y)``::
+
+        residual    = (mse(f(y1), y2) + mse(f(y2), y1)) / 2
+        consistency = (mse(f(y1), D1(f(y))) + mse(f(y2), D2(f(y)))) / 2
+
+    Nothing is detached. Both halves go through the network as one batch.
+
+    Args:
+        residual_weight: of the first term.
+        consistency_weight: of the second; 0 leaves out the pass over the full image.
+        downsampler: what makes the halves; the diagonal means unless given.
+
+    Example:
+        >>> noisy = torch.rand(1, 3, 8, 8)
+        >>> sorted(ZSN2NLoss()(lambda image: image, {"noisy": noisy}, {}, 0.0))
+        ['consistency', 'residual']
+    """
+
+    def __init__(
+        self,
+        residual_weight: float = 1.0,
+        consistency_weight: float = 1.0,
+        downsampler: Downsampler | None = None,
+    ) -> None:
+        self.residual_weight = residual_weight
+        self.consistency_weight = consistency_weight
+        self.downsampler = downsampler or DiagonalDownsampler()
+
+    def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
+        """Return the downsampler's choice."""
+        return self.downsampler.draw(batch["noisy"], generator)
+
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+        """Return the two weighted terms."""
+        noisy = batch["noisy"]
+        first, second = self.downsampler.pair(noisy, dict(draws))
+        halves = denoise(torch.cat([first, second]))
+        # One mean over both halves is the half sum of the two means.
+        terms = {"residual": self.residual_weight * mse(halves, torch.cat([second, first]))}
+        if self.consistency_weight:
+            denoised = torch.cat(self.downsampler.pair(denoise(noisy), dict(draws)))
+            terms["consistency"] = self.consistency_weight * mse(halves, denoised)
+        return terms
+
+
+class ZSN2N(Denoiser, source=SOURCE):
+    """ZS-N2N: a small network fitted to one noisy image by the image's own two half-size versions.
+
+    Assumes noise that is independent from pixel to pixel and has zero mean.
+
+    Args:
+        network: ``SmallCNN()`` unless given.
+        loss: ``ZSN2NLoss()`` unless given.
+        optimizer: Adam with rate 1e-3 unless given.
+        scheduler: the rate halves every 1000 steps unless given.
+        readout: one pass unless given.
+
+    Example:
+        >>> sum(p.numel() for p in ZSN2N().parameters())
+        22275
+    """
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        loss: DenoisingLoss | None = None,
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        readout: Readout | None = None,
+    ) -> None:
+        super().__init__(
+            optimizer=optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
+            scheduler=scheduler or (lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1000, 0.5)),
+            readout=readout,
+        )
+        self.network = network or SmallCNN()
+        self.loss = loss or ZSN2NLoss()
+
+    def stages(self) -> list[Stage]:
+        """Return the only stage."""
+        return [Stage(self.network, self.loss)]

@@ -1,0 +1,29 @@
+"""The one exception for what a user can put right; it needs no torch, so that it can be raised early."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A failure the user can mend: the message is one or two lines that name the thing and the remedy.
+
+    The command line prints it without a traceback and exits with code 2.
+
+    Example:
+        >>> raise UserError("photo.png: no such file")
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.UserError: photo.png: no such file
+    """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean X?)"`` for the known word nearest to ``word``, or an empty string.
+
+    Example:
+        >>> did_you_mean("gausian", ["gaussian", "poisson"])
+        ' (did you mean gaussian?)'
+    """
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f" (did you mean {by_lower[near[0]]}?)" if near else ""

@@ -1,0 +1,236 @@
+"""The one road from a noisy picture to a clean one, which the command line, the Python API and comparisons all take."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lightning
+import numpy as np
+import torch
+from lightning.fabric.utilities.seed import seed_everything
+from lightning.pytorch.utilities.seed import isolate_rng
+from numpy.typing import NDArray
+from torch import Tensor
+
+from torchdenoise.data import Picture, Scaling, SingleImage, read_picture
+from torchdenoise.errors import UserError
+from torchdenoise.recipes import load_recipe
+from torchdenoise.recipes.building import Fit, build_fit
+
+Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all) after every step."""
+
+DEFAULT_RECIPE = "zsn2n"
+
+HYGIENE: Mapping[str, Any] = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "limit_val_batches": 0,
+}
+"""What keeps a zero-shot fit silent and leaves no files behind."""
+
+
+def denoise(
+    noisy: Noisy | str | Path,
+    recipe: str | Path | Mapping[str, Any] = DEFAULT_RECIPE,
+    *,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    data_range: float | tuple[float, float] | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    **parts: Any,
+) -> Noisy | NDArray[Any]:
+    """Return the denoised picture: same shape, dtype, range and device as the noisy one.
+
+    Args:
+        noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are each fitted by themselves, or the
+            path of a PNG, TIFF or JPEG file, which gives an array.
+        recipe: a recipe's name, the path of your own YAML file, or a dict.
+        max_steps: instead of the recipe's.
+        seed: instead of the recipe's.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        data_range: the white level, or (black, white); unless given, it follows from the dtype, or for floats from
+            the data: 0 to 1 if they lie there, else their own minimum and maximum.
+        overrides: any other argument, ``"model.network.width=64"``.
+        progress: called after every step.
+        parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
+
+    The caller's random state, warnings and signal handlers are left as they were.
+
+    Raises:
+        UserError: whatever the caller can mend; its message says how.
+
+    Example:
+        >>> noisy = (torch.rand(1, 3, 8, 8) * 255).byte()
+        >>> denoise(noisy, max_steps=2).shape
+        torch.Size([1, 3, 8, 8])
+    """
+    options: dict[str, Any] = {
+        "max_steps": max_steps,
+        "seed": seed,
+        "device": device,
+        "overrides": overrides,
+        "progress": progress,
+        "parts": parts,
+    }
+    plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe))
+    if isinstance(noisy, Tensor):
+        return _denoised_stack(noisy, data_range, lambda image: fit_image(image, plan, **options))
+    if isinstance(noisy, np.ndarray):
+        picture = Picture.from_array(noisy, data_range)
+    elif isinstance(noisy, (str, Path)):
+        picture = read_picture(noisy, data_range)
+    else:
+        raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
+    return picture.restore(fit_image(picture.image, plan, **options))
+
+
+def _denoised_stack(
+    noisy: Tensor, data_range: float | tuple[float, float] | None, fit: Callable[[Tensor], Tensor]
+) -> Tensor:
+    if noisy.ndim != 4:
+        raise UserError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
+    plain = noisy.detach().cpu()
+    array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
+    scaling = Scaling.of(array, data_range)
+    clean = [torch.from_numpy(scaling.from_unit(fit(image))) for image in scaling.to_unit(array).split(1)]
+    return torch.cat(clean).to(noisy.device, noisy.dtype)
+
+
+def fit_image(
+    image: Tensor,
+    recipe: Mapping[str, Any],
+    *,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    parts: Mapping[str, Any] | None = None,
+) -> Tensor:
+    """Return the clean version of one image ``(1, C, H, W)`` in 0..1, by a zero-shot fit; options as in ``denoise``.
+
+    Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
+
+    Raises:
+        UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
+    """
+    where = accelerator(device)
+    changes = list(overrides)
+    changes += [] if max_steps is None else [f"trainer.max_steps={max_steps}"]
+    changes += [] if seed is None else [f"seed_everything={seed}"]
+    with _own_random_state(), quiet(), interruptible():
+        fit = build_fit(recipe, changes, parts)
+        if not isinstance(fit.data, SingleImage):
+            raise UserError(
+                f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
+                "use `torchdenoise fit` and `predict`"
+            )
+        fit.data.use(image)
+        trainer = _trainer(fit, where, progress)
+        seed_everything(fit.seed, workers=True, verbose=False)
+        trainer.fit(fit.model, datamodule=fit.data)
+        predictions = trainer.predict(fit.model, datamodule=fit.data)
+    assert predictions is not None
+    result: Tensor = predictions[0]
+    return result.cpu()
+
+
+def _trainer(fit: Fit, where: Mapping[str, Any], progress: Progress | None) -> lightning.Trainer:
+    options = {**fit.trainer, **HYGIENE, **where}
+    callbacks = list(options.pop("callbacks", None) or [])
+    if progress is not None:
+        callbacks.append(_Reporter(progress))
+    return lightning.Trainer(**options, callbacks=callbacks)
+
+
+def accelerator(device: str) -> dict[str, Any]:
+    """Return the Trainer's arguments for a device name.
+
+    Raises:
+        UserError: not a device, or one that is not there.
+
+    Example:
+        >>> accelerator("cpu")
+        {'accelerator': 'cpu', 'devices': 1}
+    """
+    if device == "auto":
+        return {"accelerator": "auto", "devices": 1}
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"device {device}: not one of auto, cpu, cuda, cuda:N, mps") from None
+    if wanted.type == "cpu":
+        return {"accelerator": "cpu", "devices": 1}
+    present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(wanted.type, 0)
+    if (wanted.index or 0) >= present:
+        raise UserError(f"device {device}: PyTorch finds {present or 'none'} of this kind here; use --device cpu")
+    return {"accelerator": wanted.type, "devices": 1 if wanted.type == "mps" else [wanted.index or 0]}
+
+
+class _Reporter(lightning.Callback):
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+
+
+@contextlib.contextmanager
+def _own_random_state() -> Iterator[None]:
+    """Give the caller's random states and seed variables back, also after a failure."""
+    kept = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
+    isolated = isolate_rng()
+    isolated.__enter__()
+    try:
+        yield
+    finally:
+        isolated.__exit__(None, None, None)
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Lightning's talk about devices and data loaders; other warnings still show."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Keep Ctrl-C what it is: Lightning makes a SystemExit of it and ignores the key from then on."""
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,14 @@
+"""Noise: synthesis by model or spec, and draws that can be repeated."""
+
+from torchdenoise.noise.models import ClippedNoise, GaussianNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.specs import from_spec, repeatable
+
+__all__ = [
+    "ClippedNoise",
+    "GaussianNoise",
+    "NoiseModel",
+    "PoissonNoise",
+    "SummedNoise",
+    "from_spec",
+    "repeatable",
+]

@@ -1,0 +1,102 @@
+"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``; and draws that can be repeated."""
+
+import hashlib
+import importlib
+import inspect
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.noise.models import ClippedNoise, NoiseModel, SummedNoise
+from torchdenoise.registry import entries, find
+
+EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gaussian:25:clip"
+
+
+def from_spec(spec: str | NoiseModel) -> NoiseModel:
+    """Return the noise model that a spec names; a model is returned as it is.
+
+    ``name:level`` or ``name:low-high``, several joined by ``+``, a final ``:clip`` for the whole; the name is a short
+    name or the import path of your own class.
+
+    Raises:
+        UserError: an unknown name, or a level that the model refuses.
+
+    Example:
+        >>> from_spec("poisson:25+gaussian:5:clip").spec
+        'poisson:25+gaussian:5:clip'
+    """
+    if isinstance(spec, NoiseModel):
+        return spec
+    body, clip, rest = spec.strip().partition(":clip")
+    if rest:
+        raise UserError(f"noise {spec!r}: ':clip' comes last and holds for the whole")
+    parts = [_part(text, spec) for text in body.split("+")]
+    noise = parts[0] if len(parts) == 1 else SummedNoise(parts)
+    return ClippedNoise(noise) if clip else noise
+
+
+def _part(text: str, spec: str) -> NoiseModel:
+    name, *texts = text.strip().split(":")
+    cls = _class(name, spec)
+    try:
+        levels = [_level(level) for level in texts]
+        inspect.signature(cls.__init__).bind(None, *levels)
+    except (ValueError, TypeError):
+        raise UserError(f"noise {spec!r}: cannot read {text!r}; write it like one of {EXAMPLES}") from None
+    return cls(*levels)
+
+
+def _class(name: str, spec: str) -> type[NoiseModel]:
+    module, _, last = name.rpartition(".")
+    is_path = bool(module) and all(part.isidentifier() for part in (last, *module.split(".")))
+    if is_path:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"noise {spec!r}: cannot import {module} ({error})") from None
+    base: Any = NoiseModel  # mypy lets no abstract class be a type[T]
+    table = {short: cls for short, cls in entries(base).items() if not cls.combines}
+    cls = table.get(name) or (find(base, name) if is_path else None)
+    if cls is None or cls.combines:
+        hint = did_you_mean(name, table)
+        raise UserError(f"noise {spec!r}: no noise is called {name!r}{hint}; known: {', '.join(table)}")
+    return cls
+
+
+def _level(text: str) -> float | tuple[float, float]:
+    range_of_two = re.fullmatch(r"([^-]+)-([^-]+)", re.sub(r"e-(?=\d)", "e_", text.lower()))
+    if range_of_two:
+        low, high = (float(end.replace("e_", "e-")) for end in range_of_two.groups())
+        return low, high
+    return float(text)
+
+
+def repeatable(noise: NoiseModel, clean: Tensor, seed: int = 0) -> Tensor:
+    """Return noisy images drawn as a function of (pixels, canonical spec, seed) alone, on the CPU, image by image.
+
+    The same picture, spec and seed give the same noise, whatever else runs and in whatever order.
+
+    Args:
+        noise: the model; its canonical spec is part of the key.
+        clean: images ``(B, C, H, W)``.
+        seed: another seed gives another draw.
+
+    Example:
+        >>> clean = torch.rand(2, 1, 4, 4)
+        >>> one = repeatable(from_spec("gaussian:25"), clean)
+        >>> torch.equal(one[1:], repeatable(from_spec("gaussian:25.0"), clean[1:]))
+        True
+    """
+    images = clean.detach().cpu().float().contiguous()
+    noisy = torch.cat([noise(image, _generator(image, noise.spec, seed)) for image in torch.split(images, 1)])
+    return noisy.to(clean.device, clean.dtype)
+
+
+def _generator(image: Tensor, spec: str, seed: int) -> torch.Generator:
+    key = hashlib.sha256(image.numpy().tobytes())
+    key.update(f"{tuple(image.shape[1:])} {spec} {seed}".encode())
+    return torch.Generator().manual_seed(int.from_bytes(key.digest()[:8], "little") >> 1)

@@ -1,0 +1,200 @@
+"""File names: which ones are pictures, and where results go. Nothing here opens a file or needs torch."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+from torchdenoise.errors import UserError
+
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+TIFF_SUFFIXES = (".tif", ".tiff")
+SUFFIXES = (".png", *TIFF_SUFFIXES, *JPEG_SUFFIXES)
+"""The endings, in any case, of file names that are taken for pictures."""
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
+
+    Example:
+        >>> with reading(Path("night.png")):
+        ...     raise UserError("too dark")
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.UserError: night.png: too dark
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"{path}: no permission to read it; ask its owner for access (chmod +r)") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
+
+    Example:
+        >>> with writing(Path("night.png")):
+        ...     raise OSError(errno.ENOSPC, "")
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.UserError: night.png: the disk is full; free some space; choose another output with -o
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: {_why_not_written(error)}; choose another output with -o") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _why_not_written(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "no permission to write in this folder"
+    return f"cannot be written ({error.strerror or error})"
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UserError, to be completed by ``reading`` or ``writing``, unless a name ends like a picture's.
+
+    Example:
+        >>> check_suffix(Path("a.PNG"))
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path.suffix or 'a name without suffix'} is not supported; use .png, .tiff or .jpg")
+
+
+def check_input(path: Path) -> None:
+    """Raise UserError, to be completed by ``reading``, unless there is a regular file with a picture's suffix.
+
+    Example:
+        >>> check_input(Path("missing.png"))
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.UserError: no such file; check its name and folder
+    """
+    if path.is_dir():
+        raise UserError("is a folder, not a picture")
+    if not path.exists():
+        raise UserError("no such file; check its name and folder")
+    check_suffix(path)
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise UserError("is not a regular file; copy the picture into one first")
+
+
+def find_pictures(folder: str | Path) -> list[Path]:
+    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones; UserError if none.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / "a.PNG").touch()
+        >>> [path.name for path in find_pictures(folder)]
+        ['a.PNG']
+    """
+    folder = Path(folder)
+    with reading(folder):
+        if not folder.is_dir():
+            raise UserError("no such folder; check its name")
+        named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+        pictures = sorted(path for path in named if path.is_file())
+        if not pictures:
+            raise UserError("no PNG, TIFF or JPEG picture in this folder")
+    return pictures
+
+
+def default_output(path: Path) -> Path:
+    """Return ``NAME_denoised.EXT`` beside the input; a PNG for a JPEG, which would add its own artefacts again.
+
+    Example:
+        >>> default_output(Path("night.jpg")).name
+        'night_denoised.png'
+    """
+    return path.with_name(f"{path.stem}_denoised{_lossless(path)}")
+
+
+def _lossless(path: Path) -> str:
+    return ".png" if path.suffix.lower() in JPEG_SUFFIXES else path.suffix
+
+
+def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
+    """Return (picture, its result's file) for files and folders, and make the folder ``output`` if it is needed.
+
+    One file goes to ``output`` itself, or into it where that is a folder; several, or a folder's, go into the folder
+    ``output`` under their own names; without ``output`` all go beside their inputs. A folder's earlier results are no
+    pictures to denoise again. Nothing is made when anything is wrong.
+
+    Raises:
+        UserError: a missing input or one that is no picture, two results of one name, a result in the place of an
+            input, a missing folder for a single file, a file where a folder is needed.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / "a.jpg").touch()
+        >>> [(_, result)] = plan_outputs([folder], folder / "clean")
+        >>> result.relative_to(folder).as_posix(), result.parent.is_dir()
+        ('clean/a.png', True)
+    """
+    pictures = list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
+    several = len(inputs) > 1 or inputs[0].is_dir()
+    if output is not None:
+        with writing(output):
+            if several:
+                _check_folder(output)
+            elif not output.is_dir():
+                _check_file(output)
+    earlier = {default_output(picture) for picture in pictures}
+    if output is None:
+        pairs = [(picture, default_output(picture)) for picture in pictures if picture not in earlier]
+    elif several or output.is_dir():
+        # An earlier result that was named itself is meant.
+        pictures = [picture for picture in pictures if picture not in earlier or picture in inputs]
+        pairs = [(picture, output / f"{picture.stem}{_lossless(picture)}") for picture in pictures]
+    else:
+        pairs = [(inputs[0], output)]
+    _check_pairs(pairs)
+    if output is not None and several:
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
+    return pairs
+
+
+def _listed(path: Path) -> list[Path]:
+    """Return the pictures of a folder, or the one that ``path`` is."""
+    with reading(path):
+        if not path.is_dir() or path.suffix.lower() in SUFFIXES:  # such a folder is rather a mistake
+            check_input(path)
+            return [path]
+    return find_pictures(path)
+
+
+def _check_folder(output: Path) -> None:
+    if not output.is_dir() and (output.exists() or output.suffix.lower() in SUFFIXES):
+        raise UserError("is a file; several pictures need a folder: choose one with -o")
+
+
+def _check_file(output: Path) -> None:
+    if output.suffix.lower() not in SUFFIXES:
+        raise UserError("is neither a folder nor a name with .png, .tiff or .jpg; create the folder or add a suffix")
+    if not output.parent.is_dir():
+        raise UserError(f"{output.parent}: no such folder; create it first")
+
+
+def _check_pairs(pairs: list[tuple[Path, Path]]) -> None:
+    inputs = {picture.resolve() for picture, _ in pairs}
+    origin: dict[Path, Path] = {}
+    for picture, result in pairs:
+        place = result.resolve()
+        if place in inputs:
+            raise UserError(f"{result}: the output is an input; choose another one with -o")
+        if place in origin:
+            raise UserError(f"{origin[place]} and {picture} would both become {result}: denoise them one by one")
+        origin[place] = picture

@@ -1,0 +1,113 @@
+"""From a recipe and its overrides to objects, with the defaults that the command line has."""
+
+import inspect
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import lightning
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from lightning.fabric.utilities.seed import seed_everything
+
+from torchdenoise.data import DenoisingData, SingleImage
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.errors import UserError
+from torchdenoise.recipes.explain import explain, option_names
+from torchdenoise.recipes.files import load_recipe
+from torchdenoise.registry import all_classes, load_plugins
+
+
+@dataclass(frozen=True)
+class Fit:
+    """All that a recipe says, as objects: what learns, from what, for how long, from which seed."""
+
+    model: Denoiser
+    data: DenoisingData
+    trainer: dict[str, Any]
+    seed: int
+
+
+def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: Mapping[str, Any] | None = None) -> Fit:
+    """Return the objects of a recipe, built right after seeding.
+
+    Args:
+        recipe: a plain dict, as ``load_recipe`` returns it.
+        overrides: ``"model.network.width=64"``: any constructor argument, as on the command line.
+        parts: constructor arguments of the denoiser that are objects already (``loss=MyLoss()``).
+
+    Raises:
+        UserError: an unknown option, a wrong value or a class that does not fit.
+    """
+    config = _parse(recipe, overrides)
+    seed_everything(config.seed_everything, workers=True, verbose=False)
+    try:
+        built = _parser().instantiate(config)
+    except ValueError as error:
+        raise mendable(error) from None
+    model: Denoiser = built.model
+    if parts:
+        unknown = [name for name in parts if name not in model.arguments]
+        if unknown:
+            raise UserError(f"{type(model).__name__} takes no {unknown[0]}: it takes {', '.join(model.arguments)}")
+        model = model.rebuilt(**parts)
+    trainer = {key: value for key, value in vars(config.trainer).items() if value != _defaults()[key]}
+    return Fit(model, built.data or SingleImage(), trainer, config.seed_everything)
+
+
+def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
+    parser = _parser()
+    config = parser.get_defaults()
+    try:
+        config = parser.parse_object(dict(recipe))
+        for override in overrides:
+            if "=" not in override:
+                raise UserError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
+            config = parser.parse_args([f"--{override}"], namespace=config)
+    except ArgumentError as error:
+        raise UserError(explain(str(error), option_names(config), _class_names())) from None
+    return config
+
+
+def shortened(message: str, words: Sequence[str]) -> UserError:
+    """Return the one-line error for a report of jsonargparse about a command line."""
+    named = [load_recipe(word) for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
+    options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
+    return UserError(explain(message, options or _argument_names(), _class_names()))
+
+
+@cache
+def _parser() -> ArgumentParser:
+    load_plugins()
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--seed_everything", type=int, default=0)
+    parser.add_subclass_arguments(Denoiser, "model", fail_untyped=False)
+    parser.add_subclass_arguments(DenoisingData, "data", fail_untyped=False, required=False)
+    parser.add_class_arguments(lightning.Trainer, "trainer", fail_untyped=False, instantiate=False, sub_configs=True)
+    return parser
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return vars(_parser().get_defaults().trainer)
+
+
+def mendable(error: BaseException) -> BaseException:
+    """Return the message of ours that jsonargparse wrapped into its own while it built objects, or ``error`` itself."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, UserError):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    return error
+
+
+def _class_names() -> list[str]:
+    """Return the names of all classes that an option can take."""
+    return [cls.__name__ for cls in all_classes()]
+
+
+def _argument_names() -> list[str]:
+    """Return the names of all constructor arguments of all classes."""
+    return [name for cls in all_classes() for name in inspect.signature(cls).parameters]

@@ -1,0 +1,54 @@
+"""jsonargparse's reports of a wrong option, many lines deep, in one line that names the option and the remedy."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torchdenoise.errors import did_you_mean
+
+_KEY = re.compile(r'Parser key "([\w.]+)"')
+_UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)")
+_CLASS = re.compile(r"Expected a dot import path string: (.*)|Problem with given class_path '([^']*)':\s+No module|"
+                    r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
+_TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
+
+
+def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
+    """Return one line for a report of jsonargparse, with the nearest of ``options`` or ``classes`` where one is near.
+
+    Example:
+        >>> explain("Parser key \\"model\\":\\n Option 'losss' is not accepted", ["model.loss"], [])
+        'model.losss: no such option (did you mean model.loss?)'
+    """
+    chain: list[str] = []
+    for key in _KEY.findall(message):
+        if not chain or chain[-1] != key:
+            chain.append(key)
+    if match := _UNKNOWN.search(message):
+        key = ".".join([*_before(chain, message, match.start()), match[1] or match[2]])
+        return f"{key}: no such option{did_you_mean(key, options)}"
+    where = ".".join(chain)
+    if match := _TYPE.search(message):
+        return f"{where}: expected {match[1]}, got {match[2].strip()}"
+    if match := _CLASS.search(message):
+        name = next(group for group in match.groups() if group is not None)
+        hint = did_you_mean(name, classes) or "; give a short name (`torchdenoise list`) or your own module.Class"
+        return f"{where}: no class {name} fits here{hint}"
+    reason = re.sub(r"^\s*Parser key \"[\w.]+\":", "", message)
+    return f"{where}: {' '.join(reason.split())}".removeprefix(": ")
+
+
+def _before(chain: list[str], message: str, position: int) -> list[str]:
+    """Return the keys that are named before a place in the message."""
+    named = set(_KEY.findall(message[:position]))
+    return [key for key in chain if key in named]
+
+
+def option_names(config: Any, prefix: str = "") -> Iterator[str]:
+    """Yield every option of a parsed configuration as it is written on the command line."""
+    for key, value in vars(config).items() if hasattr(config, "__dict__") else ():
+        if key == "init_args":
+            yield from option_names(value, prefix)
+        elif key != "class_path":
+            yield f"{prefix}{key}"
+            yield from option_names(value, f"{prefix}{key}.")

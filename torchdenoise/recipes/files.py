@@ -1,0 +1,59 @@
+"""Recipe files by name or path; nothing here needs torch, so that a misspelt name is answered at once."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from torchdenoise.errors import UserError, did_you_mean
+
+FOLDER = Path(str(files("torchdenoise.recipes")))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe, given its name or the path of a user's own YAML file; an existing file wins.
+
+    Raises:
+        UserError: neither a file nor a recipe.
+
+    Example:
+        >>> recipe_path("zsn2n").name
+        'zsn2n.yaml'
+    """
+    own = Path(name)
+    if own.is_file():
+        return own
+    if name in recipe_names():
+        return FOLDER / f"{name}.yaml"
+    if own.suffix in (".yaml", ".yml") or len(own.parts) > 1:
+        raise UserError(f"{name}: no such recipe file")
+    known = recipe_names()
+    raise UserError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
+
+
+def load_recipe(name: str) -> dict[str, Any]:
+    """Return a recipe as a plain dict.
+
+    Raises:
+        UserError: no such recipe, or a file that is not YAML with a ``model``.
+    """
+    path = recipe_path(name)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict) or "model" not in content:
+        raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
+    return content
+
+
+def describe(name: str) -> str:
+    """Return the comment on the first line of a recipe."""
+    first = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip()

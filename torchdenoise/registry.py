@@ -1,0 +1,204 @@
+"""One table of everything that can be named: classes declare a short name once, and remember how they were built.
+
+Specs, ``torchdenoise list``, LightningCLI and checkpoints all read the table that this module derives from the class
+statements themselves; nothing is registered anywhere else.
+"""
+
+import fnmatch
+import importlib.metadata
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+from torchdenoise.errors import UserError, did_you_mean
+
+T = TypeVar("T", bound="Registered")
+
+Recipe = dict[str, Any]
+"""A plain, nested description of an object: ``{"class_path": "package.module.Class", "init_args": {...}}``."""
+
+PLUGINS = "torchdenoise.plugins"
+"""The entry-point group whose modules are imported so that their classes join the table."""
+
+
+class Registered:
+    """A class that is known by a short name and remembers the arguments it was built with.
+
+    A direct subclass with ``kind=...`` opens a new kind ("losses", "networks", ...); its concrete subclasses are the
+    entries. ``name`` is the short name (the class name unless given), ``source`` the paper or page it comes from.
+
+    Example:
+        >>> class Shape(Registered, kind="shapes"): ...
+        >>> class Disc(Shape, name="disc", source="Euclid, Elements III"):
+        ...     def __init__(self, radius: float = 1.0) -> None:
+        ...         self.radius = radius
+        >>> find(Shape, "disc")(2.0).arguments
+        {'radius': 2.0}
+    """
+
+    kind: ClassVar[str] = ""
+    short_name: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    arguments: dict[str, Any]
+
+    def __init_subclass__(cls, *, kind: str = "", name: str = "", source: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if kind:
+            cls.kind = kind
+        cls.short_name = "" if kind else name or cls.__name__
+        cls.source = source
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        # Partial: copy and pickle call __new__ without arguments and restore __dict__ afterwards.
+        bound = inspect.signature(cls.__init__).bind_partial(made, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(list(bound.arguments.items())[1:])
+        for parameter in bound.signature.parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                arguments |= arguments.pop(parameter.name)
+            elif parameter.kind is inspect.Parameter.VAR_POSITIONAL and not arguments[parameter.name]:
+                del arguments[parameter.name]  # as in the constructor that object and torch's Module have
+        # Straight into __dict__: torch modules allow no attribute before their own __init__ has run.
+        made.__dict__["arguments"] = arguments
+        return made
+
+    def recipe(self) -> Recipe:
+        """Return the plain description from which ``build`` makes an equal object.
+
+        Optional parts that the constructor filled in are written out, so that later defaults change no old checkpoint.
+        Callables (optimizer and schedule factories) are left out: a result can be rebuilt without them.
+
+        Raises:
+            UserError: an argument is neither plain data nor a registered object.
+        """
+        cls = type(self)
+        init_args = {}
+        for name, value in self.arguments.items():
+            current = getattr(self, name, None)
+            if value is None or isinstance(value, Registered):
+                value = current if isinstance(current, Registered) else value
+            if isinstance(value, Registered) or not callable(value):
+                init_args[name] = _plain(value, f"{cls.__name__}({name}=...)")
+        return {"class_path": class_path(cls), "init_args": init_args}
+
+    def rebuilt(self, **changes: Any) -> Self:
+        """Return a fresh object of the same class and arguments, but for ``changes``."""
+        return type(self)(**{**self.arguments, **changes})
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return ``value`` as YAML and ``torch.load(weights_only=True)`` can hold it."""
+    match value:
+        case Registered():
+            return value.recipe()
+        case None | bool():
+            return value
+        case str():
+            return str(value)
+        case Integral():  # NumPy's numbers too, which torch.load would refuse
+            return int(value)
+        case Real():
+            return float(value)
+        case Path():
+            return str(value)
+        case list() | tuple():
+            return [_plain(item, where) for item in value]
+        case Mapping():
+            return {str(key): _plain(item, where) for key, item in value.items()}
+    raise UserError(
+        f"{where} is a {type(value).__name__}, which a checkpoint cannot hold: "
+        "take numbers, strings, lists or registered objects as constructor arguments"
+    )
+
+
+def class_path(cls: type) -> str:
+    """Return the import path of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def build(recipe: Mapping[str, Any]) -> Any:
+    """Make the object that a stored recipe describes, from classes that are already imported and no others.
+
+    Raises:
+        UserError: a class of the recipe is not known here.
+    """
+    known = {class_path(cls): cls for cls in _subclasses(Registered)}
+    path = recipe["class_path"]
+    if path not in known:
+        module = path.rpartition(".")[0]
+        raise UserError(f"{path}: unknown class; import {module} first if you trust it{did_you_mean(path, known)}")
+    return known[path](**{name: _built(value) for name, value in recipe["init_args"].items()})
+
+
+def _built(value: Any) -> Any:
+    match value:
+        case {"class_path": str(), "init_args": Mapping()}:
+            return build(value)
+        case list():
+            return [_built(item) for item in value]
+        case Mapping():
+            return {key: _built(item) for key, item in value.items()}
+    return value
+
+
+def entries(base: type[T]) -> dict[str, type[T]]:
+    """Return short name -> class for every concrete class of a kind, given the kind's base class, sorted by name."""
+    found: dict[str, type[T]] = {}
+    for cls in _subclasses(base):
+        if cls.short_name and not inspect.isabstract(cls) and not cls.__name__.startswith("_"):
+            # The newest definition wins, so that a class can be defined again in a notebook.
+            found[cls.short_name] = cls
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def all_classes() -> list[type[Registered]]:
+    """Return every concrete class of every kind."""
+    return [cls for cls in _subclasses(Registered) if cls.short_name and not inspect.isabstract(cls)]
+
+
+def find(base: type[T], name: str) -> type[T]:
+    """Return the class of a kind by short name, class name or import path of a class already imported.
+
+    Raises:
+        UserError: no such name; the message gives the nearest one.
+    """
+    table = entries(base)
+    if name in table:
+        return table[name]
+    named = [cls for cls in _subclasses(base) if name in (cls.__name__, class_path(cls)) and not inspect.isabstract(cls)]
+    if named:
+        return named[-1]  # the newest, as in the table
+    raise UserError(f"{name}: unknown name among {base.kind}: {', '.join(table)}{did_you_mean(name, table)}")
+
+
+def matching(names: Iterator[str] | list[str], pattern: str) -> list[str]:
+    """Return the names that fit a pattern: with ``*?[`` as in the shell, without them any name that contains it."""
+    if not any(sign in pattern for sign in "*?["):
+        pattern = f"*{pattern}*"
+    return [name for name in names if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
+
+
+def load_plugins() -> None:
+    """Import the modules that installed packages offer under ``torchdenoise.plugins``; a broken one is a warning."""
+    for entry in importlib.metadata.entry_points(group=PLUGINS):
+        if entry.value.partition(":")[0] not in sys.modules:
+            try:
+                entry.load()
+            except Exception as error:  # a stranger's module can raise anything, and must not stop the rest
+                warnings.warn(f"plugin {entry.name} ({entry.value}) was left out: {error!r}", stacklevel=2)
+
+
+def _subclasses(base: type[T]) -> Iterator[type[T]]:
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _subclasses(cls)
+
+
+def one_line(thing: type | Callable[..., Any]) -> str:
+    """Return the first line of a docstring."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
