@@ -57,7 +57,10 @@ def run(jobs: Iterable[Job], path: Path, max_steps: int | None = None) -> list[d
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-        print(f"[{number}/{len(jobs)}] {job.image.stem} {job.recipe} {job.noise}: {row['psnr']} dB, {row['seconds']} s", flush=True)
+        print(
+            f"[{number}/{len(jobs)}] {job.image.stem} {job.recipe} {job.noise}: {row['psnr']} dB, {row['seconds']} s",
+            flush=True,
+        )
     return [row for row in read(path) if tuple(row[name] for name in KEY) in set(wanted)]
 
 

@@ -53,9 +53,10 @@ def page(rows: list[dict[str, str]]) -> str:
     lines += [
         "| **mean** | " + " | ".join(cells) + " |",
         "",
-        "Published for all 24 crops at this level: 29.07 / .7924 (quoted in a note on ZS-HPD, CVPR 2026) and 28.27 / .776 "
-        "(ZS-N2M, AAAI 2025, Table 1). The two contradict each other by 0.8 dB on nominally the same test; which of the "
-        "schedules in circulation made either is not known. The eight crops here are a third of that set.",
+        "Published for all 24 crops at this level: 29.07 / .7924 (quoted in a note on ZS-HPD, CVPR 2026) and "
+        "28.27 / .776 (ZS-N2M, AAAI 2025, Table 1). The two contradict each other by 0.8 dB on nominally the same "
+        "test; which of the schedules in circulation made either is not known. The eight crops here are a third of "
+        "that set.",
         "",
         "The column `load` of the rows is the machine's mean load over five minutes at the end of the fit. Above 2 the "
         "two cores were shared with other work and the seconds are too high; PSNR and SSIM do not depend on it.",

@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torchdenoise import __version__
 from torchdenoise.errors import UserError, did_you_mean
@@ -56,11 +56,27 @@ def main(args: Sequence[str] | None = None) -> int:
     if words[0] in ("-V", "--version"):
         print(f"torchdenoise {__version__}")
         return 0
+    return reported(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    if words[0] not in COMMANDS:
+        raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
+    command = importlib.import_module(COMMANDS[words[0]])
+    return int(command.run(words))
+
+
+def reported(work: Callable[[], int]) -> int:
+    """Return the exit code of ``work``: its own, 2 after one line on what the user can mend, 130 after Ctrl-C.
+
+    Example:
+        >>> reported(lambda: 0)
+        0
+    """
     try:
-        if words[0] not in COMMANDS:
-            raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
-        command = importlib.import_module(COMMANDS[words[0]])
-        return int(command.run(words))
+        return work()
+    except SystemExit as leaving:  # argparse's way out of --help
+        return int(leaving.code or 0)
     except UserError as error:
         print(f"torchdenoise: {error}", file=sys.stderr)
         return 2

@@ -105,7 +105,7 @@ def _denoised_stack(
     plain = noisy.detach().cpu()
     array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
-    clean = [torch.from_numpy(scaling.from_unit(fit(image))) for image in scaling.to_unit(array).split(1)]
+    clean = [torch.from_numpy(scaling.from_unit(fit(image))) for image in torch.split(scaling.to_unit(array), 1)]
     return torch.cat(clean).to(noisy.device, noisy.dtype)
 
 
@@ -144,7 +144,8 @@ def fit_image(
         trainer.fit(fit.model, datamodule=fit.data)
         predictions = trainer.predict(fit.model, datamodule=fit.data)
     assert predictions is not None
-    result: Tensor = predictions[0]
+    result = predictions[0]
+    assert isinstance(result, Tensor)
     return result.cpu()
 
 

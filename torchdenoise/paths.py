@@ -1,4 +1,4 @@
-"""File names: which ones are pictures, and where results go. Nothing here opens a file or needs torch."""
+"""File names: which ones are pictures, and where results go; without torch, so that mistakes show at once."""
 
 import contextlib
 import errno
@@ -125,11 +125,11 @@ def _lossless(path: Path) -> str:
 
 
 def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
-    """Return (picture, its result's file) for files and folders, and make the folder ``output`` if it is needed.
+    """Return (picture, its result's file) for files and folders; nothing is made yet (``make_folders``).
 
     One file goes to ``output`` itself, or into it where that is a folder; several, or a folder's, go into the folder
-    ``output`` under their own names; without ``output`` all go beside their inputs. A folder's earlier results are no
-    pictures to denoise again. Nothing is made when anything is wrong.
+    ``output`` under their own names; without ``output`` all go beside their inputs. Earlier results beside their
+    inputs are left out, unless they are named and go elsewhere.
 
     Raises:
         UserError: a missing input or one that is no picture, two results of one name, a result in the place of an
@@ -140,8 +140,8 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
         >>> folder = Path(mkdtemp())
         >>> (folder / "a.jpg").touch()
         >>> [(_, result)] = plan_outputs([folder], folder / "clean")
-        >>> result.relative_to(folder).as_posix(), result.parent.is_dir()
-        ('clean/a.png', True)
+        >>> result.relative_to(folder).as_posix()
+        'clean/a.png'
     """
     pictures = list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
     several = len(inputs) > 1 or inputs[0].is_dir()
@@ -161,10 +161,14 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
     else:
         pairs = [(inputs[0], output)]
     _check_pairs(pairs)
-    if output is not None and several:
-        with writing(output):
-            output.mkdir(parents=True, exist_ok=True)
     return pairs
+
+
+def make_folders(pairs: list[tuple[Path, Path]]) -> None:
+    """Make the folders that planned results go into; UserError if the system refuses."""
+    for folder in {result.parent for _, result in pairs}:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def _listed(path: Path) -> list[Path]:

@@ -43,6 +43,8 @@ class Registered:
     kind: ClassVar[str] = ""
     short_name: ClassVar[str] = ""
     source: ClassVar[str] = ""
+    left_out: ClassVar[tuple[str, ...]] = ()
+    """Arguments that ``recipe`` leaves out, because a result can be rebuilt without them."""
     arguments: dict[str, Any]
 
     def __init_subclass__(cls, *, kind: str = "", name: str = "", source: str = "", **kwargs: Any) -> None:
@@ -53,6 +55,7 @@ class Registered:
         cls.source = source
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the arguments, defaults included."""
         made = super().__new__(cls)
         # Partial: copy and pickle call __new__ without arguments and restore __dict__ afterwards.
         bound = inspect.signature(cls.__init__).bind_partial(made, *args, **kwargs)
@@ -71,7 +74,6 @@ class Registered:
         """Return the plain description from which ``build`` makes an equal object.
 
         Optional parts that the constructor filled in are written out, so that later defaults change no old checkpoint.
-        Callables (optimizer and schedule factories) are left out: a result can be rebuilt without them.
 
         Raises:
             UserError: an argument is neither plain data nor a registered object.
@@ -82,7 +84,7 @@ class Registered:
             current = getattr(self, name, None)
             if value is None or isinstance(value, Registered):
                 value = current if isinstance(current, Registered) else value
-            if isinstance(value, Registered) or not callable(value):
+            if name not in cls.left_out:
                 init_args[name] = _plain(value, f"{cls.__name__}({name}=...)")
         return {"class_path": class_path(cls), "init_args": init_args}
 
@@ -170,7 +172,8 @@ def find(base: type[T], name: str) -> type[T]:
     table = entries(base)
     if name in table:
         return table[name]
-    named = [cls for cls in _subclasses(base) if name in (cls.__name__, class_path(cls)) and not inspect.isabstract(cls)]
+    concrete = (cls for cls in _subclasses(base) if not inspect.isabstract(cls))
+    named = [cls for cls in concrete if name in (cls.__name__, class_path(cls))]
     if named:
         return named[-1]  # the newest, as in the table
     raise UserError(f"{name}: unknown name among {base.kind}: {', '.join(table)}{did_you_mean(name, table)}")

@@ -2,13 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
-from torchdenoise.paths import plan_outputs
+from torchdenoise.paths import make_folders, plan_outputs
 from torchdenoise.recipes import load_recipe
 
 EXAMPLES = """\
@@ -62,37 +62,53 @@ def _say_skipped(count: int) -> None:
 
 
 def _denoise_all(todo: list[tuple[Path, Path]], recipe: dict[str, Any], options: argparse.Namespace) -> int:
-    """Denoise one picture after the other; one that fails is told and the rest go on."""
+    """Denoise one picture after the other; one of several that fails is told, and the rest go on."""
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.data import check_output, read_picture, write_picture
-    from torchdenoise.fitting import accelerator, fit_image
+    from torchdenoise.fitting import accelerator
 
     accelerator(options.device)
-    failed = []
+    make_folders(todo)
+    failed = 0
     with shown_progress(len(todo)) as progress:
         for source, target in todo:
             begin = time.monotonic()
             try:
-                picture = read_picture(source)
-                check_output(target, picture, options.overwrite)
-                restored = fit_image(
-                    picture.image,
-                    recipe,
-                    max_steps=options.max_steps,
-                    seed=options.seed,
-                    device=options.device,
-                    overrides=options.overrides,
-                    progress=progress.picture(source.name),
-                )
-                write_picture(target, restored, like=picture, overwrite=options.overwrite)
+                _denoise_one(source, target, recipe, options, progress.picture(source.name))
             except UserError as error:
                 if len(todo) == 1:
                     raise
-                failed.append(source)
+                failed += 1
                 progress.say(f"failed: {error}")
             else:
                 progress.say(f"{source} -> {target} ({time.monotonic() - begin:.1f} s)")
             progress.next_picture()
     if failed:
-        raise UserError(f"{len(failed)} of {len(todo)} pictures failed (see above); the others are done")
+        raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+def _denoise_one(
+    source: Path,
+    target: Path,
+    recipe: dict[str, Any],
+    options: argparse.Namespace,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    from torchdenoise.data import check_output, read_picture, write_picture
+    from torchdenoise.fitting import fit_image
+
+    picture = read_picture(source)
+    check_output(target, picture, options.overwrite)
+    try:
+        restored = fit_image(
+            picture.image,
+            recipe,
+            max_steps=options.max_steps,
+            seed=options.seed,
+            device=options.device,
+            overrides=options.overrides,
+            progress=progress,
+        )
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    write_picture(target, restored, like=picture, overwrite=options.overwrite)

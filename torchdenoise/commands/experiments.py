@@ -1,6 +1,7 @@
 """``torchdenoise fit``, ``validate``, ``test`` and ``predict``: LightningCLI with recipes by name and short errors."""
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -8,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import ActionConfigFile, DefaultHelpFormatter
+from jsonargparse import ActionConfigFile, DefaultHelpFormatter  # type: ignore[attr-defined]
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.seed import seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from torchdenoise.commands.results import PictureWriter, ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
@@ -63,20 +64,21 @@ examples:
 def run(words: Sequence[str]) -> int:
     """Run one of the four subcommands and return the exit code."""
     # Appended, so that a numpy.py in the working folder hides nothing; a user's ./my_loss.py is found.
-    sys.path.append(os.getcwd())
+    sys.path.append(str(Path.cwd()))
     load_plugins()
     command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
-    callbacks = {"predict": [PictureWriter(output, overwrite)], "test": [ScoreTable()]}.get(command, [])
-    if command == "fit":
-        callbacks = [ModelCheckpoint(filename="last", enable_version_counter=False, save_on_exception=True)]
+    callbacks: dict[str, list[Callback]] = {
+        "fit": [_Last(filename="last", enable_version_counter=False, save_on_exception=True)],
+        "test": [ScoreTable()],
+        "predict": [PictureWriter(output, overwrite)],
+    }
+    csv = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}}
     # LightningCLI wants its words in sys.argv; launchers of several processes run argv[0] again.
     sys.argv[1:] = [command, *rest, *_defaults(command, rest)]
     try:
         with quiet(), interruptible():
-            _CLI(callbacks)
-    except MisconfigurationException as error:
-        raise UserError(" ".join(str(error).split())) from None
+            _CLI(callbacks.get(command, []), csv if command == "fit" else False)
     except (ValueError, TypeError) as error:
         mended = mendable(error)
         if mended is error:
@@ -99,7 +101,7 @@ def _named_recipes(words: Sequence[str]) -> list[str]:
 
 
 def _with_checkpoint(words: list[str]) -> list[str]:
-    """Return the words with a checkpoint's model, and one picture as data, put in where neither they nor a recipe say."""
+    """Return the words with a checkpoint's model, and one picture as data, put in where nothing else is said."""
     path = _value(words, "--ckpt_path")
     if path is None or path in ("best", "last", "hpc", "registry"):
         return words
@@ -112,7 +114,7 @@ def _with_checkpoint(words: list[str]) -> list[str]:
 
 
 def _value(words: Sequence[str], option: str) -> str | None:
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:]):
         if word == option:
             return following
         if word.startswith(f"{option}="):
@@ -146,6 +148,14 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """jsonargparse's help, with descriptions left as they are."""
 
 
+class _Last(ModelCheckpoint):
+    """The latest state of a fit, also after Ctrl-C; a fit that failed must not overwrite what was good."""
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            super().on_exception(trainer, pl_module, exception)
+
+
 class _KeptConfig(SaveConfigCallback):
     """Saves the configuration of a fit beside its logs, and nothing anywhere else."""
 
@@ -155,7 +165,7 @@ class _KeptConfig(SaveConfigCallback):
 
 
 class _CLI(LightningCLI):
-    def __init__(self, callbacks: list[Any]) -> None:
+    def __init__(self, callbacks: list[Any], logger: Any) -> None:
         super().__init__(
             Denoiser,
             DenoisingData,
@@ -163,7 +173,7 @@ class _CLI(LightningCLI):
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             trainer_defaults={
-                "logger": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}},
+                "logger": logger,
                 "callbacks": callbacks,
                 "enable_progress_bar": sys.stdout.isatty(),
                 "enable_model_summary": False,
@@ -173,7 +183,8 @@ class _CLI(LightningCLI):
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             parser_kwargs={
-                name: {"description": text, "usage": f"torchdenoise {name} [options]"} for name, text in EXAMPLES.items()
+                name: {"description": text, "usage": f"torchdenoise {name} [options]"}
+                for name, text in EXAMPLES.items()
             },
         )
 
@@ -193,6 +204,13 @@ class _CLI(LightningCLI):
         if single and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
             config.trainer.max_steps = SingleImage.default_steps
 
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Return the Trainer; what it has against its options is the user's to mend."""
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, ImportError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from None
+
     def before_fit(self) -> None:
         """Seed again, so that a fit does not depend on what was drawn while its objects were built."""
         self._seed_again()
@@ -210,7 +228,9 @@ class _CLI(LightningCLI):
 
     @rank_zero_only
     def _say_result(self) -> None:
-        saved = [callback.best_model_path for callback in self.trainer.checkpoint_callbacks]
-        for path in filter(None, saved):
+        for callback in self.trainer.checkpoint_callbacks:
+            path = getattr(callback, "best_model_path", "")
+            if not path:
+                continue
             shown = os.path.relpath(path)
             print(f"checkpoint: {shown}\nuse it:     torchdenoise predict --ckpt_path {shown} --data ...")

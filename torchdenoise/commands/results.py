@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchdenoise.data import DenoisingData, check_output, write_picture
 from torchdenoise.errors import UserError
-from torchdenoise.paths import plan_outputs
+from torchdenoise.paths import make_folders, plan_outputs
 
 
 class PictureWriter(Callback):
@@ -25,7 +25,9 @@ class PictureWriter(Callback):
         """Find a name for every result before any work is done."""
         data = _data(trainer)
         sources = [source for source in data.sources if source is not None]
-        self.targets = [target for _, target in plan_outputs(sources, self.output)]
+        pairs = plan_outputs(sources, self.output)
+        make_folders(pairs)
+        self.targets = [target for _, target in pairs]
         for index, target in enumerate(self.targets):
             if target.exists() and not self.overwrite:
                 check_output(target, data.picture(index), self.overwrite)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lightning import LightningDataModule
 
-from torchdenoise.data.files import Picture
+from torchdenoise.data.picture import Picture
 from torchdenoise.registry import Registered
 
 
@@ -19,12 +19,18 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
     sources: list[Path | None]
     """Where each picture of the validation, test or prediction set comes from; None for one in memory."""
 
+    def prepare_data(self) -> None:
+        """Find out what is wrong with the pictures before a logger makes its folder."""
+        if self.trainer is not None and self.trainer.state.fn is not None:
+            self.setup(self.trainer.state.fn)
+
     def setup(self, stage: str) -> None:
         """Prepare the pictures for ``fit``, ``validate``, ``test`` or ``predict``, and tell the model their shape."""
         channels, height, width = self.prepare(stage)
         model = self.trainer.lightning_module if self.trainer is not None else None
-        if hasattr(model, "match_pictures"):
-            model.match_pictures(channels, height, width)
+        match = getattr(model, "match_pictures", None)
+        if match is not None:
+            match(channels, height, width)
 
     @abstractmethod
     def prepare(self, stage: str) -> tuple[int, int, int]:

@@ -13,9 +13,7 @@ import torch
 from torchdenoise.data.formats import check_fit, decode, encode
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
-from torchdenoise.paths import check_input, check_suffix, find_pictures, reading, writing
-
-__all__ = ["Picture", "check_output", "find_pictures", "read_picture", "write_picture"]
+from torchdenoise.paths import check_input, check_suffix, reading, writing
 
 _MEGABYTE = 10**6
 

@@ -11,15 +11,17 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from torchdenoise.data.base import DenoisingData
-from torchdenoise.data.files import Picture, find_pictures, read_picture
+from torchdenoise.data.files import read_picture
+from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable
+from torchdenoise.paths import find_pictures
 
 Item = dict[str, Tensor]
 Target = Literal["noisy", "clean"]
 
 
-class ImageFolder(DenoisingData, source="synthetic noise on folders of clean pictures; folders of noisy ones to predict"):
+class ImageFolder(DenoisingData, source="synthetic noise on clean pictures, or noisy ones to predict"):
     """Folders of clean pictures that get synthetic noise, and of noisy ones to predict.
 
     Training noise and crops are a function of (seed, epoch, picture); validation and test noise of (pixels, noise,

@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from torchdenoise.data.base import DenoisingData
-from torchdenoise.data.files import Picture, read_picture
+from torchdenoise.data.files import read_picture
+from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable
 
 Item = dict[str, Tensor]
+_FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
 
 
 class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of steps on one image"):
@@ -68,7 +70,11 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         if self.noise is None:
             self._item = {"noisy": image}
         else:
-            self._item = {"noisy": repeatable(self.noise, image, self.seed), "clean": image, "index": torch.zeros(1, dtype=torch.long)}
+            self._item = {
+                "noisy": repeatable(self.noise, image, self.seed),
+                "clean": image,
+                "index": torch.zeros(1, dtype=torch.long),
+            }
         self.sources = [self.path]
         channels, height, width = image.shape[1:]
         return channels, height, width
@@ -98,7 +104,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy picture once."""
-        return _once({"noisy": self._item["noisy"], "index": torch.zeros(1, dtype=torch.long)})
+        return _once({"noisy": self._item["noisy"], **_FIRST})
 
 
 def _once(item: Item) -> DataLoader[Item]:

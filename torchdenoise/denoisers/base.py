@@ -54,6 +54,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         torch.Size([1, 3, 5, 7])
     """
 
+    left_out = ("optimizer", "scheduler")
     smallest: ClassVar[int] = 2
     """The smallest height and width of a picture that the method can do anything with."""
 
@@ -83,7 +84,8 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     def restore(self, noisy: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)`` in 0..1, read out of the fitted network."""
         generator = Generator(noisy.device).manual_seed(self._seed)
-        return self.readout(self, noisy, generator).float().clamp(0, 1)
+        clean: Tensor = self.readout(self, noisy, generator)
+        return clean.float().clamp(0, 1)
 
     def match_pictures(self, channels: int, height: int, width: int) -> None:
         """Fit the networks to the pictures; the data module calls this before anything else happens.
@@ -99,7 +101,10 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
                 f"{self.smallest}x{self.smallest}"
             )
         for name, network in list(self.named_children()):
-            if not isinstance(network, Network) or network.channels == channels:
+            if not isinstance(network, Network):
+                continue
+            if network.channels == channels:
+                network.arguments["channels"] = channels  # settled from now on, and in every checkpoint
                 continue
             if network.arguments.get("channels") is not None or self.fitted:
                 raise UserError(
@@ -116,13 +121,15 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         begin, end = self._bounds[index], self._bounds[index + 1]
         stage, seen = self.stages()[index], self._seen(batch, index)
         # Ranks, and batches whose gradients are accumulated, must not share their draws.
-        turn = self.global_rank * self.trainer.accumulate_grad_batches + batch_idx % self.trainer.accumulate_grad_batches
+        turn = (
+            self.global_rank * self.trainer.accumulate_grad_batches + batch_idx % self.trainer.accumulate_grad_batches
+        )
         generator = self._generator(seen["noisy"].device, self.global_step, turn)
         denoise = _Recorder(stage.network)
         terms = self._terms(stage.loss, denoise, seen, generator, (self.global_step - begin) / max(1, end - begin))
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            self._refuse(terms)
+            self._refuse(terms, index)
         if index == len(self._bounds) - 2:
             with torch.no_grad():
                 self.readout.observe(denoise, seen["noisy"], denoise.output.detach())
@@ -195,9 +202,9 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             seed = (seed * 0x9E3779B97F4A7C15 + part + 0x632BE59BD9B4E019) % 2**63
         return Generator(device).manual_seed(seed)
 
-    def _refuse(self, terms: Terms) -> None:
+    def _refuse(self, terms: Terms, index: int) -> None:
         bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        rate = self.trainer.optimizers[0].param_groups[index]["lr"]
         raise UserError(
             f"the loss became NaN or infinite at step {self.global_step} (term {', '.join(bad)}, learning rate "
             f"{rate:g}): lower the rate, e.g. model.optimizer.lr={rate / 10:g}"
@@ -254,6 +261,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     def setup(self, stage: str) -> None:
         """Take the run's seed, and let several processes train a method whose networks take turns."""
         self._seed = torch.initial_seed() % 2**62
+        self._kept = None  # the weights that made it may have changed since
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
         if stage == "fit" and kwargs is not None and len(self.stages()) > 1:
             kwargs.setdefault("find_unused_parameters", True)
@@ -307,7 +315,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
 
 class _Recorder:
-    """A network as a loss sees it: any size in, float32 out, under the autocast of the caller; keeps the last output."""
+    """A network as a loss sees it: any size in, float32 out, the caller's autocast inside; keeps the last output."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -1,13 +1,15 @@
 """Checkpoints: how a denoiser was built, beside Lightning's weights, and nothing that runs when it is read."""
 
-import pickle
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from torchdenoise.denoisers.networks import Network
 from torchdenoise.errors import UserError
-from torchdenoise.registry import Recipe
+from torchdenoise.registry import Recipe, all_classes, class_path
 
 KEY = "torchdenoise"
 REMEDY = "give one that `torchdenoise fit` wrote"
@@ -31,13 +33,21 @@ def verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
         raise UserError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
     for part, theirs in stored["init_args"].items():
         ours = recipe["init_args"].get(part)
-        if "network" not in part or theirs == ours:
+        if not _is_network(theirs) and not _is_network(ours):
             continue
-        if not ours or theirs["class_path"] != ours["class_path"]:
+        if not theirs or not ours or theirs["class_path"] != ours["class_path"]:
             raise UserError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
         differing = {key: value for key, value in theirs["init_args"].items() if ours["init_args"].get(key) != value}
-        remedy = " ".join(f"--model.{part}.{key} {value}" for key, value in differing.items())
-        raise UserError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
+        if "channels" in differing:
+            raise UserError(f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)")
+        if differing:
+            remedy = " ".join(f"--model.{part}.{key} {value}" for key, value in differing.items())
+            raise UserError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
+
+
+def _is_network(value: Any) -> bool:
+    known = {class_path(cls) for cls in all_classes() if issubclass(cls, Network)}
+    return isinstance(value, Mapping) and value.get("class_path") in known
 
 
 def _name(recipe: Recipe | None) -> str:
@@ -54,8 +64,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of files that it then refuses
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # bytes that are no checkpoint can make the unpickler raise anything
         reason = "it holds pickled code" if "weights_only" in str(error).lower() else "it cannot be read as one"
         raise UserError(f"{path}: not a checkpoint of torchdenoise ({reason}): {REMEDY}") from None
     if not isinstance(content, dict) or KEY not in content or "state_dict" not in content:

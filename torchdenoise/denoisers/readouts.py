@@ -23,7 +23,7 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
         0.25
     """
 
-    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:  # noqa: B027
+    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """See the last output of the network in a training step of the last stage, without gradient."""
 
     @abstractmethod

@@ -140,7 +140,7 @@ class ClippedNoise(NoiseModel, name="clip", source="what an 8-bit file does to n
 
 
 def _checked(name: str, level: Level | Sequence[float], *, allow_zero: bool) -> Level:
-    ends = level if isinstance(level, (list, tuple)) else [level, level]
+    ends: Sequence[Any] = level if isinstance(level, (list, tuple)) else [level, level]
     if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
         raise UserError(f"{name}: a level is one number or a range of two, not {level!r}")
     low, high = (float(end) for end in ends)

@@ -90,7 +90,8 @@ def _parser() -> ArgumentParser:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    return vars(_parser().get_defaults().trainer)
+    defaults: dict[str, Any] = vars(_parser().get_defaults().trainer)
+    return defaults
 
 
 def mendable(error: BaseException) -> BaseException:

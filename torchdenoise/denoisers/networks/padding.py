@@ -30,15 +30,19 @@ def padded_call(network: Network, image: Tensor, extra: Mapping[str, Tensor]) ->
 def reflect(image: Tensor, below: int, right: int) -> Tensor:
     """Return the image with ``below`` more rows and ``right`` more columns, reflected as often as it takes.
 
+    A single line is repeated.
+
     Example:
         >>> import torch
         >>> reflect(torch.tensor([[[[1.0, 2.0, 3.0]]]]), 0, 4)
         tensor([[[[1., 2., 3., 2., 1., 2., 3.]]]])
     """
+    if image.shape[-2] == 1:  # one line has nothing to reflect
+        image, below = F.pad(image, (0, 0, 0, below), mode="replicate"), 0
+    if image.shape[-1] == 1:
+        image, right = F.pad(image, (0, right, 0, 0), mode="replicate"), 0
     while below or right:
         rows, columns = min(below, image.shape[-2] - 1), min(right, image.shape[-1] - 1)
-        if (below and not rows) or (right and not columns):  # one line has nothing to reflect
-            return F.pad(image, (0, right, 0, below), mode="replicate")
         image = F.pad(image, (0, columns, 0, rows), mode="reflect")
         below, right = below - rows, right - columns
     return image

@@ -1,5 +1,7 @@
 """The small plain network of ZS-N2N."""
 
+import itertools
+
 from torch import Tensor, nn
 
 from torchdenoise.denoisers.networks.base import Network
@@ -41,7 +43,7 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
         self.residual = residual
         widths = [self.channels] + [width] * (depth - 1)
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(slope, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, self.channels, 1))
 

@@ -1,0 +1,177 @@
+"""``torchdenoise denoise`` doing tiny real work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import noisy_scene, scene, write_png, write_tiff
+from torchdenoise.data import read_picture
+
+FEW = ("--max-steps", "3", "--device", "cpu")
+
+
+def pixels(path):
+    picture = read_picture(path)
+    return picture.restore(picture.image)
+
+
+def test_a_file_gets_its_result_beside_it(run, noisy_png):
+    outcome = run("denoise", "noisy.png", *FEW)
+    assert outcome.code == 0, outcome.err
+    assert "noisy.png -> noisy_denoised.png" in outcome.out
+    before, after = pixels(noisy_png), pixels("noisy_denoised.png")
+    assert (after.shape, after.dtype) == (before.shape, before.dtype)
+    assert not np.array_equal(after, before)
+
+
+def test_more_steps_come_nearer_to_the_clean_picture(run, noisy_png):
+    assert run("denoise", "noisy.png", "--max-steps", "150").code == 0
+    clean = 255 * scene()
+    before, after = (np.mean((pixels(path) - clean) ** 2) for path in ("noisy.png", "noisy_denoised.png"))
+    assert after < before / 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["png8", "png16", "tiff"])
+def test_same_kind_of_file_out(run, tmp_path, kind, channels):
+    picture = noisy_scene(channels=channels)
+    if kind == "tiff":
+        source = write_tiff(tmp_path / "x.tif", 5 * picture - 1)
+    else:
+        source = write_png(tmp_path / "x.png", picture, depth=int(kind[3:]))
+    target = tmp_path / f"out{source.suffix}"
+    assert run("denoise", source, "-o", target, *FEW).code == 0
+    before, after = pixels(source), pixels(target)
+    assert (after.shape, after.dtype) == (before.shape, before.dtype)
+    assert abs(float(after.mean()) - float(before.mean())) < 0.1 * float(np.ptp(before))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 5), (2, 9), (7, 4)])
+def test_tiny_and_odd_sizes(run, tmp_path, height, width):
+    write_png(tmp_path / "x.png", noisy_scene(height, width))
+    assert run("denoise", "x.png", *FEW).code == 0
+    assert pixels("x_denoised.png").shape == (height, width, 3)
+
+
+def test_a_folder_keeps_names_skips_what_is_done_and_goes_on(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        write_png(folder / f"{number}.png", noisy_scene(seed=number))
+    (folder / "notes.txt").write_text("not a picture")
+    assert run("denoise", "in", "-o", "a/b", *FEW).code == 0
+    assert sorted(path.name for path in (tmp_path / "a/b").iterdir()) == ["0.png", "1.png", "2.png"]
+    kept = (tmp_path / "a/b/0.png").read_bytes()
+    (tmp_path / "a/b/1.png").unlink()
+    (tmp_path / "a/b/0.png").touch()
+    outcome = run("denoise", "in", "-o", "a/b", *FEW)
+    assert outcome.code == 0
+    assert "2 picture(s) skipped" in outcome.out
+    assert "1.png" in outcome.out
+    assert (tmp_path / "a/b/0.png").read_bytes() == kept
+
+
+def test_results_depend_on_the_picture_alone(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(2):
+        write_png(folder / f"{number}.png", noisy_scene(seed=number))
+    assert run("denoise", "in", "-o", "together", *FEW).code == 0
+    assert run("denoise", "in/1.png", "in/0.png", "-o", "reversed", *FEW).code == 0
+    assert run("denoise", "in/1.png", "-o", "alone.png", *FEW).code == 0
+    together = (tmp_path / "together/1.png").read_bytes()
+    assert together == (tmp_path / "reversed/1.png").read_bytes()
+    assert together == (tmp_path / "alone.png").read_bytes()
+    assert run("denoise", "in/1.png", "-o", "other.png", "--seed", "1", *FEW).code == 0
+    assert together != (tmp_path / "other.png").read_bytes()
+
+
+def test_the_bar_changes_nothing(run, noisy_png, monkeypatch):
+    assert run("denoise", "noisy.png", "-o", "plain.png", *FEW).code == 0
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes standard output for a terminal
+    outcome = run("denoise", "noisy.png", "-o", "bar.png", *FEW)
+    assert "3/3" in outcome.out
+    assert (noisy_png.parent / "plain.png").read_bytes() == (noisy_png.parent / "bar.png").read_bytes()
+
+
+def test_an_output_is_replaced_only_when_asked(run, noisy_png):
+    target = noisy_png.with_name("noisy_denoised.png")
+    target.write_text("precious")
+    outcome = run("denoise", "noisy.png", *FEW)
+    assert (outcome.code, target.read_text()) == (2, "precious")
+    assert "exists already" in outcome.err
+    assert "--overwrite" in outcome.err
+    assert run("denoise", "noisy.png", "--overwrite", *FEW).code == 0
+    assert pixels(target).shape == (24, 28, 3)
+
+
+def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text(
+        "model: {class_path: ZSN2N, init_args: {network: {class_path: SmallCNN}}}\ntrainer: {max_steps: 3}\n"
+    )
+    assert run("denoise", "noisy.png", "-o", "a.png", "--recipe", "mine.yaml").code == 0
+    assert run("denoise", "noisy.png", "-o", "b.png", "--recipe", own, "--set", "model.network.width=8").code == 0
+    assert run("denoise", "noisy.png", "-o", "c.png", "--recipe", "zsn2n", *FEW).code == 0
+    a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert a == c
+    assert a != b
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.png"], "missing.png: no such file"),
+        (["noisy.png", "--recipe", "zsn2nn"], "unknown recipe (did you mean zsn2n?)"),
+        (["noisy.png", "--recipe", "mine.yaml"], "mine.yaml: no such recipe file"),
+        (["noisy.png", "--recpe", "zsn2n"], "did you mean --recipe?"),
+        (["noisy.png", "--max-steps", "0"], "must be at least 1"),
+        (["noisy.png", "--device", "cuda:7"], "device cuda:7: PyTorch finds"),
+        (["noisy.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
+        (["noisy.png", "-o", "missing/x.png"], "no such folder; create it first"),
+        (["noisy.png", "-o", "noisy.png"], "the output is an input"),
+        (["noisy.png", "-o", "x.gif"], "x.gif: "),
+        (["noisy.png", "--set", "model.network.widht=3"], "no such option (did you mean model.network.width?)"),
+        (["noisy.png", "--set", "model.network.width"], "write it as KEY=VALUE"),
+        (["noisy.png", "--set", "model.network.width=x"], "model.network.width: expected int, got x"),
+        (["noisy.png", "--set", "model.network=SmalCNN"], "did you mean SmallCNN?"),
+        (["noisy.png", "--set", "data.noise=gausian:25"], "did you mean gaussian?"),
+        (["noisy.png", "--set", "data.noise=gaussian:-3"], "the level must be at least 0"),
+        (["one.png"], "one.png: the picture is 1x1 pixels; ZSN2N needs at least 2x2"),
+        (["noisy.png", "--set", "model.optimizer.lr=1e30"], "the loss became NaN or infinite at step"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(run, noisy_png, words, message):
+    write_png(noisy_png.with_name("one.png"), np.zeros((1, 1, 3)))
+    before = sorted(noisy_png.parent.iterdir())
+    outcome = run("denoise", *words, *([] if "--max-steps" in words else ["--max-steps", "5"]))
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) <= 2
+    assert sorted(noisy_png.parent.iterdir()) == before
+
+
+def test_one_bad_picture_does_not_stop_the_others(run, noisy_png):
+    noisy_png.with_name("bad.png").write_text("no picture")
+    outcome = run("denoise", "bad.png", "noisy.png", "-o", "out", *FEW)
+    assert outcome.code == 2
+    assert "failed: bad.png" in outcome.out
+    assert "1 of 2 pictures failed" in outcome.err
+    assert [path.name for path in (noisy_png.parent / "out").iterdir()] == ["noisy.png"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_fit_leaves_nothing_half_written(noisy_png):
+    command = [sys.executable, "-m", "torchdenoise", "denoise", "noisy.png", "--max-steps", "1000000"]
+    process = subprocess.Popen(command, cwd=noisy_png.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    time.sleep(15)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "torchdenoise: stopped; what was finished is kept\n"
+    assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]

@@ -1,0 +1,205 @@
+"""``fit``, ``validate``, ``test`` and ``predict`` doing tiny real work."""
+
+import sys
+
+import pytest
+import torch
+import yaml
+
+from conftest import noisy_scene, scene, write_png
+from torchdenoise.denoisers import ZSN2N, Denoiser
+
+LAST = "runs/version_0/checkpoints/last.ckpt"
+CPU = ("--trainer.accelerator", "cpu")
+FEW = ("--trainer.max_steps", "3", *CPU)
+
+
+@pytest.fixture
+def clean_folder(tmp_path):
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    for number in range(2):
+        write_png(folder / f"{number}.png", scene(16 + number, 20))
+    return folder
+
+
+@pytest.fixture
+def fitted(run, noisy_png):
+    """Return the command line after a short fit whose checkpoint is LAST."""
+    outcome = run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW)
+    assert outcome.code == 0, outcome.err
+    assert f"checkpoint: {LAST}" in outcome.out
+    return run
+
+
+def test_fit_and_predict_give_the_bytes_of_denoise(fitted, noisy_png):
+    outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "noisy.png", "--output", "by_predict.png", *CPU)
+    assert outcome.code == 0, outcome.err
+    assert fitted("denoise", "noisy.png", "-o", "by_denoise.png", "--max-steps", "3", "--device", "cpu").code == 0
+    by_predict, by_denoise = (noisy_png.with_name(f"by_{name}.png").read_bytes() for name in ("predict", "denoise"))
+    assert by_predict == by_denoise
+
+
+def test_predict_with_the_recipe_writes_beside_the_input_and_replaces_only_when_asked(fitted, noisy_png):
+    words = ("predict", "--config", "zsn2n", "--ckpt_path", LAST, "--data.path", "noisy.png", *CPU)
+    assert fitted(*words).code == 0
+    assert noisy_png.with_name("noisy_denoised.png").is_file()
+    again = fitted(*words)
+    assert again.code == 2
+    assert "exists already" in again.err
+    assert fitted(*words, "--overwrite").code == 0
+
+
+def test_predict_a_folder(fitted, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(2):
+        write_png(folder / f"{number}.png", noisy_scene(16 + number, 20, seed=number))
+    words = ("--data", "ImageFolder", "--data.predict", "in", "--output", "out", *CPU)
+    assert fitted("predict", "--ckpt_path", LAST, *words).code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+
+
+def test_test_prints_every_picture_and_the_mean(fitted, clean_folder):
+    words = ("--data", "ImageFolder", "--data.test", "clean", "--data.noise", "gaussian:25:clip", *CPU)
+    outcome = fitted("test", "--ckpt_path", LAST, *words)
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert outcome.code == 0, outcome.err
+    assert [row[0] for row in rows] == ["picture", "clean/0.png", "clean/1.png", "mean of 2"]
+    first, second, mean = (float(row[1]) for row in rows[1:])
+    assert mean == pytest.approx((first + second) / 2, abs=0.002)
+    assert fitted("test", "--ckpt_path", LAST, *words).out == outcome.out
+
+
+def test_validate(fitted, clean_folder):
+    words = ("--data", "ImageFolder", "--data.val", "clean", "--data.noise", "gaussian:25", *CPU)
+    outcome = fitted("validate", "--ckpt_path", LAST, *words)
+    assert outcome.code == 0, outcome.err
+    assert "val_psnr" in outcome.out
+    assert "val_loss" in outcome.out
+
+
+def test_options_reach_every_part(run, noisy_png):
+    words = ("--model.network.width", "8", "--model.loss.consistency_weight", "0.5", "--model.optimizer.lr", "0.01")
+    words += ("--model.scheduler.step_size", "7", "--model.readout", "EightTurns")
+    assert run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *words, *FEW).code == 0
+    model = ZSN2N.load(LAST)
+    assert model.network.arguments["width"] == 8
+    assert model.loss.consistency_weight == 0.5
+    assert type(model.readout).__name__ == "EightTurns"
+    checkpoint = torch.load(LAST, weights_only=True)
+    assert checkpoint["lr_schedulers"][0]["step_size"] == 7
+    assert checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] == 0.01
+    kept = yaml.safe_load(noisy_png.with_name("runs").joinpath("version_0/config.yaml").read_text())
+    assert kept["model"]["init_args"]["network"]["init_args"]["width"] == 8
+
+
+def test_without_a_recipe(run, noisy_png):
+    words = ("--model", "ZSN2N", "--model.network", "SmallCNN", "--model.network.width", "12")
+    assert run("fit", *words, "--data", "SingleImage", "--data.path", "noisy.png", *FEW).code == 0
+    assert Denoiser.load(LAST).network.arguments["width"] == 12
+
+
+def test_a_fit_without_a_number_of_steps_takes_the_published_one(run, noisy_png):
+    words = ("--model", "ZSN2N", "--data", "SingleImage", "--data.path", "noisy.png")
+    shown = run("fit", *words, "--model.network", "SmallCNN", "--model.network.width", "2", *CPU)
+    assert shown.code == 0, shown.err
+    assert torch.load(LAST, weights_only=True)["global_step"] == 2000
+
+
+def test_a_users_own_loss_needs_no_edit_in_the_package(run, noisy_png):
+    noisy_png.with_name("my_loss.py").write_text(
+        "from torchdenoise import DenoisingLoss\n"
+        "class MyLoss(DenoisingLoss):\n"
+        "    def __init__(self, weight: float = 1.0):\n"
+        "        self.weight = weight\n"
+        "    def forward(self, denoise, batch, draws, progress):\n"
+        "        return {'mine': self.weight * denoise(batch['noisy']).square().mean()}\n"
+    )
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", "--model.loss", "my_loss.MyLoss")
+    outcome = run(*words, "--model.loss.weight", "2", *FEW)
+    assert outcome.code == 0, outcome.err
+    assert Denoiser.load(LAST).loss.weight == 2
+    sys.modules.pop("my_loss")
+
+
+def test_noise_by_spec_and_by_class_is_the_same(run, noisy_png):
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--data.noise")
+    assert run(*words, "gaussian:30").code == 0
+    assert run(*words, "GaussianNoise", "--data.noise.sigma", "30").code == 0
+    assert run(*words, "gaussian:31").code == 0
+    states = [
+        torch.load(f"runs/version_{number}/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for number in range(3)
+    ]
+    weights = [state["network.layers.0.weight"] for state in states]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_print_config_is_a_recipe(run, noisy_png):
+    outcome = run_and_exit(run, "fit", "--config", "zsn2n", "--model.network.width", "8", "--print_config")
+    noisy_png.with_name("mine.yaml").write_text(outcome)
+    assert run("fit", "--config", "mine.yaml", "--data.path", "noisy.png", *FEW).code == 0
+    assert Denoiser.load(LAST).network.arguments["width"] == 8
+
+
+def run_and_exit(run, *words):
+    """Return what a command prints that leaves by itself, as argparse's ``--help`` does."""
+    outcome = run(*words)
+    assert outcome.code == 0
+    return outcome.out
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_help_shows_examples(run, command):
+    shown = run_and_exit(run, command, "--help")
+    assert f"torchdenoise {command}" in shown
+    assert "example" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "--config", "zsn2"], "zsn2: unknown recipe (did you mean zsn2n?)"),
+        (["fit", "--config", "zsn2n"], "SingleImage has no picture: give --data.path"),
+        (["fit", "--config", "zsn2n", "--data.path", "nope.png"], "nope.png: no such file"),
+        (["fit", "--config", "zsn2n", "--model.network.widht", "64"], "did you mean model.network.width?"),
+        (["fit", "--config", "zsn2n", "--model", "ZSN2X"], "did you mean ZSN2N?"),
+        (["fit", "--config", "zsn2n", "--data.noise", "gausian:25", "--data.path", "noisy.png"], "mean gaussian?"),
+        (["fit", "--config", "zsn2n", "--data.noise", "poisson:0", "--data.path", "noisy.png"], "must be above 0"),
+        (["fit", "--config", "zsn2n", "--trainer.accelerator", "gpuu", "--data.path", "noisy.png"], "trainer: "),
+        (["fit", "--config", "bad.yaml"], "bad.yaml: "),
+        (["fit"], "model"),
+        (["predict", "--config", "zsn2n", "--data.path", "noisy.png"], "ZSN2N has no trained weights yet"),
+        (["test", "--config", "zsn2n", "--data.path", "noisy.png"], "nothing to score against"),
+        (["predict", "--ckpt_path", "nope.ckpt", "--data.path", "noisy.png"], "nope.ckpt: no such checkpoint"),
+        (["predict", "--ckpt_path", "noisy.png", "--data.path", "noisy.png"], "noisy.png: not a checkpoint"),
+        (["predict", "--ckpt_path", "foreign.ckpt", "--data.path", "noisy.png"], "not one of torchdenoise"),
+        (["predict", "--ckpt_path", "evil.ckpt", "--data.path", "noisy.png"], "pickled code"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(run, noisy_png, words, message):
+    noisy_png.with_name("bad.yaml").write_text("model: [unclosed\n")
+    torch.save({"state_dict": {}}, noisy_png.with_name("foreign.ckpt"))
+    torch.save({"state_dict": print}, noisy_png.with_name("evil.ckpt"))
+    before = sorted(noisy_png.parent.iterdir())
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) <= 2
+    assert sorted(noisy_png.parent.iterdir()) == before
+
+
+def test_a_checkpoint_of_another_network_names_the_difference(fitted):
+    words = ("--config", "zsn2n", "--model.network.width", "8", "--data.path", "noisy.png", *CPU)
+    outcome = fitted("predict", "--ckpt_path", LAST, *words)
+    assert outcome.code == 2
+    assert "add --model.network.width 48" in outcome.err
+
+
+def test_a_picture_with_other_channels_than_the_checkpoint(fitted, noisy_png):
+    write_png(noisy_png.with_name("grey.png"), noisy_scene(channels=1))
+    outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "grey.png", *CPU)
+    assert outcome.code == 2
+    assert "channel(s)" in outcome.err

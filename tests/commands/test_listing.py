@@ -1,0 +1,55 @@
+"""``torchdenoise list``."""
+
+import pytest
+
+from torchdenoise import denoisers, noise
+from torchdenoise.recipes import recipe_names
+from torchdenoise.registry import all_classes, entries, one_line
+
+
+def test_everything_is_listed_once_plain_and_untruncated(run):
+    outcome = run("list")
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert outcome.code == 0
+    assert {len(row) for row in rows} == {4}
+    names = {(kind, name) for kind, name, *_ in rows}
+    assert {name for kind, name in names if kind == "recipes"} == set(recipe_names())
+    assert {("denoisers", "ZSN2N"), ("losses", "ZSN2NLoss"), ("networks", "SmallCNN"), ("noise", "gaussian")} <= names
+    assert len(names) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [("networks", denoisers.Network), ("losses", denoisers.DenoisingLoss), ("noise", noise.NoiseModel)],
+)
+def test_a_kind_is_what_the_registry_holds(run, kind, base):
+    names = [line.split("\t")[0] for line in run("list", kind).out.splitlines()]
+    assert set(entries(base)) >= set(names) != set()
+
+
+def test_every_package_class_names_its_source_and_says_what_it_is():
+    classes = [cls for cls in all_classes() if cls.__module__.startswith("torchdenoise.")]
+    assert classes
+    for cls in classes:
+        assert one_line(cls).endswith((".", "``")), cls
+        assert cls.source, cls
+
+
+@pytest.mark.parametrize(("pattern", "found"), [("zsn2n", 2), ("zsn2n-*", 1), ("*3000", 1), ("ZSN2N", 2)])
+def test_patterns(run, pattern, found):
+    names = [line.split("\t")[0] for line in run("list", "recipes", pattern).out.splitlines()]
+    assert len([name for name in names if name.startswith("zsn2n")]) == found
+
+
+@pytest.mark.parametrize(("words", "message"), [(["losses", "zzz"], "zzz: nothing of this name"), (["los"], "KIND")])
+def test_what_is_not_there(run, words, message):
+    outcome = run("list", *words)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_on_a_terminal_it_is_a_table(run, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    outcome = run("list", "networks")
+    assert "SmallCNN" in outcome.out
+    assert "\t" not in outcome.out

@@ -1,0 +1,173 @@
+"""``denoise()`` from Python: kinds, ranges, seeds, and what it leaves alone."""
+
+import random
+import signal
+import warnings
+
+import lightning
+import numpy as np
+import pytest
+import torch
+
+from conftest import noisy_scene, scene, write_png
+from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, SingleImage, SmallCNN, UserError, denoise
+from torchdenoise.fitting import accelerator
+from torchdenoise.recipes import load_recipe
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 1), (9, 8, 3), (8, 9, 4)])
+def test_arrays_keep_shape_dtype_and_range(dtype, shape):
+    white = 1 if np.issubdtype(dtype, np.floating) else 200
+    noisy = (white * np.random.default_rng(0).random(shape)).astype(dtype)
+    clean = denoise(noisy, max_steps=2, device="cpu")
+    assert (clean.shape, clean.dtype) == (shape, dtype)
+    assert clean.min() >= 0
+    assert clean.max() <= {1: 1, 200: 1023 if dtype is np.uint16 else 255}[white]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tensors_keep_shape_dtype_and_device(dtype, channels):
+    noisy = torch.rand(2, channels, 9, 8, generator=torch.Generator().manual_seed(0))
+    noisy = (200 * noisy).to(dtype) if dtype is torch.uint8 else noisy.to(dtype)
+    clean = denoise(noisy, max_steps=2, device="cpu")
+    assert (clean.shape, clean.dtype, clean.device) == (noisy.shape, dtype, noisy.device)
+
+
+def test_every_picture_of_a_stack_is_fitted_by_itself():
+    stack = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    together = denoise(stack, max_steps=3, device="cpu")
+    assert torch.equal(together[1:], denoise(stack[1:], max_steps=3, device="cpu"))
+
+
+def test_it_denoises():
+    clean, noisy = scene(48, 48), noisy_scene(48, 48)
+    restored = denoise(noisy, max_steps=150, device="cpu")
+    assert np.mean((restored - clean) ** 2) < 0.4 * np.mean((noisy - clean) ** 2)
+
+
+def test_a_file_gives_an_array(tmp_path):
+    path = write_png(tmp_path / "x.png", noisy_scene())
+    assert denoise(path, max_steps=2, device="cpu").dtype == np.uint8
+    assert denoise(str(path), max_steps=2, device="cpu").shape == (24, 28, 3)
+
+
+def test_the_data_range_decides_what_is_white():
+    noisy = noisy_scene().astype(np.float32)
+    unit = denoise(noisy, max_steps=5, device="cpu", data_range=1.0)
+    wide = denoise(noisy * 2 - 1, max_steps=5, device="cpu", data_range=(-1.0, 1.0))
+    np.testing.assert_allclose((wide + 1) / 2, unit, atol=1e-4)
+
+
+def test_same_seed_same_bytes_whatever_ran_before():
+    noisy = noisy_scene()
+    first = denoise(noisy, max_steps=3, device="cpu")
+    torch.rand(17)
+    np.random.rand(3)  # noqa: NPY002
+    assert np.array_equal(first, denoise(noisy, max_steps=3, device="cpu"))
+    assert not np.array_equal(first, denoise(noisy, max_steps=3, seed=1, device="cpu"))
+
+
+def test_it_leaves_the_caller_alone(monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "77")
+    torch.manual_seed(5)
+    random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    expected = torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(5)
+    random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    handler, filters, threads = signal.getsignal(signal.SIGINT), list(warnings.filters), torch.get_num_threads()
+    denoise(noisy_scene(), max_steps=2, device="cpu")
+    with pytest.raises(UserError):
+        denoise(noisy_scene(1, 1), device="cpu")
+    assert torch.equal(torch.rand(3), expected[0])
+    assert (random.random(), np.random.rand()) == expected[1:]  # noqa: NPY002
+    assert (signal.getsignal(signal.SIGINT), list(warnings.filters), torch.get_num_threads()) == (
+        handler,
+        filters,
+        threads,
+    )
+    assert lightning.fabric.utilities.seed.os.environ["PL_GLOBAL_SEED"] == "77"
+
+
+def test_parts_are_objects_of_ones_own():
+    class Mine(DenoisingLoss):
+        def forward(self, denoise, batch, draws, progress):
+            return {"mine": (denoise(batch["noisy"]) - 0.25).square().mean()}
+
+    flat = denoise(noisy_scene(), loss=Mine(), max_steps=300, device="cpu")
+    assert abs(flat.mean() - 0.25) < 0.02
+    small = denoise(noisy_scene(), network=SmallCNN(width=4), readout=EightTurns(), max_steps=2, device="cpu")
+    assert small.shape == (24, 28, 3)
+
+
+def test_progress_is_told_after_every_step():
+    told = []
+    denoise(noisy_scene(), max_steps=3, device="cpu", progress=lambda step, steps: told.append((step, steps)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_key_press_in_a_fit_is_a_keyboard_interrupt_and_the_key_works_on():
+    def pressed(step, steps):
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        denoise(noisy_scene(), max_steps=3, device="cpu", progress=pressed)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_users_own_warnings_still_show():
+    class Warns(DenoisingLoss):
+        def forward(self, denoise, batch, draws, progress):
+            warnings.warn("mine", UserWarning, stacklevel=1)
+            return {"mine": denoise(batch["noisy"]).mean()}
+
+    with pytest.warns(UserWarning, match="mine"):
+        denoise(noisy_scene(), loss=Warns(), max_steps=1, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"noisy": [1, 2]}, "cannot denoise a list"),
+        ({"noisy": torch.rand(3, 8, 8)}, r"a tensor must be \(B, C, H, W\)"),
+        ({"noisy": np.zeros(4)}, "is not one picture"),
+        ({"noisy": np.full((8, 8), np.nan)}, "NaN or infinite"),
+        ({"noisy": "nope.png"}, "nope.png: no such file"),
+        ({"recipe": "zs"}, "unknown recipe"),
+        ({"losss": None}, "ZSN2N takes no losss"),
+        ({"device": "cuda:99"}, "device cuda:99"),
+        ({"max_steps": 0}, "number of steps"),
+        ({"overrides": ["data=ImageFolder"]}, "trained on a data set"),
+    ],
+)
+def test_mistakes_are_user_errors(arguments, message):
+    with pytest.raises(UserError, match=message):
+        denoise(**{"noisy": noisy_scene(), "device": "cpu", **arguments})
+
+
+def test_devices():
+    assert accelerator("auto") == {"accelerator": "auto", "devices": 1}
+    assert accelerator("cpu") == {"accelerator": "cpu", "devices": 1}
+
+
+def test_by_hand(tmp_path):
+    path = write_png(tmp_path / "x.png", noisy_scene(channels=1))
+    model = ZSN2N()
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = lightning.Trainer(max_steps=3, accelerator="cpu", enable_model_summary=False, **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        trainer.fit(model, SingleImage(path))
+    assert sum(parameter.numel() for parameter in model.parameters()) == 21_313
+
+
+def test_recipes_build_the_published_method():
+    recipe = load_recipe("zsn2n")
+    parts = recipe["model"]["init_args"]
+    assert (recipe["trainer"]["max_steps"], parts["scheduler"]["init_args"]["step_size"]) == (2000, 1000)
+    assert load_recipe("zsn2n-3000")["trainer"]["max_steps"] == 3000
+    assert load_recipe("zsn2n-3000")["model"] == recipe["model"]
