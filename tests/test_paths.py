@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from torchdenoise.errors import UserError
-from torchdenoise.paths import default_output, find_pictures, plan_outputs, reading, writing
+from torchdenoise.paths import default_output, find_pictures, make_folders, plan_outputs, reading, writing
 
 
 @pytest.fixture
@@ -108,8 +108,16 @@ def test_where_results_go(folder, inputs, output, expected):
     touch("a.png", "old.png", "in/b.jpg", "in/c.TIFF", "in/notes.txt", "one/d.png", "out/e.png")
     before = tree()
     assert planned(*inputs, output=output) == expected
+    assert tree() == before
+    make_folders([(Path(source), Path(result)) for source, result in expected.items()])
     assert all(Path(result).parent.is_dir() for result in expected.values())
     assert all(Path(name).is_dir() for name in set(tree()) - set(before))
+
+
+def test_a_folder_that_cannot_be_made(folder):
+    touch("notes.txt")
+    with pytest.raises(UserError, match=r"^notes\.txt/out: cannot be written"):
+        make_folders([(Path("a.png"), Path("notes.txt/out/a.png"))])
 
 
 def test_earlier_results_are_not_denoised_again(folder):
@@ -145,7 +153,6 @@ def test_earlier_results_are_not_denoised_again(folder):
         (["in"], "n" * 300, "cannot be written"),
         (["in"], "notes.txt", r"^notes\.txt: is a file; several pictures need a folder"),
         (["a.png", "in/b.jpg"], "new.png", r"^new\.png: is a file; several pictures need a folder"),
-        (["in"], "notes.txt/out", "^notes.txt/out: cannot be written"),
         (["a.png"], "a.png", r"^a\.png: the output is an input"),
         (["a.png"], "in/../a.png", "the output is an input"),
         (["a.png"], "link.png", r"^link\.png: the output is an input"),

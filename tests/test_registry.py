@@ -37,6 +37,8 @@ class Disc(Shape, name="disc", source="Euclid"):
 
 
 class Frame(Shape):
+    left_out = ("draw",)
+
     def __init__(self, inner: Shape | None = None, outer: Shape | None = None, draw=print):
         self.inner = inner or Disc(3)
         self.outer = outer

@@ -260,6 +260,8 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
     def setup(self, stage: str) -> None:
         """Take the run's seed, and let several processes train a method whose networks take turns."""
+        if stage == "fit":
+            self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
         self._seed = torch.initial_seed() % 2**62
         self._kept = None  # the weights that made it may have changed since
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)

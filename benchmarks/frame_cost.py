@@ -1,0 +1,125 @@
+"""What the frame costs: a fit through denoise() beside a plain torch loop, and the start of the commands; paired.
+
+    python benchmarks/frame_cost.py            writes docs/results/frame.md; about six minutes on two idle cores
+
+Run it with nothing else on the machine.
+"""
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+from torch.nn.functional import mse_loss
+
+from torchdenoise.data import Picture, write_picture
+from torchdenoise.denoisers.downsamplers import cells
+from torchdenoise.denoisers.networks import SmallCNN
+from torchdenoise.fitting import denoise
+
+STEPS = 300
+ROUNDS = 3
+STARTS = 7
+
+
+def plain(noisy: torch.Tensor) -> torch.Tensor:
+    """Return what a script without a frame would compute: the same kernels in a bare loop."""
+    torch.manual_seed(0)
+    network = SmallCNN(3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1000, 0.5)
+
+    def halves(image: torch.Tensor) -> torch.Tensor:
+        top_left, top_right, bottom_left, bottom_right = cells(image)
+        return torch.cat([(top_right + bottom_left) / 2, (top_left + bottom_right) / 2])
+
+    first_second = halves(noisy)
+    second_first = first_second.flip(0)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        denoised = network(first_second)
+        loss = mse_loss(denoised, second_first) + mse_loss(denoised, halves(network(noisy)))
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+    with torch.no_grad():
+        return network(noisy).clamp(0, 1)
+
+
+def framed(noisy: torch.Tensor) -> torch.Tensor:
+    """Return the same through the package."""
+    return denoise(noisy, "zsn2n", max_steps=STEPS, device="cpu", data_range=1.0)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def fits(size: int) -> str:
+    """Return the table row of one picture size; the two sides take turns."""
+    noisy = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    difference = (plain(noisy) - framed(noisy)).abs().max().item()  # also the warm-up
+    pairs = [(seconds(lambda: framed(noisy)), seconds(lambda: plain(noisy))) for _ in range(ROUNDS)]
+    ours, theirs = (median(side) for side in zip(*pairs, strict=True))
+    ratio = median(one / other for one, other in pairs)
+    return f"| {size}x{size} | {theirs:.2f} | {ours:.2f} | {ratio:.3f} | {difference:.0e} |"
+
+
+def starts() -> list[str]:
+    """Return the table rows of the commands' start, each beside the import that bounds it."""
+    with TemporaryDirectory() as folder:
+        picture = Picture.from_array((torch.rand(32, 32, 3) * 255).byte().numpy())
+        write_picture(Path(folder) / "x.png", picture.image, picture)
+        commands = {
+            "`import torch`": [sys.executable, "-c", "import torch"],
+            "`torchdenoise --help`": [sys.executable, "-m", "torchdenoise", "--help"],
+            "`import lightning`": [sys.executable, "-c", "import lightning"],
+            "`torchdenoise denoise x.png --max-steps 1` (32x32)": [
+                *(sys.executable, "-m", "torchdenoise", "denoise", "x.png", "--max-steps", "1", "--overwrite"),
+            ],
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(STARTS):
+            for name, command in commands.items():
+                times[name].append(
+                    seconds(lambda command=command: subprocess.run(command, cwd=folder, check=True, stdout=-3))
+                )
+    return [f"| {name} | {median(values):.3f} | {min(values):.3f} |" for name, values in times.items()]
+
+
+def main() -> None:
+    """Measure and write the page."""
+    machine = f"{torch.get_num_threads()} CPU threads ({platform.processor() or platform.machine()})"
+    lines = [
+        "# What the frame costs",
+        "",
+        f"{machine}, torch {torch.__version__}, Python {platform.python_version()}; printed by "
+        "`python benchmarks/frame_cost.py`. A plain torch loop and `denoise()` take turns in one process, float32, "
+        f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds; the ratio is the median of the rounds'.",
+        "",
+        f"| picture | plain loop, {STEPS} steps, s | `denoise()`, s | ratio | largest difference of the results |",
+        "|---|---|---|---|---|",
+        *(fits(size) for size in (64, 256)),
+        "",
+        f"Start of whole commands, {STARTS} runs in turn:",
+        "",
+        "| command | median s | fastest s |",
+        "|---|---|---|",
+        *starts(),
+        "",
+    ]
+    path = Path(__file__).parent.parent / "docs" / "results" / "frame.md"
+    path.write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
