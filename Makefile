@@ -11,7 +11,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)  ## denoise a picture, or your own: make demo IMAGE=my.png
-	$(BIN)/python benchmarks/demo.py $(IMAGE)
+	$(BIN)/python benchmarks/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(READY) lint
 	$(BIN)/python -m pytest --doctest-modules torchdenoise tests

@@ -103,7 +103,7 @@ def main() -> None:
         "",
         f"{machine}, torch {torch.__version__}, Python {platform.python_version()}; printed by "
         "`python benchmarks/frame_cost.py`. A plain torch loop and `denoise()` take turns in one process, float32, "
-        f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds; the ratio is the median of the rounds'.",
+        f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds; the ratio is the rounds' median.",
         "",
         f"| picture | plain loop, {STEPS} steps, s | `denoise()`, s | ratio | largest difference of the results |",
         "|---|---|---|---|---|",

@@ -140,7 +140,7 @@ def test_a_users_own_warnings_still_show():
         ({"recipe": "zs"}, "unknown recipe"),
         ({"losss": None}, "ZSN2N takes no losss"),
         ({"device": "cuda:99"}, "device cuda:99"),
-        ({"max_steps": 0}, "number of steps"),
+        ({"max_steps": 0}, "must be at least 1"),
         ({"overrides": ["data=ImageFolder"]}, "trained on a data set"),
     ],
 )

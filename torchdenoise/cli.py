@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from torchdenoise import __version__
 from torchdenoise.errors import UserError, did_you_mean
@@ -62,6 +63,8 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
+    # Appended, so that a numpy.py in the working folder hides nothing; a user's ./my_loss.py is found.
+    sys.path.append(str(Path.cwd()))
     command = importlib.import_module(COMMANDS[words[0]])
     return int(command.run(words))
 

@@ -128,7 +128,9 @@ def fit_image(
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
     where = accelerator(device)
-    changes = list(overrides)
+    if max_steps is not None and max_steps < 1:
+        raise UserError(f"max_steps={max_steps}: must be at least 1")
+    changes = [overrides] if isinstance(overrides, str) else list(overrides)
     changes += [] if max_steps is None else [f"trainer.max_steps={max_steps}"]
     changes += [] if seed is None else [f"seed_everything={seed}"]
     with _own_random_state(), quiet(), interruptible():
@@ -147,6 +149,12 @@ def fit_image(
     result = predictions[0]
     assert isinstance(result, Tensor)
     return result.cpu()
+
+
+def check_recipe(recipe: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+    """Raise what ``fit_image`` would have against a recipe and its overrides, before any picture is read."""
+    with _own_random_state(), quiet():
+        build_fit(recipe, overrides)
 
 
 def _trainer(fit: Fit, where: Mapping[str, Any], progress: Progress | None) -> lightning.Trainer:

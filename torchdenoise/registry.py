@@ -137,6 +137,17 @@ def build(recipe: Mapping[str, Any]) -> Any:
     return known[path](**{name: _built(value) for name, value in recipe["init_args"].items()})
 
 
+def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
+    """Yield (place in the recipe, class path) for the classes that ``build`` would refuse."""
+    known = {class_path(cls) for cls in _subclasses(Registered)}
+    if recipe["class_path"] not in known:
+        yield place, recipe["class_path"]
+    for name, value in recipe["init_args"].items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping) and "class_path" in item:
+                yield from unknown_classes(item, f"{place}.{name}")
+
+
 def _built(value: Any) -> Any:
     match value:
         case {"class_path": str(), "init_args": Mapping()}:

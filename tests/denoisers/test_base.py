@@ -124,6 +124,12 @@ def test_an_argument_that_no_checkpoint_can_hold_is_refused_before_the_first_ste
         fit(small(loss=Weighted(torch.ones(3))))
 
 
+@pytest.mark.parametrize("part", ["optimizer", "scheduler"])
+def test_the_name_of_a_function_is_no_function(part):
+    with pytest.raises(UserError, match=f"{part}: my.function is not callable: annotate what the function takes"):
+        ZSN2N(**{part: "my.function"})
+
+
 @pytest.mark.parametrize(("made_for", "given"), [(3, 1), (1, 3)])
 def test_a_network_made_for_other_channels_is_refused(made_for, given):
     message = rf"have {given} channel\(s\), the network was made for {made_for}: .* model.network.channels={given}"
@@ -237,7 +243,7 @@ class Payload:
         return os.system, (self.command,)
 
 
-@pytest.mark.parametrize("dump", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing))])
+@pytest.mark.parametrize("dump", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing, protocol=2))])
 def test_code_in_a_checkpoint_is_not_run(tmp_path, dump):
     path, trace = tmp_path / "evil.ckpt", tmp_path / "trace"
     dump({"state_dict": {}, "torchdenoise": Payload(f"echo > '{trace}'")}, path)

@@ -10,9 +10,9 @@ from torchdenoise.noise import (
     NoiseModel,
     PoissonNoise,
     SummedNoise,
+    draws,
     from_spec,
     repeatable,
-    specs,
 )
 
 LEVEL = st.floats(0, 1e300, exclude_min=True)
@@ -178,7 +178,7 @@ def test_repeatable_noise_depends_on_seed_spec_pixels_and_shape(clean):
 
 def test_repeatable_noise_stays_what_it_was():
     """The numbers in published tables rest on this; torch's own stream may change with its version."""
-    assert specs._generator(torch.full((1, 1, 2, 2), 0.5), "gaussian:25", 0).initial_seed() == 5770049844273721845
+    assert draws._generator(torch.full((1, 1, 2, 2), 0.5), "gaussian:25", 0).initial_seed() == 5770049844273721845
 
 
 def test_a_model_that_draws_nothing_may_ignore_the_generator():

@@ -64,9 +64,10 @@ def _say_skipped(count: int) -> None:
 def _denoise_all(todo: list[tuple[Path, Path]], recipe: dict[str, Any], options: argparse.Namespace) -> int:
     """Denoise one picture after the other; one of several that fails is told, and the rest go on."""
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.fitting import accelerator
+    from torchdenoise.fitting import accelerator, check_recipe
 
     accelerator(options.device)
+    check_recipe(recipe, options.overrides)
     make_folders(todo)
     failed = 0
     with shown_progress(len(todo)) as progress:

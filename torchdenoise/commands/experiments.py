@@ -24,7 +24,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.fitting import interruptible, quiet
 from torchdenoise.recipes import recipe_path
 from torchdenoise.recipes.building import mendable, shortened
-from torchdenoise.registry import load_plugins
+from torchdenoise.registry import load_plugins, unknown_classes
 
 RUNS = "runs"
 """The folder, below the working folder, where fits leave their checkpoints, logs and configurations."""
@@ -63,8 +63,6 @@ examples:
 
 def run(words: Sequence[str]) -> int:
     """Run one of the four subcommands and return the exit code."""
-    # Appended, so that a numpy.py in the working folder hides nothing; a user's ./my_loss.py is found.
-    sys.path.append(str(Path.cwd()))
     load_plugins()
     command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
@@ -106,6 +104,10 @@ def _with_checkpoint(words: list[str]) -> list[str]:
     if path is None or path in ("best", "last", "hpc", "registry"):
         return words
     recipe = read_checkpoint(path)[KEY]["recipe"]
+    for option, cls in unknown_classes(recipe, "--model"):
+        # Nothing is imported because a file says so; what the user says is another matter.
+        if not (_value(words, option) or "").startswith(cls):
+            raise UserError(f"{path}: fitted with {cls}; if you trust it, add {option} {cls}")
     if _value(words, "--config") or _value(words, "-c"):
         return words
     model = [] if _value(words, "--model") else ["--model", json.dumps(recipe)]
@@ -233,4 +235,4 @@ class _CLI(LightningCLI):
             if not path:
                 continue
             shown = os.path.relpath(path)
-            print(f"checkpoint: {shown}\nuse it:     torchdenoise predict --ckpt_path {shown} --data ...")
+            print(f"checkpoint: {shown}\nuse it:     torchdenoise predict --ckpt_path {shown} --data.path FILE")

@@ -12,6 +12,8 @@ class PictureProgress:
 
     def __init__(self, console: Console, bars: Progress | None, pictures: int) -> None:
         self._console = console
+        self._pictures = pictures
+        self._begun = 0
         self._bars = bars
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
@@ -19,6 +21,8 @@ class PictureProgress:
     def picture(self, name: str) -> Callable[[int, int], None] | None:
         """Begin a picture and return what takes its (step, steps); None where nobody would see it."""
         if self._bars is None or self._one is None:
+            self._begun += 1
+            self.say(f"[{self._begun}/{self._pictures}] {name} ...")
             return None
         bars, task = self._bars, self._one
         bars.reset(task, description=name, total=None)

@@ -1,20 +1,19 @@
 """Folders of pictures: the data of methods that are trained on a data set, and of scores over many pictures."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import torch
 from kornia.color import rgb_to_grayscale
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import read_picture
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
-from torchdenoise.noise import NoiseModel, from_spec, repeatable
+from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
 from torchdenoise.paths import find_pictures
 
 Item = dict[str, Tensor]
@@ -162,7 +161,7 @@ class _Crops(_Pictures, Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         epoch, place = divmod(index, len(self.files))
         image = self.image(place)
-        generator = _generator(self.seed, epoch, place)
+        generator = seeded(self.seed, epoch, place)
         rooms = [size - self.crop + 1 for size in image.shape[-2:]]
         if min(rooms) < 1:
             raise UserError(
@@ -188,10 +187,5 @@ class _Order(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         epoch = self.epoch()
-        order = torch.randperm(self.size, generator=_generator(self.seed, epoch, -1))
+        order = torch.randperm(self.size, generator=seeded(self.seed, epoch, -1))
         return iter((order + epoch * self.size).tolist())
-
-
-def _generator(*key: int) -> Generator:
-    digest = hashlib.sha256(repr(key).encode()).digest()
-    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -54,8 +54,11 @@ class Picture:
             torch.Size([1, 3, 8, 9])
         """
         samples = array[..., None] if array.ndim == 2 else array
+        hint = "; try array.transpose(1, 2, 0)" if array.ndim == 3 and array.shape[0] <= 4 else ""
         if samples.ndim != 3 or not 1 <= samples.shape[-1] <= 4:
-            raise UserError(f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4")
+            raise UserError(
+                f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4{hint}"
+            )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
         scaling = Scaling.of(colours, data_range)
         has_alpha = samples.shape[-1] > colours.shape[-1]

@@ -12,7 +12,7 @@ from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import read_picture
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
-from torchdenoise.noise import NoiseModel, from_spec, repeatable
+from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
 
 Item = dict[str, Tensor]
 _FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
@@ -25,10 +25,12 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         path: of the noisy picture.
         noise: a model or spec; the picture is then taken for clean, gets this noise, and scores are logged.
         data_range: the white level, or (black, white), of the file's values; from the file unless given.
-        seed: of the noise.
+        crop: side of random crops to train on, at even places; None trains on the whole picture.
+        crops: so many crops a step.
+        seed: of noise and crops.
 
     Raises:
-        UserError: on setup, when there is no picture or it cannot be read.
+        UserError: on setup, when there is no picture, it cannot be read, or it is smaller than the crop.
 
     Example:
         >>> data = SingleImage()
@@ -46,12 +48,16 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         path: str | Path | None = None,
         noise: NoiseModel | str | None = None,
         data_range: float | tuple[float, float] | None = None,
+        crop: int | None = None,
+        crops: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.path = None if path is None else Path(path)
         self.noise = None if noise is None else from_spec(noise)
         self.data_range = data_range
+        self.crop = crop
+        self.crops = crops
         self.seed = seed
         self._image: Tensor | None = None
         self._item: Item = {}
@@ -77,6 +83,10 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             }
         self.sources = [self.path]
         channels, height, width = image.shape[1:]
+        if self.crop is not None and self.crop > min(height, width):
+            raise UserError(
+                f"the picture is {width}x{height} pixels, smaller than the crop: set data.crop={min(height, width)}"
+            )
         return channels, height, width
 
     def picture(self, index: int) -> Picture:  # noqa: ARG002
@@ -87,6 +97,21 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the picture without end: the Trainer's ``max_steps`` ends the fit."""
         return DataLoader(_Endless(self._item), batch_size=None)
+
+    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:  # noqa: ARG002
+        """Cut this step's crops while training; which ones depends on the seed and the number of the batch alone."""
+        if self.crop is None or self.trainer is None or not self.trainer.training:
+            return batch
+        generator = seeded(self.seed, self.trainer.fit_loop.total_batch_idx)
+        rooms = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
+        tops, lefts = (2 * torch.randint(room, (self.crops,), generator=generator) for room in rooms)
+        places = list(zip(tops.tolist(), lefts.tolist(), strict=True))
+        side = self.crop
+
+        def cut(image: Tensor) -> Tensor:
+            return torch.cat([image[..., top : top + side, left : left + side] for top, left in places])
+
+        return {key: cut(value) for key, value in batch.items() if value.ndim == 4}
 
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
         """Return the picture once where its clean version is known."""

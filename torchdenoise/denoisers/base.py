@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
+from torchdenoise.denoisers.defaults import adam, halved_every_1000
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.padding import padded_call
@@ -62,6 +63,9 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         self, optimizer: OptimizerFactory, scheduler: SchedulerFactory, readout: Readout | None = None
     ) -> None:
         super().__init__()
+        for name, factory in (("optimizer", optimizer), ("scheduler", scheduler)):
+            if not callable(factory):  # what jsonargparse makes of a function without annotations
+                raise UserError(f"{name}: {factory} is not callable: annotate what the function takes and returns")
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.readout = readout or OnePass()
@@ -178,7 +182,12 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             )
         draws = loss.draw(seen, generator)
         with torch.autocast(seen["noisy"].device.type, enabled=False):
-            return loss(denoise, seen, draws, progress)
+            terms = loss(denoise, seen, draws, progress)
+        if not isinstance(terms, dict) or not all(
+            isinstance(term, Tensor) and not term.ndim for term in terms.values()
+        ):
+            raise UserError(f"{type(loss).__name__}.forward must return a dict of scalar tensors, one for each term")
+        return terms
 
     def _seen(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
         """Return what a loss may see: everything but the clean image, and the result of the stage before."""
@@ -314,6 +323,31 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             raise UserError(
                 f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
             )
+
+
+class SingleStage(Denoiser, source="any network with any loss"):
+    """A method of one network and one loss, which is most of them; by itself it takes whatever you give it.
+
+    Example:
+        >>> SingleStage(SmallCNN(1), ZSN2NLoss())(torch.rand(1, 1, 4, 4)).shape
+        torch.Size([1, 1, 4, 4])
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: DenoisingLoss,
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        readout: Readout | None = None,
+    ) -> None:
+        super().__init__(optimizer or adam, scheduler or halved_every_1000, readout)
+        self.network = network
+        self.loss = loss
+
+    def stages(self) -> list[Stage]:
+        """Return the only stage."""
+        return [Stage(self.network, self.loss)]
 
 
 class _Recorder:

@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered
 
 Draws = dict[str, Tensor]
@@ -47,6 +49,56 @@ class DiagonalDownsampler(Downsampler, source="Mansour & Heckel, Zero-Shot Noise
         """Return the anti-diagonal and the main-diagonal means."""
         top_left, top_right, bottom_left, bottom_right = cells(image)
         return (top_right + bottom_left) / 2, (top_left + bottom_right) / 2
+
+
+class RandomMaskDownsampler(Downsampler, source="Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025, section RM"):
+    """ZS-N2M's pair: the two diagonal means, exchanged where a random mask is zero; every pair has the same mean.
+
+    With the diagonal means ``D1, D2`` and a mask ``M`` of exactly half ones (one fewer where the count is odd)::
+
+        first  = D1 M + D2 (1 - M)
+        second = D1 (1 - M) + D2 M
+
+    Args:
+        per_channel: a value of the mask for each channel (the paper's H/2 x W/2 x C), or one for all.
+        masks: choose among so many fixed masks; None draws a fresh one every step.
+
+    Raises:
+        UserError: ``masks`` below 1.
+
+    Example:
+        >>> down = RandomMaskDownsampler()
+        >>> image = torch.rand(1, 3, 4, 4)
+        >>> draws = down.draw(image, torch.Generator().manual_seed(0))
+        >>> draws["mask"].shape, draws["mask"].sum().item()
+        (torch.Size([1, 3, 2, 2]), 6.0)
+    """
+
+    def __init__(self, per_channel: bool = True, masks: int | None = None) -> None:
+        if masks is not None and masks < 1:
+            raise UserError(f"RandomMaskDownsampler: masks {masks} must be at least 1")
+        self.per_channel = per_channel
+        self.masks = masks
+
+    def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:
+        """Return ``mask (B, C or 1, H/2, W/2)`` of zeros and ones."""
+        batch, channels, height, width = noisy.shape
+        shape = (channels if self.per_channel else 1, -(-height // 2), -(-width // 2))
+        return {"mask": torch.stack([self._mask(shape, noisy, generator) for _ in range(batch)])}
+
+    def _mask(self, shape: tuple[int, int, int], noisy: Tensor, generator: Generator | None) -> Tensor:
+        if self.masks is not None:
+            number = torch.randint(self.masks, (1,), generator=generator, device=noisy.device)
+            generator = Generator(noisy.device).manual_seed(int(number))
+        count = shape[0] * shape[1] * shape[2]
+        order = torch.randperm(count, generator=generator, device=noisy.device)
+        return (order < count // 2).to(noisy.dtype).view(shape)
+
+    def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the masked mixtures of the diagonal means."""
+        first, second = DiagonalDownsampler().pair(image, {})
+        mask = draws["mask"]
+        return first * mask + second * (1 - mask), first * (1 - mask) + second * mask
 
 
 def cells(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, Tensor
 
-from torchdenoise.denoisers.base import Denoiser, OptimizerFactory, SchedulerFactory, Stage
+from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory, SingleStage
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.networks import Network, SmallCNN
@@ -62,7 +62,7 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
         return terms
 
 
-class ZSN2N(Denoiser, source=SOURCE):
+class ZSN2N(SingleStage, source=SOURCE):
     """ZS-N2N: a small network fitted to one noisy image by the image's own two half-size versions.
 
     Assumes noise that is independent from pixel to pixel and has zero mean.
@@ -87,14 +87,4 @@ class ZSN2N(Denoiser, source=SOURCE):
         scheduler: SchedulerFactory | None = None,
         readout: Readout | None = None,
     ) -> None:
-        super().__init__(
-            optimizer=optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
-            scheduler=scheduler or (lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1000, 0.5)),
-            readout=readout,
-        )
-        self.network = network or SmallCNN()
-        self.loss = loss or ZSN2NLoss()
-
-    def stages(self) -> list[Stage]:
-        """Return the only stage."""
-        return [Stage(self.network, self.loss)]
+        super().__init__(network or SmallCNN(), loss or ZSN2NLoss(), optimizer, scheduler, readout)

@@ -1,7 +1,8 @@
 """Noise: synthesis by model or spec, and draws that can be repeated."""
 
+from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, NoiseModel, PoissonNoise, SummedNoise
-from torchdenoise.noise.specs import from_spec, repeatable
+from torchdenoise.noise.specs import from_spec
 
 __all__ = [
     "ClippedNoise",
@@ -11,4 +12,5 @@ __all__ = [
     "SummedNoise",
     "from_spec",
     "repeatable",
+    "seeded",
 ]

@@ -1,13 +1,9 @@
-"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``; and draws that can be repeated."""
+"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``."""
 
-import hashlib
 import importlib
 import inspect
 import re
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.noise.models import ClippedNoise, NoiseModel, SummedNoise
@@ -73,30 +69,3 @@ def _level(text: str) -> float | tuple[float, float]:
         low, high = (float(end.replace("e_", "e-")) for end in range_of_two.groups())
         return low, high
     return float(text)
-
-
-def repeatable(noise: NoiseModel, clean: Tensor, seed: int = 0) -> Tensor:
-    """Return noisy images drawn as a function of (pixels, canonical spec, seed) alone, on the CPU, image by image.
-
-    The same picture, spec and seed give the same noise, whatever else runs and in whatever order.
-
-    Args:
-        noise: the model; its canonical spec is part of the key.
-        clean: images ``(B, C, H, W)``.
-        seed: another seed gives another draw.
-
-    Example:
-        >>> clean = torch.rand(2, 1, 4, 4)
-        >>> one = repeatable(from_spec("gaussian:25"), clean)
-        >>> torch.equal(one[1:], repeatable(from_spec("gaussian:25.0"), clean[1:]))
-        True
-    """
-    images = clean.detach().cpu().float().contiguous()
-    noisy = torch.cat([noise(image, _generator(image, noise.spec, seed)) for image in torch.split(images, 1)])
-    return noisy.to(clean.device, clean.dtype)
-
-
-def _generator(image: Tensor, spec: str, seed: int) -> torch.Generator:
-    key = hashlib.sha256(image.numpy().tobytes())
-    key.update(f"{tuple(image.shape[1:])} {spec} {seed}".encode())
-    return torch.Generator().manual_seed(int.from_bytes(key.digest()[:8], "little") >> 1)

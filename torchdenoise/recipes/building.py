@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,11 +13,14 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from lightning.fabric.utilities.seed import seed_everything
 
 from torchdenoise.data import DenoisingData, SingleImage
-from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import UserError
+from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
+from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe
 from torchdenoise.registry import all_classes, load_plugins
+
+_PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
+"""What the last word of an argument's name says about its value."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,25 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
         raise mendable(error) from None
     model: Denoiser = built.model
     if parts:
-        unknown = [name for name in parts if name not in model.arguments]
-        if unknown:
-            raise UserError(f"{type(model).__name__} takes no {unknown[0]}: it takes {', '.join(model.arguments)}")
+        _check_parts(model, parts)
         model = model.rebuilt(**parts)
     trainer = {key: value for key, value in vars(config.trainer).items() if value != _defaults()[key]}
     return Fit(model, built.data or SingleImage(), trainer, config.seed_everything)
+
+
+def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
+    for name, part in parts.items():
+        if name not in model.arguments:
+            options = [*model.arguments, "max_steps", "seed", "device", "data_range", "overrides", "progress"]
+            raise UserError(
+                f"{type(model).__name__} takes no {name}{did_you_mean(name, options)}: "
+                f"it takes {', '.join(model.arguments)}"
+            )
+        kind = next((base for word, base in _PART_KINDS.items() if name.endswith(word)), object)
+        if isinstance(part, type):
+            raise UserError(f"{name}={part.__name__} is a class: give an object, {name}={part.__name__}()")
+        if not isinstance(part, kind):
+            raise UserError(f"{name} must be a {kind.__name__}, not a {type(part).__name__}: derive it from that class")
 
 
 def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
@@ -66,7 +83,8 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
                 raise UserError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
             config = parser.parse_args([f"--{override}"], namespace=config)
     except ArgumentError as error:
-        raise UserError(explain(str(error), option_names(config), _class_names())) from None
+        options = [*option_names(config), *_named_options(str(error))]
+        raise UserError(explain(str(error), options, _class_names())) from None
     return config
 
 
@@ -74,7 +92,17 @@ def shortened(message: str, words: Sequence[str]) -> UserError:
     """Return the one-line error for a report of jsonargparse about a command line."""
     named = [load_recipe(word) for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
     options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
+    options += _named_options(message)
     return UserError(explain(message, options or _argument_names(), _class_names()))
+
+
+def _named_options(message: str) -> list[str]:
+    """Return the options of the innermost class that a report names, as they are written."""
+    keys = list(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
+    named = re.findall(r"Problem with given class_path '([^']+)'", message)
+    last = named[-1].rpartition(".")[2] if named else ""
+    classes = [cls for cls in all_classes() if cls.__name__ == last]
+    return [".".join([*keys, name]) for cls in classes for name in inspect.signature(cls).parameters]
 
 
 @cache
