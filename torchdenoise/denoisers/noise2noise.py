@@ -1,0 +1,68 @@
+"""Noise2Noise and Noise2Clean: Lehtinen et al., ICML 2018. One loss for both: the data decide what the target is."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory, SingleStage
+from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
+from torchdenoise.denoisers.networks import N2NUNet, Network
+from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.schedules import RampDown
+
+SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
+
+
+class TargetLoss(DenoisingLoss, source=SOURCE):
+    """The mean squared difference to a target: the clean image, or a second noisy copy of zero-mean noise.
+
+    For a noisy target it is the clean loss plus the noise's variance, which no network can change.
+
+    Example:
+        >>> batch = {"noisy": torch.ones(1, 1, 2, 2), "target": torch.zeros(1, 1, 2, 2)}
+        >>> TargetLoss()(lambda image: image, batch, {}, 0.0)
+        {'target': tensor(1.)}
+    """
+
+    requires = ("target",)
+
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+        """Return the only term."""
+        return {"target": mse(denoise(batch["noisy"]), batch["target"])}
+
+
+def n2n_adam(parameters: Iterable[Any]) -> Optimizer:
+    """Return Noise2Noise's Adam: rate 3e-4, betas 0.9 and 0.99."""
+    return Adam(parameters, lr=3e-4, betas=(0.9, 0.99))
+
+
+class Noise2Noise(SingleStage, source=SOURCE):
+    """Noise2Noise: a network trained to map one noisy copy of a picture to another (data with ``target: noisy``).
+
+    Assumes that the noise of the two copies is independent and has zero mean: a clipped target breaks it.
+
+    Args:
+        network: ``N2NUNet()`` unless given.
+        loss: ``TargetLoss()`` unless given.
+        optimizer: Adam with rate 3e-4 and betas 0.9, 0.99 unless given.
+        scheduler: constant, then down over the last 30 % unless given.
+        readout: one pass unless given.
+
+    Example:
+        >>> sum(p.numel() for p in Noise2Noise().parameters())
+        991203
+    """
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        loss: DenoisingLoss | None = None,
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        readout: Readout | None = None,
+    ) -> None:
+        super().__init__(
+            network or N2NUNet(), loss or TargetLoss(), optimizer or n2n_adam, scheduler or RampDown, readout
+        )

@@ -1,0 +1,38 @@
+"""Schedules that know how long a fit is."""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from torchdenoise.errors import UserError
+
+
+class RampDown(LambdaLR):
+    """Noise2Noise's schedule: the full rate, then down to zero over the last ``share`` of ``steps``.
+
+    The factor of the ramp is ``(1/2 + cos(pi t)/2)^2`` for t from 0 to 1 (Lehtinen et al., ICML 2018, their code).
+
+    Raises:
+        UserError: steps below 1, or a share outside 0..1.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> [round(RampDown(optimizer, 10, 0.5).factor(step), 3) for step in (0, 5, 8, 10)]
+        [1.0, 1.0, 0.119, 0.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int = 500_000, share: float = 0.5) -> None:
+        if steps < 1 or not 0 <= share <= 1:
+            raise UserError(f"RampDown: steps {steps} must be at least 1 and share {share} between 0 and 1")
+        self.steps = steps
+        self.share = share
+        super().__init__(optimizer, self.factor)
+
+    def factor(self, step: int) -> float:
+        """Return the factor of the rate at a step."""
+        begin = self.steps * (1 - self.share)
+        if step <= begin:
+            return 1.0
+        t = min(1.0, (step - begin) / (self.steps - begin))
+        return float((0.5 + math.cos(math.pi * t) / 2) ** 2)
