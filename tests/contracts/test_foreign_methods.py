@@ -136,7 +136,6 @@ def test_the_stages_take_turns_and_the_guide_is_made_once(foreign):
     assert moved == [[True] * BOUND + [False] * BOUND, [False] * BOUND + [True] * BOUND]
 
 
-@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 @pytest.mark.parametrize("killed_at", [BOUND - 3, BOUND + 1, BOUND + 5])
 def test_a_fit_that_was_killed_goes_on_to_the_same_weights(foreign, tmp_path, killed_at):
     straight, fit = relay(foreign)

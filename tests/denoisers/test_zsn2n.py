@@ -193,7 +193,7 @@ def test_by_hand(noisy_png, monkeypatch):
     monkeypatch.chdir(noisy_png.parent)
     model = ZSN2N()
     before = [parameter.clone() for parameter in model.parameters()]
-    trainer = lightning.Trainer(max_steps=3, logger=False, limit_val_batches=0)
+    trainer = lightning.Trainer(max_steps=3, logger=False)
     trainer.fit(model, SingleImage("noisy.png"))
     assert trainer.global_step == 3
     assert not any(torch.equal(*pair) for pair in zip(before, model.cpu().parameters(), strict=True))

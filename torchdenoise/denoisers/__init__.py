@@ -3,6 +3,7 @@
 from torchdenoise.denoisers.base import Denoiser, SingleStage, Stage
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
 from torchdenoise.denoisers.losses import DenoisingLoss
+from torchdenoise.denoisers.neighbor2neighbor import Neighbor2Neighbor, Neighbor2NeighborLoss, NeighborDownsampler
 from torchdenoise.denoisers.networks import (
     BatchNormUNet,
     GRDNet,
@@ -12,7 +13,10 @@ from torchdenoise.denoisers.networks import (
     SmallCNN,
     UnshuffleCNN,
 )
+from torchdenoise.denoisers.noise2clean import Noise2Clean
+from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
+from torchdenoise.denoisers.schedules import RampDown
 from torchdenoise.denoisers.zsn2m import ZSN2M, GRDLoss, ZSN2MLoss, ZSN2MStar
 from torchdenoise.denoisers.zsn2n import ZSN2N, ZSN2NLoss
 
@@ -29,13 +33,20 @@ __all__ = [
     "GRDNet",
     "N2NUNet",
     "NB2NBUNet",
+    "Neighbor2Neighbor",
+    "Neighbor2NeighborLoss",
+    "NeighborDownsampler",
     "Network",
+    "Noise2Clean",
+    "Noise2Noise",
     "OnePass",
+    "RampDown",
     "RandomMaskDownsampler",
     "Readout",
     "SingleStage",
     "SmallCNN",
     "Stage",
+    "TargetLoss",
     "UnshuffleCNN",
     "ZSN2MLoss",
     "ZSN2MStar",
