@@ -9,7 +9,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, StepLR
 
 from torchdenoise import Denoiser, DenoisingLoss, Network, Readout, SmallCNN, Stage, ZSN2NLoss
-from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 
 def adam(parameters: Iterable[Any]) -> Optimizer:

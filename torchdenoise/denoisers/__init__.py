@@ -1,6 +1,6 @@
 """Denoising methods and what they are made of."""
 
-from torchdenoise.denoisers.base import Denoiser, SingleStage, Stage
+from torchdenoise.denoisers.base import Denoiser, SingleStage
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.neighbor2neighbor import Neighbor2Neighbor, Neighbor2NeighborLoss, NeighborDownsampler
@@ -17,6 +17,7 @@ from torchdenoise.denoisers.noise2clean import Noise2Clean
 from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
 from torchdenoise.denoisers.schedules import RampDown
+from torchdenoise.denoisers.stages import Stage
 from torchdenoise.denoisers.zsn2m import ZSN2M, GRDLoss, ZSN2MLoss, ZSN2MStar
 from torchdenoise.denoisers.zsn2n import ZSN2N, ZSN2NLoss
 

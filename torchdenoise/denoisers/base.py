@@ -1,17 +1,12 @@
 """What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
 
-import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from lightning import LightningModule
 from torch import Generator, Tensor
-from torch.optim import SGD, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
@@ -20,22 +15,10 @@ from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.padding import padded_call
 from torchdenoise.denoisers.readouts import OnePass, Readout
+from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import UserError
+from torchdenoise.noise import seeded
 from torchdenoise.registry import Registered, build
-
-OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
-"""Makes an optimizer from named parameters, or from groups of them."""
-SchedulerFactory = Callable[[Optimizer], LRScheduler]
-"""Makes a schedule, advanced every step, from an optimizer."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A phase of a fit: which network learns, by which loss, for which share of the steps."""
-
-    network: Network
-    loss: DenoisingLoss
-    share: float = 1.0
 
 
 class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
@@ -71,7 +54,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         self.readout = readout or OnePass()
         self.fitted = False
         self._seed = 0
-        self._bounds: list[int] = []
+        self._plan: Plan | None = None
         self._kept: tuple[int, Tensor, Tensor] | None = None
 
     @abstractmethod
@@ -121,20 +104,19 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the sum of the present stage's loss terms."""
-        index = self._stage_index(self.global_step)
-        begin, end = self._bounds[index], self._bounds[index + 1]
+        plan, step = self._planned(), self.global_step
+        index = plan.index(step)
         stage, seen = self.stages()[index], self._seen(batch, index)
         # Ranks, and batches whose gradients are accumulated, must not share their draws.
-        turn = (
-            self.global_rank * self.trainer.accumulate_grad_batches + batch_idx % self.trainer.accumulate_grad_batches
-        )
-        generator = self._generator(seen["noisy"].device, self.global_step, turn)
+        parts = self.trainer.accumulate_grad_batches
+        turn = self.global_rank * parts + batch_idx % parts
+        generator = seeded(self._seed, step, turn, device=seen["noisy"].device)
         denoise = _Recorder(stage.network)
-        terms = self._terms(stage.loss, denoise, seen, generator, (self.global_step - begin) / max(1, end - begin))
+        terms = self._terms(stage.loss, denoise, seen, generator, plan.progress(step))
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             self._refuse(terms, index)
-        if index == len(self._bounds) - 2:
+        if index == plan.last:
             with torch.no_grad():
                 self.readout.observe(denoise, seen["noisy"], denoise.output.detach())
         if self.trainer.loggers or self.trainer.progress_bar_callback is not None:  # a log call costs 0.3 ms
@@ -144,11 +126,11 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_loss``, which needs no clean image, and ``val_psnr`` and ``val_ssim`` where there is one."""
-        index = self._stage_index(self.global_step)
+        index = self._planned().index(self.global_step)
         stage, seen = self.stages()[index], self._seen(batch, index)
         size = len(seen["noisy"])
         if all(key in seen for key in stage.loss.requires):
-            generator = self._generator(seen["noisy"].device, -1, batch_idx)
+            generator = seeded(self._seed, -1, batch_idx, device=seen["noisy"].device)
             terms = self._terms(stage.loss, _Recorder(stage.network), seen, generator, 1.0)
             self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=size, sync_dist=True)
         if "clean" in batch:
@@ -205,12 +187,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         self._kept = (index, noisy, guide)
         return guide
 
-    def _generator(self, device: torch.device, *key: int) -> Generator:
-        seed = self._seed
-        for part in key:
-            seed = (seed * 0x9E3779B97F4A7C15 + part + 0x632BE59BD9B4E019) % 2**63
-        return Generator(device).manual_seed(seed)
-
     def _refuse(self, terms: Terms, index: int) -> None:
         bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]
         rate = self.trainer.optimizers[0].param_groups[index]["lr"]
@@ -225,47 +201,18 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Find out early what could not be written into a checkpoint later."""
         self.recipe()
 
-    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
-        """Keep the networks of finished stages in evaluation mode."""
-        for stage in self.stages()[: self._stage_index(self.global_step)]:
-            stage.network.eval()
-
     def on_train_end(self) -> None:
         """Remember that there is a result."""
         self.fitted = True
 
     def configure_optimizers(self) -> Any:
         """Return one optimizer with a parameter group for each stage, and its schedule."""
-        stages, steps = self.stages(), self.trainer.estimated_stepping_batches
-        if not 0 < steps < float("inf"):
-            raise UserError("the number of steps is not known: give the Trainer max_steps (trainer.max_steps=2000)")
-        shares = list(itertools.accumulate(stage.share for stage in stages))
-        self._bounds = [0, *(round(int(steps) * share / shares[-1]) for share in shares)]
-        groups: list[Any] = [{"params": list(stage.network.named_parameters())} for stage in stages]
-        if len(stages) == 1:
-            optimizer = self.optimizer(groups[0]["params"])
-            return {"optimizer": optimizer, "lr_scheduler": _schedule(self.scheduler(optimizer))}
-        optimizer = self.optimizer(groups)
-        factors = [self._factors(*bounds) for bounds in itertools.pairwise(self._bounds)]
-        return {"optimizer": optimizer, "lr_scheduler": _schedule(LambdaLR(optimizer, factors))}
+        self._plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
+        return one_optimizer(self.stages(), self._plan, self.optimizer, self.scheduler)
 
-    def _factors(self, begin: int, end: int) -> Callable[[int], float]:
-        """Return the user's schedule for one stage as a function of the step of the whole fit."""
-        probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        scheduler = self.scheduler(probe)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            raise UserError("ReduceLROnPlateau cannot drive a method of several stages: choose another schedule")
-        table = []
-        for _ in range(max(1, end - begin)):
-            table.append(probe.param_groups[0]["lr"])
-            probe.step()
-            scheduler.step()
-        return lambda step: table[min(max(step - begin, 0), len(table) - 1)]
-
-    def _stage_index(self, step: int) -> int:
-        """Return which stage a step belongs to; the last one for steps beyond, and outside a fit."""
-        last = len(self.stages()) - 1
-        return next((i for i, end in enumerate(self._bounds[1:]) if step < end), last)
+    def _planned(self) -> Plan:
+        """Return the plan of the fit; outside of one all stages are over."""
+        return self._plan or Plan((0,) * (len(self.stages()) + 1))
 
     def setup(self, stage: str) -> None:
         """Take the run's seed, and let several processes train a method whose networks take turns."""
@@ -364,9 +311,3 @@ class _Recorder:
         with torch.autocast(self.kind, self.dtype, enabled=self.autocast):
             self.output = padded_call(self.network, image, extra).float()
         return self.output
-
-
-def _schedule(scheduler: LRScheduler) -> Mapping[str, Any]:
-    if isinstance(scheduler, ReduceLROnPlateau):
-        return {"scheduler": scheduler, "interval": "epoch", "monitor": "val_loss"}
-    return {"scheduler": scheduler, "interval": "step"}

@@ -7,11 +7,12 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
 
-from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory, SingleStage
+from torchdenoise.denoisers.base import SingleStage
 from torchdenoise.denoisers.downsamplers import Downsampler, Draws, cells
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import NB2NBUNet, Network
 from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 SOURCE = "Huang et al., Neighbor2Neighbor, CVPR 2021"
 PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))

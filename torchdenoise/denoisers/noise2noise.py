@@ -6,11 +6,12 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory, SingleStage
+from torchdenoise.denoisers.base import SingleStage
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.networks import N2NUNet, Network
 from torchdenoise.denoisers.readouts import Readout
 from torchdenoise.denoisers.schedules import RampDown
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
 

@@ -9,12 +9,13 @@ from kornia.color import rgb_to_grayscale
 from kornia.filters import box_blur
 from torch import Generator, Tensor
 
-from torchdenoise.denoisers.base import Denoiser, OptimizerFactory, SchedulerFactory, SingleStage, Stage
+from torchdenoise.denoisers.base import Denoiser, SingleStage
 from torchdenoise.denoisers.defaults import adam, halved_every_1000
 from torchdenoise.denoisers.downsamplers import Downsampler, RandomMaskDownsampler, cells
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.networks import GRDNet, Network, SmallCNN
 from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
 
 SOURCE = "Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025"

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, Tensor
 
-from torchdenoise.denoisers.base import OptimizerFactory, SchedulerFactory, SingleStage
+from torchdenoise.denoisers.base import SingleStage
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.networks import Network, SmallCNN
 from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 SOURCE = "Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"
 

@@ -37,15 +37,15 @@ def _generator(image: Tensor, spec: str, seed: int) -> Generator:
     return _from_digest(key.digest())
 
 
-def seeded(*key: int) -> Generator:
-    """Return a CPU generator whose draws depend on the key alone.
+def seeded(*key: int, device: torch.device | str = "cpu") -> Generator:
+    """Return a generator whose draws depend on the key, and on the kind of device, alone.
 
     Example:
         >>> torch.equal(torch.rand(3, generator=seeded(0, 7)), torch.rand(3, generator=seeded(0, 7)))
         True
     """
-    return _from_digest(hashlib.sha256(repr(key).encode()).digest())
+    return _from_digest(hashlib.sha256(repr(key).encode()).digest(), device)
 
 
-def _from_digest(digest: bytes) -> Generator:
-    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+def _from_digest(digest: bytes, device: torch.device | str = "cpu") -> Generator:
+    return Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
