@@ -1,6 +1,7 @@
 """The one road from a noisy picture to a clean one, which the command line, the Python API and comparisons all take."""
 
 import contextlib
+import copy
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise.data import Picture, Scaling, SingleImage, read_picture
+from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import UserError
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import Fit, build_fit
@@ -42,8 +44,9 @@ HYGIENE: Mapping[str, Any] = {
 
 def denoise(
     noisy: Noisy | str | Path,
-    recipe: str | Path | Mapping[str, Any] = DEFAULT_RECIPE,
+    recipe: str | Path | Mapping[str, Any] | None = None,
     *,
+    checkpoint: str | Path | None = None,
     max_steps: int | None = None,
     seed: int | None = None,
     device: str = "auto",
@@ -57,7 +60,8 @@ def denoise(
     Args:
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are each fitted by themselves, or the
             path of a PNG, TIFF or JPEG file, which gives an array.
-        recipe: a recipe's name, the path of your own YAML file, or a dict.
+        recipe: a recipe's name, the path of your own YAML file, or a dict; ``zsn2n`` unless given.
+        checkpoint: of an earlier fit, which is applied as it is; with a recipe, that fit starts from its network.
         max_steps: instead of the recipe's.
         seed: instead of the recipe's.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -85,16 +89,56 @@ def denoise(
         "progress": progress,
         "parts": parts,
     }
-    plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe))
+    work = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
-        return _denoised_stack(noisy, data_range, lambda image: fit_image(image, plan, **options))
+        return _denoised_stack(noisy, data_range, work)
     if isinstance(noisy, np.ndarray):
         picture = Picture.from_array(noisy, data_range)
     elif isinstance(noisy, (str, Path)):
         picture = read_picture(noisy, data_range)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
-    return picture.restore(fit_image(picture.image, plan, **options))
+    return picture.restore(work(picture.image))
+
+
+def restorer(
+    recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Mapping[str, Any]
+) -> Callable[[Tensor], Tensor]:
+    """Return what turns a noisy image ``(1, C, H, W)`` in 0..1 into a clean one: a fit, a checkpoint, or both.
+
+    Raises:
+        UserError: what is wrong with the recipe, its overrides, the checkpoint or the device, before any work is done.
+    """
+    accelerator(options["device"])
+    start = None if checkpoint is None else Denoiser.load(checkpoint)
+    if start is not None and recipe is None:
+        return lambda image: apply_denoiser(start, image, options["device"])
+    plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
+    with _own_random_state(), quiet():
+        build_fit(plan, options["overrides"])
+    network = {} if start is None else {"network": start.stages()[-1].network}
+
+    def fitted(image: Tensor) -> Tensor:
+        parts = {**copy.deepcopy(network), **(options.get("parts") or {})}
+        return fit_image(image, plan, **{**options, "parts": parts})
+
+    return fitted
+
+
+def apply_denoiser(model: Denoiser, image: Tensor, device: str = "auto") -> Tensor:
+    """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
+    with _own_random_state(), quiet(), interruptible():
+        data = SingleImage()
+        data.use(image)
+        return _predicted(lightning.Trainer(**HYGIENE, **accelerator(device)), model, data)
+
+
+def _predicted(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
+    predictions = trainer.predict(model, datamodule=data)
+    assert predictions is not None
+    result = predictions[0]
+    assert isinstance(result, Tensor)
+    return result.cpu()
 
 
 def _denoised_stack(
@@ -144,17 +188,7 @@ def fit_image(
         trainer = _trainer(fit, where, progress)
         seed_everything(fit.seed, workers=True, verbose=False)
         trainer.fit(fit.model, datamodule=fit.data)
-        predictions = trainer.predict(fit.model, datamodule=fit.data)
-    assert predictions is not None
-    result = predictions[0]
-    assert isinstance(result, Tensor)
-    return result.cpu()
-
-
-def check_recipe(recipe: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
-    """Raise what ``fit_image`` would have against a recipe and its overrides, before any picture is read."""
-    with _own_random_state(), quiet():
-        build_fit(recipe, overrides)
+        return _predicted(trainer, fit.model, fit.data)
 
 
 def _trainer(fit: Fit, where: Mapping[str, Any], progress: Progress | None) -> lightning.Trainer:

@@ -175,3 +175,54 @@ def test_ctrl_c_in_a_fit_leaves_nothing_half_written(noisy_png):
     assert process.returncode == 130
     assert err == "torchdenoise: stopped; what was finished is kept\n"
     assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]
+
+
+@pytest.fixture
+def checkpoint(run, noisy_png):
+    """Return the checkpoint of a short fit."""
+    words = ("--trainer.max_steps", "3", "--trainer.accelerator", "cpu")
+    assert run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *words).code == 0
+    return "runs/version_0/checkpoints/last.ckpt"
+
+
+def test_a_checkpoint_is_applied_to_any_picture_of_any_size(run, checkpoint, tmp_path):
+    write_png(tmp_path / "other.png", noisy_scene(31, 17, seed=1))
+    assert run("denoise", "noisy.png", "other.png", "-o", "out", "--ckpt", checkpoint, "--device", "cpu").code == 0
+    assert run("denoise", "noisy.png", "-o", "fitted.png", *FEW).code == 0
+    assert (tmp_path / "out/noisy.png").read_bytes() == (tmp_path / "fitted.png").read_bytes()
+    assert pixels("out/other.png").shape == (31, 17, 3)
+
+
+def test_a_fit_can_start_from_a_checkpoint(run, checkpoint, tmp_path):
+    words = ("denoise", "noisy.png", "--device", "cpu", "--recipe", "zsn2n", "--max-steps", "1")
+    still = ("--set", "model.optimizer.lr=0")
+    assert run("denoise", "noisy.png", "-o", "applied.png", "--ckpt", checkpoint, "--device", "cpu").code == 0
+    assert run(*words, *still, "--ckpt", checkpoint, "-o", "started.png").code == 0
+    assert run(*words, *still, "-o", "fresh.png").code == 0
+    applied, started, fresh = ((tmp_path / f"{name}.png").read_bytes() for name in ("applied", "started", "fresh"))
+    assert applied == started
+    assert applied != fresh
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("missing.ckpt", "missing.ckpt: no such checkpoint file"), ("noisy.png", "noisy.png: not a checkpoint of")],
+)
+def test_a_file_that_is_no_checkpoint(run, noisy_png, name, message):
+    outcome = run("denoise", "noisy.png", "--ckpt", name)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]
+
+
+def test_a_users_loss_beside_the_picture_is_found(run, noisy_png):
+    noisy_png.with_name("my_own_loss.py").write_text(
+        "from torchdenoise import DenoisingLoss\n"
+        "class Mine(DenoisingLoss):\n"
+        "    def forward(self, denoise, batch, draws, progress):\n"
+        "        return {'mine': denoise(batch['noisy']).square().mean()}\n"
+    )
+    assert run("denoise", "noisy.png", "--set", "model.loss=my_own_loss.Mine", *FEW).code == 0
+    wrong = run("denoise", "noisy.png", "--overwrite", "--set", "model.loss=my_own_loss.Min", *FEW)
+    assert "module 'my_own_loss' has no attribute 'Min'" in wrong.err
+    sys.modules.pop("my_own_loss")

@@ -4,17 +4,21 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
 from torchdenoise.paths import make_folders, plan_outputs
-from torchdenoise.recipes import load_recipe
+from torchdenoise.recipes import recipe_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
   torchdenoise denoise scans/ -o clean/                   a folder, names kept; goes on after a stop
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
+  torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
 
@@ -24,7 +28,10 @@ def parser() -> Parser:
     options = Parser("torchdenoise denoise", "Make clean pictures of noisy ones (PNG, TIFF, JPEG).", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
-    options.add_argument("--recipe", default="zsn2n", help="name or YAML file (default: %(default)s)")
+    options.add_argument("--recipe", help="name or YAML file (default: zsn2n)")
+    options.add_argument(
+        "--ckpt", type=Path, metavar="FILE", help="a checkpoint, applied as it is; with --recipe, a fit starts from it"
+    )
     options.add_argument("--max-steps", type=_positive, metavar="N", help="instead of the recipe's number of steps")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
@@ -45,7 +52,8 @@ def _positive(text: str) -> int:
 def run(words: Sequence[str]) -> int:
     """Denoise what the words after ``denoise`` name, and return the exit code."""
     options = parser().parse_args(words[1:])
-    recipe = load_recipe(options.recipe)
+    if options.recipe is not None:
+        recipe_path(options.recipe)  # a misspelt name is answered before anything heavy is imported
     pairs = plan_outputs(options.inputs, options.output)
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1:
@@ -53,7 +61,7 @@ def run(words: Sequence[str]) -> int:
     _say_skipped(len(pairs) - len(todo))
     if not todo:
         return 0
-    return _denoise_all(todo, recipe, options)
+    return _denoise_all(todo, options)
 
 
 def _say_skipped(count: int) -> None:
@@ -61,20 +69,21 @@ def _say_skipped(count: int) -> None:
         print(f"{count} picture(s) skipped: their outputs exist already (--overwrite replaces them)")
 
 
-def _denoise_all(todo: list[tuple[Path, Path]], recipe: dict[str, Any], options: argparse.Namespace) -> int:
+def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
     """Denoise one picture after the other; one of several that fails is told, and the rest go on."""
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.fitting import accelerator, check_recipe
+    from torchdenoise.fitting import restorer
 
-    accelerator(options.device)
-    check_recipe(recipe, options.overrides)
-    make_folders(todo)
-    failed = 0
+    wanted = {name: getattr(options, name) for name in ("max_steps", "seed", "device", "overrides")}
     with shown_progress(len(todo)) as progress:
+        restore = restorer(options.recipe, options.ckpt, {**wanted, "progress": progress.step})
+        make_folders(todo)
+        failed = 0
         for source, target in todo:
             begin = time.monotonic()
+            progress.begin(source.name)
             try:
-                _denoise_one(source, target, recipe, options, progress.picture(source.name))
+                _denoise_one(source, target, restore, options.overwrite)
             except UserError as error:
                 if len(todo) == 1:
                     raise
@@ -82,34 +91,19 @@ def _denoise_all(todo: list[tuple[Path, Path]], recipe: dict[str, Any], options:
                 progress.say(f"failed: {error}")
             else:
                 progress.say(f"{source} -> {target} ({time.monotonic() - begin:.1f} s)")
-            progress.next_picture()
+            progress.end()
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
 
 
-def _denoise_one(
-    source: Path,
-    target: Path,
-    recipe: dict[str, Any],
-    options: argparse.Namespace,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+def _denoise_one(source: Path, target: Path, restore: "Callable[[Tensor], Tensor]", overwrite: bool) -> None:
     from torchdenoise.data import check_output, read_picture, write_picture
-    from torchdenoise.fitting import fit_image
 
     picture = read_picture(source)
-    check_output(target, picture, options.overwrite)
+    check_output(target, picture, overwrite)
     try:
-        restored = fit_image(
-            picture.image,
-            recipe,
-            max_steps=options.max_steps,
-            seed=options.seed,
-            device=options.device,
-            overrides=options.overrides,
-            progress=progress,
-        )
+        restored = restore(picture.image)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
-    write_picture(target, restored, like=picture, overwrite=options.overwrite)
+    write_picture(target, restored, like=picture, overwrite=overwrite)

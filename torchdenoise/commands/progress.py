@@ -1,7 +1,7 @@
 """Progress of a run over pictures: two bars on a terminal, plain lines elsewhere."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -18,17 +18,20 @@ class PictureProgress:
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
 
-    def picture(self, name: str) -> Callable[[int, int], None] | None:
-        """Begin a picture and return what takes its (step, steps); None where nobody would see it."""
-        if self._bars is None or self._one is None:
-            self._begun += 1
+    def begin(self, name: str) -> None:
+        """Begin a picture."""
+        self._begun += 1
+        if self._bars is not None and self._one is not None:
+            self._bars.reset(self._one, description=name, total=None)
+        else:
             self.say(f"[{self._begun}/{self._pictures}] {name} ...")
-            return None
-        bars, task = self._bars, self._one
-        bars.reset(task, description=name, total=None)
-        return lambda step, steps: bars.update(task, completed=step, total=steps)
 
-    def next_picture(self) -> None:
+    def step(self, step: int, steps: int) -> None:
+        """Show how far the present picture is."""
+        if self._bars is not None and self._one is not None:
+            self._bars.update(self._one, completed=step, total=steps)
+
+    def end(self) -> None:
         """Count a picture as done."""
         if self._bars is not None and self._all is not None:
             self._bars.advance(self._all)
