@@ -35,10 +35,15 @@ def test_every_package_class_names_its_source_and_says_what_it_is():
         assert cls.source, cls
 
 
-@pytest.mark.parametrize(("pattern", "found"), [("zsn2n", 2), ("zsn2n-*", 1), ("*3000", 1), ("ZSN2N", 2)])
-def test_patterns(run, pattern, found):
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [("zsn2n", "zsn2n-3000", "n2c"), ("zsn2n-*", "zsn2n-3000", "zsn2n"), ("*3000", "zsn2n-3000", "zsn2n")],
+)
+def test_patterns(run, pattern, inside, outside):
     names = [line.split("\t")[0] for line in run("list", "recipes", pattern).out.splitlines()]
-    assert len([name for name in names if name.startswith("zsn2n")]) == found
+    assert inside in names
+    assert outside not in names
+    assert run("list", "recipes", pattern.upper()).out == run("list", "recipes", pattern).out
 
 
 @pytest.mark.parametrize(("words", "message"), [(["losses", "zzz"], "zzz: nothing of this name"), (["los"], "KIND")])
