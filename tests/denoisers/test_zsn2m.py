@@ -14,7 +14,7 @@ from torchdenoise.denoisers import (
     ZSN2MLoss,
     ZSN2MStar,
 )
-from torchdenoise.denoisers.zsn2m import (
+from torchdenoise.denoisers.zsn2m_losses import (
     contrast_map,
     cross_mapping,
     interactive_denoising,

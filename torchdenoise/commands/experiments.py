@@ -104,12 +104,12 @@ def _with_checkpoint(words: list[str]) -> list[str]:
     if path is None or path in ("best", "last", "hpc", "registry"):
         return words
     recipe = read_checkpoint(path)[KEY]["recipe"]
+    if _value(words, "--config") or _value(words, "-c"):
+        return words
     for option, cls in unknown_classes(recipe, "--model"):
         # Nothing is imported because a file says so; what the user says is another matter.
         if not (_value(words, option) or "").startswith(cls):
             raise UserError(f"{path}: fitted with {cls}; if you trust it, add {option} {cls}")
-    if _value(words, "--config") or _value(words, "-c"):
-        return words
     model = [] if _value(words, "--model") else ["--model", json.dumps(recipe)]
     data = [] if _value(words, "--data") else ["--data", SingleImage.__name__]
     return [*model, *data, *words]

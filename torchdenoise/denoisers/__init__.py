@@ -18,7 +18,8 @@ from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
 from torchdenoise.denoisers.schedules import RampDown
 from torchdenoise.denoisers.stages import Stage
-from torchdenoise.denoisers.zsn2m import ZSN2M, GRDLoss, ZSN2MLoss, ZSN2MStar
+from torchdenoise.denoisers.zsn2m import ZSN2M, ZSN2MStar
+from torchdenoise.denoisers.zsn2m_losses import GRDLoss, ZSN2MLoss
 from torchdenoise.denoisers.zsn2n import ZSN2N, ZSN2NLoss
 
 __all__ = [
