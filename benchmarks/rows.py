@@ -20,9 +20,9 @@ from torchdenoise.recipes import load_recipe
 
 FIELDS = [
     "image", "recipe", "noise", "seed", "noisy_psnr", "psnr", "ssim", "seconds", "steps", "crop",
-    "threads", "device", "load", "torch", "lightning", "torchdenoise",
+    "overrides", "threads", "device", "load", "torch", "lightning", "torchdenoise",
 ]  # fmt: skip
-KEY = ["image", "recipe", "noise", "seed", "steps", "crop"]
+KEY = ["image", "recipe", "noise", "seed", "steps", "crop", "overrides"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Job:
     noise: str
     seed: int = 0
     crop: int = 256
+    overrides: tuple[str, ...] = ()
 
 
 def centre_crop(image: torch.Tensor, size: int) -> torch.Tensor:
@@ -76,14 +77,23 @@ def _steps(job: Job, max_steps: int | None) -> int:
 
 
 def _key(job: Job, max_steps: int | None) -> tuple[str, ...]:
-    return (job.image.stem, job.recipe, job.noise, str(job.seed), str(_steps(job, max_steps)), str(job.crop))
+    steps, changes = str(_steps(job, max_steps)), " ".join(job.overrides)
+    return (job.image.stem, job.recipe, job.noise, str(job.seed), steps, str(job.crop), changes)
 
 
 def _row(job: Job, max_steps: int | None) -> dict[str, str]:
     clean = centre_crop(read_picture(job.image).image, job.crop)
     noisy = repeatable(from_spec(job.noise), clean, job.seed)
     begin = time.perf_counter()
-    restored = denoise(noisy, job.recipe, seed=job.seed, max_steps=max_steps, data_range=1.0, device="cpu")
+    restored = denoise(
+        noisy,
+        job.recipe,
+        seed=job.seed,
+        max_steps=max_steps,
+        overrides=job.overrides,
+        data_range=1.0,
+        device="cpu",
+    )
     seconds = time.perf_counter() - begin
     values = {
         "noisy_psnr": f"{metrics.psnr(noisy.clamp(0, 1), clean).item():.3f}",

@@ -39,7 +39,20 @@ examples:
   torchdenoise fit --config zsn2n --data.path noisy.png --model.loss my_loss.MyLoss        (./my_loss.py)
   torchdenoise fit --model ZSN2N --model.network SmallCNN --model.network.width 64 --data SingleImage --data.path x.png
   torchdenoise fit --config zsn2n --print_config > mine.yaml        then: torchdenoise fit --config mine.yaml
-A class comes before its arguments, --config before what changes it. Results: runs/version_N/.""",
+A class comes before its arguments, --config before what changes it.
+
+training on folders:
+  torchdenoise fit --config n2n --data.train clean/ --data.val clean_val/ --data.crop 64 --data.repeats 10
+  torchdenoise fit --config n2n --data PairFolder --data.train_noisy noisy/ --data.train_target clean/
+  torchdenoise fit --config n2n --data.train clean/ --ckpt_path runs/version_0/checkpoints/last.ckpt    (goes on)
+--data PairFolder takes your own pairs, matched by name: noisy and clean, or two noisy pictures of a scene.
+--trainer.max_epochs 100, --trainer.devices 2 --trainer.strategy ddp, --trainer.precision bf16-mixed: as in Lightning.
+
+results, in runs/version_N/:
+  checkpoints/last.ckpt    after every epoch and after Ctrl-C; a fit that goes on from it ends as if never stopped
+  checkpoints/best.ckpt    with --data.val: where val_loss, which needs no clean picture, was smallest
+  config.yaml              all options, for --config
+  metrics.csv              losses and scores; for TensorBoard instead: --trainer.logger TensorBoardLogger""",
     "validate": """\
 score a fitted denoiser as its validation does
 
@@ -67,7 +80,7 @@ def run(words: Sequence[str]) -> int:
     command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [_Last(filename="last", enable_version_counter=False, save_on_exception=True)],
+        "fit": [_Last(), _Best()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
@@ -151,11 +164,33 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 class _Last(ModelCheckpoint):
-    """The latest state of a fit, also after Ctrl-C; a fit that failed must not overwrite what was good."""
+    """The state after each epoch, and after Ctrl-C; a fit that failed must not overwrite what was good."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            filename="last", enable_version_counter=False, save_on_exception=True, save_on_train_epoch_end=True
+        )
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
             super().on_exception(trainer, pl_module, exception)
+
+
+class _Best(ModelCheckpoint):
+    """The state with the smallest validation loss, if there is one; a resumed fit knows the best so far."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            filename="best", enable_version_counter=False, monitor="val_loss", save_on_train_epoch_end=False
+        )
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if self.monitor in trainer.callback_metrics:
+            super().on_validation_end(trainer, pl_module)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # A resumed fit has a folder of its own, for which Lightning would forget the score.
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
 
 class _KeptConfig(SaveConfigCallback):
@@ -214,10 +249,16 @@ class _CLI(LightningCLI):
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
 
     def before_fit(self) -> None:
-        """Seed again, so that a fit does not depend on what was drawn while its objects were built."""
+        """Look at the pictures while there is one process to say what is wrong with them, and seed again."""
+        if self.trainer.world_size > 1:
+            self.datamodule.prepare("fit")
         self._seed_again()
 
-    before_validate = before_test = before_predict = before_fit
+    def before_predict(self) -> None:
+        """Seed again, so that nothing depends on what was drawn while the objects were built."""
+        self._seed_again()
+
+    before_validate = before_test = before_predict
 
     def _seed_again(self) -> None:
         seed = self.config[self.config.subcommand].seed_everything
@@ -230,9 +271,14 @@ class _CLI(LightningCLI):
 
     @rank_zero_only
     def _say_result(self) -> None:
-        for callback in self.trainer.checkpoint_callbacks:
-            path = getattr(callback, "best_model_path", "")
-            if not path:
-                continue
-            shown = os.path.relpath(path)
-            print(f"checkpoint: {shown}\nuse it:     torchdenoise predict --ckpt_path {shown} --data.path FILE")
+        kept = [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+        paths = {
+            type(callback): os.path.relpath(callback.best_model_path) for callback in kept if callback.best_model_path
+        }
+        last, best = paths.get(_Last), paths.get(_Best)
+        if last:
+            print(f"checkpoint: {last}")
+        if best:
+            print(f"best:       {best} (by val_loss)")
+        if last:
+            print(f"use it:     torchdenoise predict --ckpt_path {last} --data.path FILE")

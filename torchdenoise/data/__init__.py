@@ -3,6 +3,7 @@
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import check_output, read_picture, write_picture
 from torchdenoise.data.folder import ImageFolder
+from torchdenoise.data.pairs import PairFolder
 from torchdenoise.data.picture import Picture
 from torchdenoise.data.scaling import Scaling
 from torchdenoise.data.single import SingleImage
@@ -11,6 +12,7 @@ from torchdenoise.paths import find_pictures
 __all__ = [
     "DenoisingData",
     "ImageFolder",
+    "PairFolder",
     "Picture",
     "Scaling",
     "SingleImage",

@@ -1,82 +1,128 @@
 """Folders of pictures: the data of methods that are trained on a data set, and of scores over many pictures."""
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
-from kornia.color import rgb_to_grayscale
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from kornia.augmentation import ImageSequential, RandomHorizontalFlip, RandomRotation90, RandomVerticalFlip
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader
 
 from torchdenoise.data.base import DenoisingData
+from torchdenoise.data.datasets import (
+    MEMORY,
+    Complete,
+    Crops,
+    Item,
+    Loader,
+    Order,
+    Pictures,
+    Scene,
+    Whole,
+    collate,
+    header,
+)
 from torchdenoise.data.files import read_picture
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
 from torchdenoise.paths import find_pictures
 
-Item = dict[str, Tensor]
+Folder = str | Path | None
 Target = Literal["noisy", "clean"]
+Channels = Literal[1, 3] | None
 
 
-class ImageFolder(DenoisingData, source="synthetic noise on clean pictures, or noisy ones to predict"):
-    """Folders of clean pictures that get synthetic noise, and of noisy ones to predict.
+class Place(NamedTuple):
+    """Where the pictures of a batch key come from, and the option that says so."""
 
-    Training noise and crops are a function of (seed, epoch, picture); validation and test noise of (pixels, noise,
-    seed): neither the order nor the number of workers changes them.
+    key: str
+    option: str
+    folder: Folder
+
+
+class FolderData(DenoisingData):
+    """What data modules of folders share: checks before anything is trained, random crops, whole pictures.
 
     Args:
-        train: folder of clean pictures to train on, one random crop of each an epoch.
-        val: folder of clean pictures to validate on, whole.
-        test: folder of clean pictures to score, whole.
-        predict: folder of noisy pictures to denoise.
-        noise: a model or spec.
-        target: what a loss finds as ``target``: another noisy copy, or the clean image; nothing unless given.
+        places: for each of ``fit``, ``validate``, ``test`` and ``predict`` the folders it takes; of several the first
+            and one more are needed.
         crop: side of the training crops, in pixels.
         channels: 1 makes all pictures grey, 3 makes all colour; unless given they must agree.
-        batch_size: crops in a step.
+        batch_size: crops in a step, of each process.
+        repeats: crops of each picture an epoch.
+        augment: flips and turns training crops at random.
         workers: processes that read pictures.
-        seed: of noise and crops.
+        seed: of whatever is random.
 
     Raises:
-        UserError: on setup, when a folder that is needed is not given or holds no picture.
+        UserError: a number that is too small; on setup, pictures that cannot be used.
     """
 
     def __init__(
         self,
-        train: str | Path | None = None,
-        val: str | Path | None = None,
-        test: str | Path | None = None,
-        predict: str | Path | None = None,
-        noise: NoiseModel | str = "gaussian:25",
-        target: Target | None = None,
-        crop: int = 128,
-        channels: Literal[1, 3] | None = None,
-        batch_size: int = 16,
-        workers: int = 0,
-        seed: int = 0,
+        places: Mapping[str, Sequence[Place]],
+        crop: int,
+        channels: Channels,
+        batch_size: int,
+        repeats: int,
+        augment: bool,
+        workers: int,
+        seed: int,
     ) -> None:
         super().__init__()
-        self.folders = {"fit": train, "validate": val, "test": test, "predict": predict}
-        self.noise = from_spec(noise)
-        self.target = target
+        least = {"crop": (crop, 1), "batch_size": (batch_size, 1), "repeats": (repeats, 1), "workers": (workers, 0)}
+        for name, (value, smallest) in least.items():
+            if value < smallest:
+                raise UserError(f"--data.{name} {value}: must be at least {smallest}")
+        self.places = places
         self.crop = crop
         self.channels = channels
         self.batch_size = batch_size
+        self.repeats = repeats
+        self.augment = augment
         self.workers = workers
         self.seed = seed
+        # Together the eight flips and quarter turns, equally often; nearest, because a turn moves whole pixels.
+        self._turns = ImageSequential(
+            RandomHorizontalFlip(), RandomVerticalFlip(), RandomRotation90((1, 1), resample="nearest", p=0.5)
+        )
+
+    @abstractmethod
+    def complete(self, stage: str) -> Complete:
+        """Return what makes the batches of a stage out of the images in its folders."""
+
+    def scenes(self, stage: str) -> list[Scene]:
+        """Return the files of a stage.
+
+        Raises:
+            UserError: a folder that is needed is not given, is none or holds no picture; pictures without partner.
+        """
+        places = self._given(stage)
+        listed = []
+        for place in places:
+            try:
+                listed.append(find_pictures(Path(str(place.folder))))
+            except UserError as error:
+                raise UserError(f"--data.{place.option} {error}") from None
+        if len(places) == 1:
+            return [{places[0].key: path} for path in listed[0]]
+        return matched(places, listed)
 
     def prepare(self, stage: str) -> tuple[int, int, int]:
-        """List the pictures and return the shape of the first, or of the training crops."""
-        option = {"fit": "train", "validate": "val"}.get(stage, stage)
-        if self.folders[stage] is None:
-            raise UserError(f"ImageFolder has no pictures for {stage}: give --data.{option} FOLDER")
+        """Look at the headers of all pictures, and return the smallest shape, or that of the training crops."""
+        scenes = self.scenes(stage)
         if stage != "fit":
-            self.sources = list(self._list(stage))
-        first = _Pictures(self._list(stage)[:1], self.channels).image(0)
-        height, width = (self.crop, self.crop) if stage == "fit" else first.shape[-2:]
-        return first.shape[1], height, width
+            self.sources = [next(iter(scene.values())) for scene in scenes]
+            return self._check(scenes, stage)
+        if len(scenes) * self.repeats < self._ranks()["num_replicas"]:
+            raise UserError(f"fewer crops in an epoch than processes: raise --data.repeats above {self.repeats}")
+        self._check_crop(scenes)
+        also = self.scenes("validate") if self._validates() else []
+        return self._check([*scenes, *also], stage)[0], self.crop, self.crop
 
     def picture(self, index: int) -> Picture:
         """Return picture ``index`` of ``sources``, read again."""
@@ -85,16 +131,24 @@ class ImageFolder(DenoisingData, source="synthetic noise on clean pictures, or n
         return read_picture(path)
 
     def train_dataloader(self) -> DataLoader[Item]:
-        """Return batches of random crops with fresh noise."""
-        files = self._list("fit")
-        crops = _Crops(files, self.channels, self.noise, self.target, self.crop, self.seed)
-        order = _Order(len(files), self.seed, lambda: self.trainer.current_epoch if self.trainer else 0)
-        size = min(self.batch_size, len(files))
-        return DataLoader(crops, size, sampler=order, num_workers=self.workers, drop_last=True)
+        """Return batches of random crops."""
+        pictures = Pictures(self.scenes("fit"), self.channels, MEMORY // max(1, self.workers))
+        crops = Crops(pictures, self.complete("fit"), self.crop, self.repeats, self.seed)
+        order = Order(crops, self.batch_size, self.seed, self._reached, **self._ranks())
+        return Loader(
+            crops,
+            order.batch_size,
+            sampler=order,
+            collate_fn=collate,
+            drop_last=True,
+            generator=seeded(self.seed),  # without one a loader draws from the global random state
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,  # they hold the pictures they have read
+        )
 
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
-        """Return the validation pictures one by one, with their clean versions; none if no folder is given."""
-        return [] if self.folders["validate"] is None else self._whole("validate")
+        """Return the validation pictures one by one; none if no folder is given."""
+        return self._whole("validate") if self._validates() else []
 
     def test_dataloader(self) -> DataLoader[Item]:
         """Return the test pictures one by one, with their clean versions."""
@@ -102,90 +156,212 @@ class ImageFolder(DenoisingData, source="synthetic noise on clean pictures, or n
 
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy pictures one by one, as they are."""
-        return DataLoader(_Whole(self._list("predict"), self.channels), batch_size=None, num_workers=self.workers)
+        return self._whole("predict")
 
-    def _list(self, stage: str) -> list[Path]:
-        return find_pictures(Path(str(self.folders[stage])))
+    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:  # noqa: ARG002
+        """Flip and turn the crops of a training step, noisy and target alike."""
+        reached = self._reached()
+        if not self.augment or reached is None:
+            return batch
+        rank = self._ranks()["rank"]
+        images = torch.cat(list(batch.values()), dim=1)
+        with torch.random.fork_rng(devices=[]):
+            # Kornia draws on the CPU, from the one generator that is put back here; torch.manual_seed seeds all others.
+            torch.default_generator.manual_seed(seeded(self.seed, *reached, rank).initial_seed())
+            turned: Tensor = self._turns(images)
+        return dict(zip(batch, turned.chunk(len(batch), dim=1), strict=True))
+
+    def _given(self, stage: str) -> list[Place]:
+        places = self.places[stage]
+        if not places:
+            raise UserError(
+                f"{type(self).__name__} has nothing to {stage}: use --data ImageFolder --data.{stage} FOLDER"
+            )
+        given = [place for place in places if place.folder is not None]
+        if not given or given[0] != places[0] or len(given) < min(2, len(places)):
+            first, *others = (f"--data.{place.option}" for place in places)
+            partners = f" and {' or '.join(others)} FOLDER" if others else ""
+            raise UserError(f"{type(self).__name__} has no pictures for {stage}: give {first} FOLDER{partners}")
+        return given
+
+    def _validates(self) -> bool:
+        return any(place.folder is not None for place in self.places["validate"])
 
     def _whole(self, stage: str) -> DataLoader[Item]:
-        pictures = _Scored(self._list(stage), self.channels, self.noise, self.target, self.seed)
-        return DataLoader(pictures, batch_size=None, num_workers=self.workers)
+        pictures = Pictures(self.scenes(stage), self._wanted(stage))
+        whole = Whole(pictures, self.complete(stage))
+        return Loader(whole, batch_size=None, num_workers=self.workers, generator=seeded(self.seed))
 
+    def _wanted(self, stage: str) -> int | None:
+        """Return the number of channels to make: a result to be written is the same kind of picture as its source."""
+        return None if stage == "predict" else self.channels
 
-class _Pictures:
-    """The images of a list of files, ``(1, C, H, W)``, all with the same number of channels."""
+    def _ranks(self) -> dict[str, int]:
+        alone = {"num_replicas": 1, "rank": 0}
+        return alone if self.trainer is None else self.trainer.distributed_sampler_kwargs or alone
 
-    def __init__(self, files: list[Path], channels: int | None) -> None:
-        self.files = files
-        self.channels = channels
+    def _reached(self) -> tuple[int, int] | None:
+        """Return (epoch, batches of it that came before), over all runs that this one goes on from; None elsewhere."""
+        if self.trainer is None or not self.trainer.training:
+            return None
+        # Lightning's own count of epochs is one too many in runs that go on and have max_steps.
+        seen = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+        return divmod(seen, int(self.trainer.num_training_batches))
 
-    def __len__(self) -> int:
-        return len(self.files)
+    def _check(self, scenes: Iterable[Scene], stage: str) -> tuple[int, int, int]:
+        """Return (channels, smallest height, smallest width), or raise UserError for what does not fit together."""
+        shapes = []
+        first: Path | None = None
+        for scene in scenes:
+            for path in scene.values():
+                channels, height, width, _ = header(path)
+                shapes.append((self._wanted(stage) or channels, height, width))
+                first = first or path
+                if shapes[-1][0] != shapes[0][0]:
+                    kinds = {1: "grey", 3: "colour"}
+                    remedy = "predict them apart" if stage == "predict" else "set --data.channels 1 or 3 to make all so"
+                    raise UserError(f"{path} is {kinds[channels]}, {first} is {kinds[shapes[0][0]]}: {remedy}")
+            _check_alike(scene)
+        every_channels, heights, widths = zip(*shapes, strict=True)
+        return every_channels[0], min(heights), min(widths)
 
-    def image(self, index: int) -> Tensor:
-        image = read_picture(self.files[index]).image
-        if self.channels is None or image.shape[1] == self.channels:
-            return image
-        return rgb_to_grayscale(image) if self.channels == 1 else image.expand(-1, 3, -1, -1)
-
-
-class _Whole(_Pictures, Dataset[Item]):
-    def __getitem__(self, index: int) -> Item:
-        return {"noisy": self.image(index), "index": torch.tensor([index])}
-
-
-class _Scored(_Pictures, Dataset[Item]):
-    def __init__(
-        self, files: list[Path], channels: int | None, noise: NoiseModel, target: Target | None, seed: int
-    ) -> None:
-        super().__init__(files, channels)
-        self.noise, self.target, self.seed = noise, target, seed
-
-    def __getitem__(self, index: int) -> Item:
-        clean = self.image(index)
-        item = {"noisy": repeatable(self.noise, clean, self.seed), "clean": clean, "index": torch.tensor([index])}
-        if self.target is not None:
-            item["target"] = clean if self.target == "clean" else repeatable(self.noise, clean, self.seed + 1)
-        return item
-
-
-class _Crops(_Pictures, Dataset[Item]):
-    """One random crop of each picture an epoch; an index counts on from epoch to epoch."""
-
-    def __init__(
-        self, files: list[Path], channels: int | None, noise: NoiseModel, target: Target | None, crop: int, seed: int
-    ) -> None:
-        super().__init__(files, channels)
-        self.noise, self.target, self.crop, self.seed = noise, target, crop, seed
-
-    def __getitem__(self, index: int) -> Item:
-        epoch, place = divmod(index, len(self.files))
-        image = self.image(place)
-        generator = seeded(self.seed, epoch, place)
-        rooms = [size - self.crop + 1 for size in image.shape[-2:]]
-        if min(rooms) < 1:
+    def _check_crop(self, scenes: Iterable[Scene]) -> None:
+        headers = {path: header(path) for scene in scenes for path in scene.values()}
+        small = {path: found for path, found in headers.items() if min(found.height, found.width) < self.crop}
+        for path, found in small.items():
+            side = min(min(each.height, each.width) for each in small.values())
             raise UserError(
-                f"{self.files[place]}: {image.shape[-1]}x{image.shape[-2]} pixels, smaller than the crop of "
-                f"{self.crop}: set --data.crop {min(image.shape[-2:])} or leave the picture out"
+                f"{path}: {found.width}x{found.height} pixels, smaller than the crop of {self.crop}"
+                f"{_more(len(small) - 1)}: set --data.crop {side} or leave the picture out"
             )
-        top, left = (int(torch.randint(room, (), generator=generator)) for room in rooms)
-        clean = image[..., top : top + self.crop, left : left + self.crop].contiguous()
-        item = {"noisy": self.noise(clean, generator)[0]}
+
+
+def matched(places: Sequence[Place], listed: Sequence[Sequence[Path]]) -> list[Scene]:
+    """Return scenes of pictures that have the same name but for the suffix.
+
+    Raises:
+        UserError: pictures without partner, or several of one name in a folder.
+
+    Example:
+        >>> places = [Place("noisy", "train_noisy", "a"), Place("target", "train_target", "b")]
+        >>> [scene] = matched(places, [[Path("a/x.png")], [Path("b/x.tif")]])
+        >>> scene["target"].as_posix()
+        'b/x.tif'
+    """
+    tables = [{path.stem: path for path in paths} for paths in listed]
+    options = ", ".join(f"--data.{place.option}" for place in places)
+    for paths, table in zip(listed, tables, strict=True):
+        twice = [path for path in paths if table[path.stem] != path]
+        if twice:
+            raise UserError(f"{twice[0]} and {table[twice[0].stem]} have one name, which pairs them both: move one")
+    common = set(tables[0]).intersection(*tables[1:])
+    alone = [str(path) for paths in listed for path in paths if path.stem not in common]
+    if alone:
+        names = ", ".join(alone[:5]) + _more(len(alone) - 5)
+        raise UserError(f"no picture of the same name for {names} ({options}): rename or remove them")
+    return [{place.key: table[stem] for place, table in zip(places, tables, strict=True)} for stem in tables[0]]
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _check_alike(scene: Scene) -> None:
+    """Raise UserError unless all pictures of a scene have one size and one type, so that one scaling fits them."""
+    (first, one), *others = ((path, header(path)) for path in scene.values())
+    for path, other in others:
+        if (one.height, one.width) != (other.height, other.width):
+            sizes = f"{first} has {one.width}x{one.height} pixels, {path} {other.width}x{other.height}"
+            raise UserError(f"{sizes}: crop them to one size, or leave the pair out")
+        if one.dtype != other.dtype:
+            raise UserError(f"{first} holds {one.dtype}, {path} {other.dtype}: write both with the same type and range")
+
+
+class ImageFolder(FolderData, source="synthetic noise on clean pictures, or noisy ones to predict"):
+    """Folders of clean pictures that get synthetic noise, and of noisy ones to predict.
+
+    Training noise and crops are a function of (seed, epoch, index); validation and test noise of (pixels, noise,
+    seed): neither the order nor the number of workers changes them.
+
+    Args:
+        train: folder of clean pictures to train on, in random crops.
+        val: folder of clean pictures to validate on, whole.
+        test: folder of clean pictures to score, whole.
+        predict: folder of noisy pictures to denoise, each with the channels it has.
+        noise: a model or spec.
+        target: what a loss finds as ``target``: another noisy copy, or the clean image; nothing unless given.
+        crop: side of the training crops, in pixels.
+        channels: 1 makes all pictures grey, 3 makes all colour; unless given they must agree.
+        batch_size: crops in a step, of each process.
+        workers: processes that read pictures.
+        seed: of noise, crops, flips and turns.
+        repeats: crops of each picture an epoch.
+        augment: flips and turns training crops at random, all eight ways alike.
+
+    Raises:
+        UserError: a number that is too small; on setup, a folder that is needed is not given or holds no picture, a
+            picture is smaller than the crop, or grey and colour are mixed.
+
+    Example:
+        >>> ImageFolder(train="clean/", crop=64, repeats=10).noise.spec
+        'gaussian:25'
+    """
+
+    def __init__(
+        self,
+        train: Folder = None,
+        val: Folder = None,
+        test: Folder = None,
+        predict: Folder = None,
+        noise: NoiseModel | str = "gaussian:25",
+        target: Target | None = None,
+        crop: int = 128,
+        channels: Channels = None,
+        batch_size: int = 16,
+        workers: int = 0,
+        seed: int = 0,
+        repeats: int = 1,
+        augment: bool = True,
+    ) -> None:
+        places = {
+            "fit": [Place("clean", "train", train)],
+            "validate": [Place("clean", "val", val)],
+            "test": [Place("clean", "test", test)],
+            "predict": [Place("noisy", "predict", predict)],
+        }
+        super().__init__(places, crop, channels, batch_size, repeats, augment, workers, seed)
+        self.noise = from_spec(noise)
+        self.target = target
+
+    def complete(self, stage: str) -> Complete:
+        """Return what adds the noise; pictures to predict have theirs."""
+        return as_they_are if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)
+
+
+def as_they_are(images: Item, generator: Generator | None) -> Item:  # noqa: ARG001
+    """Return the images.
+
+    Example:
+        >>> as_they_are({"noisy": torch.zeros(1)}, None)
+        {'noisy': tensor([0.])}
+    """
+    return images
+
+
+@dataclass(frozen=True)
+class _AddNoise:
+    """Makes noisy copies: fresh ones of training crops, always the same of whole pictures, which keep the clean one."""
+
+    noise: NoiseModel
+    target: Target | None
+    seed: int
+
+    def __call__(self, images: Item, generator: Generator | None) -> Item:
+        clean = images["clean"]
+        item = {"noisy": self._copy(clean, generator, self.seed)}
         if self.target is not None:
-            item["target"] = (clean if self.target == "clean" else self.noise(clean, generator))[0]
-        return item
+            item["target"] = clean if self.target == "clean" else self._copy(clean, generator, self.seed + 1)
+        return item if generator is not None else {**item, "clean": clean}
 
-
-class _Order(Sampler[int]):
-    """A new order every epoch, as indices that count on from epoch to epoch."""
-
-    def __init__(self, size: int, seed: int, epoch: Callable[[], int]) -> None:
-        self.size, self.seed, self.epoch = size, seed, epoch
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __iter__(self) -> Iterator[int]:
-        epoch = self.epoch()
-        order = torch.randperm(self.size, generator=seeded(self.seed, epoch, -1))
-        return iter((order + epoch * self.size).tolist())
+    def _copy(self, clean: Tensor, generator: Generator | None, seed: int) -> Tensor:
+        return repeatable(self.noise, clean, seed) if generator is None else self.noise(clean, generator)

@@ -1,0 +1,271 @@
+"""``fit`` on folders as people train: checkpoints, logs, going on after a stop, several processes, half precision."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import noisy_scene, scene, write_png
+from torchdenoise.denoisers import Denoiser
+
+MODEL = "--model Noise2Noise --model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3"
+DATA = "--data ImageFolder --data.train clean --data.target noisy --data.crop 8 --data.batch_size 2"
+PAIRS = "--data PairFolder --data.train_noisy noisy --data.train_target clean --data.crop 8 --data.batch_size 2"
+CPU = "--trainer.accelerator cpu --trainer.log_every_n_steps 1"
+RUN = Path("runs/version_0")
+LAST, BEST = (RUN / "checkpoints" / name for name in ("last.ckpt", "best.ckpt"))
+
+
+@pytest.fixture
+def train(run, tmp_path, monkeypatch):
+    """Return what calls ``fit`` beside folders of clean and noisy pictures; three batches an epoch."""
+    monkeypatch.setenv("PL_GLOBAL_SEED", "")  # seeding sets both: give them back afterwards
+    monkeypatch.setenv("PL_SEED_WORKERS", "")
+    for number in range(6):
+        for name, picture in (("clean", scene), ("noisy", noisy_scene)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_png(tmp_path / name / f"{number}.png", picture(12 + number, 14))
+    return lambda *words: run("fit", *" ".join([MODEL, CPU, *words]).split())
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def same_weights(first, second):
+    ours, theirs = weights(first), weights(second)
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def losses(folder):
+    """Return step -> the logged training loss, as written."""
+    with (folder / "metrics.csv").open() as file:
+        return {int(row["step"]): row["loss"] for row in csv.DictReader(file) if row["loss"]}
+
+
+# -- what a fit leaves -------------------------------------------------------------------------------------------------
+
+
+def test_a_fit_leaves_its_last_and_its_best_state_and_its_losses(train):
+    # The rate grows so much that the third epoch is far worse than the first two.
+    steep = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 6"
+    outcome = train(DATA, steep, "--model.scheduler.gamma 3e5 --data.val clean --trainer.max_epochs 3")
+    assert outcome.code == 0, outcome.err
+    assert f"checkpoint: {LAST}" in outcome.out
+    assert f"best:       {BEST} (by val_loss)" in outcome.out
+    assert outcome.out.count("use it:") == 1
+    assert torch.load(LAST, weights_only=True)["epoch"] == 2
+    assert torch.load(BEST, weights_only=True)["epoch"] < 2
+    assert Denoiser.load(BEST).network.arguments["width"] == 8
+    with (RUN / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len([row for row in rows if row["loss"]]) == 9
+    for name in ("val_loss", "val_psnr", "val_ssim"):
+        assert len([row for row in rows if row[name]]) == 3
+    assert sorted(path.name for path in RUN.iterdir()) == ["checkpoints", "config.yaml", "metrics.csv"]
+
+
+def test_without_validation_there_is_no_best_state(train):
+    outcome = train(DATA, "--trainer.max_epochs 1")
+    assert outcome.code == 0, outcome.err
+    assert "best" not in outcome.out
+    assert [path.name for path in LAST.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_loss_of_the_noisy_picture_alone_trains_on_folders_too(train, run):
+    words = "--model ZSN2N --model.network SmallCNN --model.network.width 4 --data PairFolder --data.crop 8"
+    words += " --data.train_noisy noisy --data.train_target clean --data.val_noisy noisy --data.val_clean clean"
+    outcome = run("fit", *f"{words} {CPU} --trainer.max_epochs 1".split())
+    assert outcome.code == 0, outcome.err
+    assert BEST.is_file()
+
+
+def test_pairs_train_test_and_predict(train, run, tmp_path):
+    outcome = train(PAIRS, "--data.val_noisy noisy --data.val_clean clean --trainer.max_epochs 2")
+    assert outcome.code == 0, outcome.err
+    assert BEST.is_file()
+    words = "--data PairFolder --data.test_noisy noisy --data.test_clean clean"
+    tested = run("test", *f"--ckpt_path {BEST} {words} --trainer.accelerator cpu".split())
+    assert tested.code == 0, tested.err
+    assert [line.split("\t")[0] for line in tested.out.splitlines()][1:3] == ["noisy/0.png", "noisy/1.png"]
+    words = "--data ImageFolder --data.predict noisy --output out --trainer.accelerator cpu"
+    assert run("predict", *f"--ckpt_path {LAST} {words}".split()).code == 0
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_tensorboard_logs_take_the_place_of_csv(train):
+    pytest.importorskip("tensorboard")
+    outcome = train(DATA, "--trainer.max_epochs 1 --trainer.logger TensorBoardLogger")
+    assert outcome.code == 0, outcome.err
+    assert LAST.is_file()
+    assert list(RUN.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_no_weight(train, workers):
+    words = (DATA, "--data.repeats 2 --data.val clean --trainer.max_epochs 2")
+    assert train(*words).code == 0
+    outcome = train(*words, f"--data.workers {workers}")
+    assert outcome.code == 0, outcome.err
+    assert same_weights(LAST, "runs/version_1/checkpoints/last.ckpt")
+
+
+def test_bfloat16(train):
+    outcome = train(DATA, "--data.val clean --trainer.max_epochs 1 --trainer.precision bf16-mixed")
+    assert outcome.code == 0, outcome.err
+    assert all(value.dtype is torch.float32 for value in weights(LAST).values())
+    assert float(losses(RUN)[0]) < 1
+
+
+# -- stopping and going on ---------------------------------------------------------------------------------------------
+
+STOPS = """
+import lightning
+
+class Stop(lightning.Callback):
+    def __init__(self, step: int, by: str):
+        self.step, self.by = step, by
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            raise {"crash": RuntimeError, "key": KeyboardInterrupt}[self.by]("the machine went down")
+"""
+STEPPED = "--data.val clean --data.repeats 2 --model.scheduler StepLR --model.scheduler.step_size 5"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("length", ["max_epochs 4", "max_steps 24"])
+@pytest.mark.parametrize(
+    ("how", "first"),
+    [
+        ("", 12),  # the first part was meant to end there
+        ("--trainer.callbacks my_stops.Stop --trainer.callbacks.step 15 --trainer.callbacks.by crash", 12),
+        ("--trainer.callbacks my_stops.Stop --trainer.callbacks.step 15 --trainer.callbacks.by key", 15),
+    ],
+    ids=["ended", "crash", "ctrl-c"],
+)
+def test_a_fit_goes_on_as_if_it_had_never_been_stopped(train, tmp_path, length, how, first, workers):
+    (tmp_path / "my_stops.py").write_text(STOPS)
+    words = (DATA, STEPPED, f"--data.workers {workers}")
+    assert train(*words, f"--trainer.{length}").code == 0
+    straight, other = losses(RUN), Path("runs/version_1/checkpoints/last.ckpt")
+    if "crash" in how:
+        with pytest.raises(RuntimeError, match="the machine went down"):
+            train(*words, f"--trainer.{length}", how)
+    elif how:
+        assert train(*words, f"--trainer.{length}", how).code == 130
+    else:
+        assert train(*words, f"--trainer.{length.replace('24', '12').replace(' 4', ' 2')}").code == 0
+    assert torch.load(other, weights_only=True)["global_step"] == first
+    outcome = train(*words, f"--trainer.{length} --ckpt_path {other}")
+    assert outcome.code == 0, outcome.err
+    assert same_weights(LAST, "runs/version_2/checkpoints/last.ckpt")
+    assert len(straight) == 24
+    # Lightning numbers the rows of the log one too high after Ctrl-C, and whenever there are max_steps.
+    shift = int("key" in how or "steps" in length)
+    rest = {step + shift: loss for step, loss in straight.items() if step >= first}
+    assert losses(Path("runs/version_2")) == rest
+    sys.modules.pop("my_stops", None)
+
+
+def test_a_resumed_fit_knows_the_best_so_far(train):
+    growing = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 3"
+    words = (DATA, growing, "--model.scheduler.gamma 3e5 --data.val clean")
+    assert train(*words, "--trainer.max_epochs 1").code == 0
+    outcome = train(*words, f"--trainer.max_epochs 2 --ckpt_path {LAST}")
+    assert outcome.code == 0, outcome.err
+    assert f"best:       {BEST}" in outcome.out
+    assert not Path("runs/version_1/checkpoints/best.ckpt").exists()
+
+
+def test_a_loss_that_becomes_nan_leaves_the_last_good_state(train):
+    outcome = train(DATA, "--data.batch_size 6 --trainer.max_epochs 5 --model.optimizer SGD --model.optimizer.lr 1e25")
+    assert outcome.code == 2
+    assert "the loss became NaN or infinite at step 1 (term target, learning rate 1e+25)" in outcome.err
+    assert torch.load(LAST, weights_only=True)["global_step"] == 1
+
+
+# -- what cannot work --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (f"{DATA} --data.train nowhere", "--data.train nowhere: no such folder"),
+        (f"{DATA} --data.val nowhere", "--data.val nowhere: no such folder"),
+        (f"{DATA} --data.crop 13", "clean/0.png: 14x12 pixels, smaller than the crop of 13"),
+        (f"{DATA} --data.crop 0", "--data.crop 0: must be at least 1"),
+        (f"{DATA} --data.train mixed", "mixed/b.png is colour, mixed/a.png is grey: set --data.channels"),
+        (f"{PAIRS} --data.train_target mixed", "no picture of the same name for noisy/0.png"),
+        (f"{PAIRS} --data.train_target sizes", "noisy/0.png has 14x12 pixels, sizes/0.png 14x13"),
+        (f"{PAIRS} --data.val_clean clean", "give --data.val_noisy FOLDER"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_leaves_nothing(train, tmp_path, words, message):
+    for name in ("mixed", "sizes"):
+        (tmp_path / name).mkdir()
+    write_png(tmp_path / "mixed/a.png", scene(12, 12, channels=1))
+    write_png(tmp_path / "mixed/b.png", scene(12, 12))
+    for number in range(6):
+        write_png(tmp_path / f"sizes/{number}.png", scene(13, 14))
+    before = sorted(tmp_path.iterdir())
+    outcome = train(words, "--trainer.max_epochs 1")
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_is_damaged_inside_is_one_line(train, tmp_path, workers):
+    path = tmp_path / "clean/3.png"
+    path.write_bytes(path.read_bytes()[:80])
+    outcome = train(DATA, f"--trainer.max_epochs 1 --data.workers {workers}")
+    assert outcome.code == 2
+    assert "clean/3.png: damaged or cut short" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+PROBE = """
+import lightning, torch
+
+class Probe(lightning.Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        torch.save(batch, f"batch-{trainer.current_epoch}-{batch_idx}-{trainer.global_rank}.pt")
+"""
+
+
+def alone(folder, words):
+    """Return what the command does in two processes of its own, which begin it again by themselves."""
+    command = [sys.executable, "-m", "torchdenoise", "fit", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    words = f"{MODEL} {CPU} {words}".split()
+    return subprocess.run([*command, *words], check=False, capture_output=True, text=True, timeout=250, cwd=folder)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_crops_and_write_one_checkpoint(train, tmp_path):
+    (tmp_path / "my_probe.py").write_text(PROBE)
+    outcome = alone(tmp_path, f"{DATA} --data.val clean --trainer.max_epochs 2 --trainer.callbacks my_probe.Probe")
+    assert outcome.returncode == 0, outcome.stderr
+    batches = {path.stem: torch.load(path)["noisy"] for path in tmp_path.glob("batch-*.pt")}
+    assert len(batches) == 4  # of 6 pictures each process has 3, and so one batch of 2 an epoch
+    crops = [crop for batch in batches.values() for crop in batch]
+    assert all(not torch.equal(one, other) for n, one in enumerate(crops) for other in crops[:n])
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["version_0"]
+    assert sorted(path.name for path in LAST.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert torch.load(LAST, weights_only=True)["global_step"] == 2
+    assert outcome.stdout.count("checkpoint:") == 1
+
+
+@pytest.mark.slow
+def test_what_cannot_work_is_one_line_for_two_processes_too(train, tmp_path):
+    outcome = alone(tmp_path, f"{DATA} --data.crop 13 --trainer.max_epochs 2")
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("torchdenoise: clean/0.png: 14x12 pixels, smaller than the crop of 13")
+    assert len(outcome.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
