@@ -1,8 +1,12 @@
-"""Names that the examples in docstrings take for granted."""
+"""One thread for tiny pictures, and the names that the examples in docstrings take for granted."""
 
+import os
 from typing import Any
 
 import pytest
+
+# Two threads that wait for each other cost more than they save on 16 pixels; before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

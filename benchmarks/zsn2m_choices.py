@@ -58,8 +58,8 @@ def page(table: dict[str, list[dict[str, str]]]) -> str:
         "",
         f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, "
         f"seed {first['seed']}, {STEPS} steps of three 48x48 crops each, MBD-Net alone, one factor changed at a time. "
-        f"A short recipe, to choose by; never on Kodak24 or Set14. {first['threads']} CPU threads, torch {first['torch']}. Printed by "
-        "`python benchmarks/zsn2m_choices.py`; the rows stand in `zsn2m_choices.csv`.",
+        f"A short recipe, to choose by; never on Kodak24 or Set14. {first['threads']} CPU threads, "
+        f"torch {first['torch']}. Printed by `python benchmarks/zsn2m_choices.py`; the rows: `zsn2m_choices.csv`.",
         "",
         "| choice | mean PSNR | against the recipe |",
         "|---|---|---|",

@@ -31,6 +31,13 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         match = getattr(model, "match_pictures", None)
         if match is not None:
             match(channels, height, width)
+        check = getattr(model, "match_batches", None)
+        if stage == "fit" and check is not None and (keys := self.keys()) is not None:
+            check(keys)
+
+    def keys(self) -> set[str] | None:
+        """Return what training batches hold, or None where only the batches show it."""
+        return None
 
     @abstractmethod
     def prepare(self, stage: str) -> tuple[int, int, int]:

@@ -333,6 +333,10 @@ class ImageFolder(FolderData, source="synthetic noise on clean pictures, or nois
         self.noise = from_spec(noise)
         self.target = target
 
+    def keys(self) -> set[str]:
+        """Return ``noisy``, and ``target`` where one is asked for."""
+        return {"noisy"} if self.target is None else {"noisy", "target"}
+
     def complete(self, stage: str) -> Complete:
         """Return what adds the noise; pictures to predict have theirs."""
         return as_they_are if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)

@@ -67,6 +67,10 @@ class PairFolder(FolderData, source="pairs of pictures: noisy and clean, or nois
         }
         super().__init__(places, crop, channels, batch_size, repeats, augment, workers, seed)
 
+    def keys(self) -> set[str]:
+        """Return ``noisy`` and ``target``."""
+        return {"noisy", "target"}
+
     def complete(self, stage: str) -> Complete:
         """Return what gives validation pictures a target."""
         return _with_target if stage == "validate" else as_they_are

@@ -113,6 +113,10 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
         return {key: cut(value) for key, value in batch.items() if value.ndim == 4}
 
+    def keys(self) -> set[str]:
+        """Return ``noisy`` alone: there is nothing else to learn from."""
+        return {"noisy"}
+
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
         """Return the picture once where its clean version is known."""
         return _once(self._item) if self.noise is not None else []

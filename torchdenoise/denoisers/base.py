@@ -1,6 +1,7 @@
 """What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -100,6 +101,24 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
                 )
             setattr(self, name, network.rebuilt(channels=channels))
 
+    def match_batches(self, keys: set[str]) -> None:
+        """Refuse data that lack what the first stage's loss needs, before anything is written.
+
+        Raises:
+            UserError: it names what is missing.
+        """
+        loss = self.stages()[0].loss
+        self._need_keys(loss, keys)
+
+    @staticmethod
+    def _need_keys(loss: DenoisingLoss, keys: Collection[str]) -> None:
+        missing = [key for key in loss.requires if key not in keys]
+        if missing:
+            raise UserError(
+                f"{type(loss).__name__} needs {' and '.join(missing)} beside the noisy image, and this data module "
+                f"gives {', '.join(sorted(keys))}: choose another one, or set its options (--data.target noisy, clean)"
+            )
+
     # -- the steps ---------------------------------------------------------------------------------------------------
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -156,12 +175,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     def _terms(
         self, loss: DenoisingLoss, denoise: Denoise, seen: dict[str, Tensor], generator: Generator, progress: float
     ) -> Terms:
-        missing = [key for key in loss.requires if key not in seen]
-        if missing:
-            raise UserError(
-                f"{type(loss).__name__} needs {' and '.join(missing)} beside the noisy image, and this data module "
-                f"gives {', '.join(seen)}: choose another one, or set its options"
-            )
+        self._need_keys(loss, seen)
         draws = loss.draw(seen, generator)
         with torch.autocast(seen["noisy"].device.type, enabled=False):
             terms = loss(denoise, seen, draws, progress)
