@@ -103,6 +103,15 @@ def test_parts_are_objects_of_ones_own():
     assert small.shape == (24, 28, 3)
 
 
+def test_an_object_of_ones_own_is_not_changed_and_every_picture_begins_with_it_anew():
+    network = SmallCNN(3, width=4)
+    before = [parameter.clone() for parameter in network.parameters()]
+    stack = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    together = denoise(stack, network=network, max_steps=5, device="cpu")
+    assert torch.equal(together[1:], denoise(stack[1:], network=network, max_steps=5, device="cpu"))
+    assert all(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
+
+
 def test_progress_is_told_after_every_step():
     told = []
     denoise(noisy_scene(), max_steps=3, device="cpu", progress=lambda step, steps: told.append((step, steps)))

@@ -8,6 +8,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,30 @@ HYGIENE: Mapping[str, Any] = {
     "limit_val_batches": 0,
 }
 """What keeps a zero-shot fit silent and leaves no files behind."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller changes in a recipe; each as in ``denoise``."""
+
+    max_steps: int | None = None
+    seed: int | None = None
+    device: str = "auto"
+    overrides: Sequence[str] = ()
+    progress: Progress | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+    def changes(self) -> list[str]:
+        """Return all that can be said as ``KEY=VALUE``.
+
+        Raises:
+            UserError: ``max_steps`` below 1.
+        """
+        if self.max_steps is not None and self.max_steps < 1:
+            raise UserError(f"max_steps={self.max_steps}: must be at least 1")
+        named = {"trainer.max_steps": self.max_steps, "seed_everything": self.seed}
+        given = [self.overrides] if isinstance(self.overrides, str) else self.overrides
+        return [*given, *(f"{key}={value}" for key, value in named.items() if value is not None)]
 
 
 def denoise(
@@ -81,14 +106,7 @@ def denoise(
         >>> denoise(noisy, max_steps=2).shape
         torch.Size([1, 3, 8, 8])
     """
-    options: dict[str, Any] = {
-        "max_steps": max_steps,
-        "seed": seed,
-        "device": device,
-        "overrides": overrides,
-        "progress": progress,
-        "parts": parts,
-    }
+    options = Options(max_steps, seed, device, overrides, progress, parts)
     work = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
         return _denoised_stack(noisy, data_range, work)
@@ -102,27 +120,23 @@ def denoise(
 
 
 def restorer(
-    recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Mapping[str, Any]
+    recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options
 ) -> Callable[[Tensor], Tensor]:
     """Return what turns a noisy image ``(1, C, H, W)`` in 0..1 into a clean one: a fit, a checkpoint, or both.
 
     Raises:
         UserError: what is wrong with the recipe, its overrides, the checkpoint or the device, before any work is done.
     """
-    accelerator(options["device"])
+    accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
-        return lambda image: apply_denoiser(start, image, options["device"])
+        return lambda image: apply_denoiser(start, image, options.device)
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
+    if start is not None:
+        options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     with _own_random_state(), quiet():
-        build_fit(plan, options["overrides"])
-    network = {} if start is None else {"network": start.stages()[-1].network}
-
-    def fitted(image: Tensor) -> Tensor:
-        parts = {**copy.deepcopy(network), **(options.get("parts") or {})}
-        return fit_image(image, plan, **{**options, "parts": parts})
-
-    return fitted
+        _single(build_fit(plan, options.changes()))
+    return lambda image: fit_image(image, plan, options)
 
 
 def apply_denoiser(model: Denoiser, image: Tensor, device: str = "auto") -> Tensor:
@@ -153,42 +167,34 @@ def _denoised_stack(
     return torch.cat(clean).to(noisy.device, noisy.dtype)
 
 
-def fit_image(
-    image: Tensor,
-    recipe: Mapping[str, Any],
-    *,
-    max_steps: int | None = None,
-    seed: int | None = None,
-    device: str = "auto",
-    overrides: Sequence[str] = (),
-    progress: Progress | None = None,
-    parts: Mapping[str, Any] | None = None,
-) -> Tensor:
-    """Return the clean version of one image ``(1, C, H, W)`` in 0..1, by a zero-shot fit; options as in ``denoise``.
+def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Tensor:
+    """Return the clean version of one image ``(1, C, H, W)`` in 0..1, by a zero-shot fit of a recipe.
 
     Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
 
     Raises:
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
-    where = accelerator(device)
-    if max_steps is not None and max_steps < 1:
-        raise UserError(f"max_steps={max_steps}: must be at least 1")
-    changes = [overrides] if isinstance(overrides, str) else list(overrides)
-    changes += [] if max_steps is None else [f"trainer.max_steps={max_steps}"]
-    changes += [] if seed is None else [f"seed_everything={seed}"]
+    where = accelerator(options.device)
     with _own_random_state(), quiet(), interruptible():
-        fit = build_fit(recipe, changes, parts)
-        if not isinstance(fit.data, SingleImage):
-            raise UserError(
-                f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
-                "use `torchdenoise fit` and `predict`"
-            )
-        fit.data.use(image)
-        trainer = _trainer(fit, where, progress)
+        # Copies: the next picture must not begin where this one ends.
+        fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+        data = _single(fit)
+        data.use(image)
+        trainer = _trainer(fit, where, options.progress)
         seed_everything(fit.seed, workers=True, verbose=False)
-        trainer.fit(fit.model, datamodule=fit.data)
-        return _predicted(trainer, fit.model, fit.data)
+        trainer.fit(fit.model, datamodule=data)
+        return _predicted(trainer, fit.model, data)
+
+
+def _single(fit: Fit) -> SingleImage:
+    """Return the data of a zero-shot fit; UserError for a recipe that is none."""
+    if not isinstance(fit.data, SingleImage):
+        raise UserError(
+            f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
+            "use `torchdenoise fit`, then `torchdenoise denoise --ckpt`"
+        )
+    return fit.data
 
 
 def _trainer(fit: Fit, where: Mapping[str, Any], progress: Progress | None) -> lightning.Trainer:

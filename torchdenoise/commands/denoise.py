@@ -72,11 +72,11 @@ def _say_skipped(count: int) -> None:
 def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
     """Denoise one picture after the other; one of several that fails is told, and the rest go on."""
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.fitting import restorer
+    from torchdenoise.fitting import Options, restorer
 
-    wanted = {name: getattr(options, name) for name in ("max_steps", "seed", "device", "overrides")}
     with shown_progress(len(todo)) as progress:
-        restore = restorer(options.recipe, options.ckpt, {**wanted, "progress": progress.step})
+        wanted = Options(options.max_steps, options.seed, options.device, options.overrides, progress.step)
+        restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
         failed = 0
         for source, target in todo:
