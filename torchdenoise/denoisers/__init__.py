@@ -1,6 +1,7 @@
 """Denoising methods and what they are made of."""
 
-from torchdenoise.denoisers.base import Denoiser, SingleStage
+from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.neighbor2neighbor import Neighbor2Neighbor, Neighbor2NeighborLoss, NeighborDownsampler
@@ -17,6 +18,7 @@ from torchdenoise.denoisers.noise2clean import Noise2Clean
 from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
 from torchdenoise.denoisers.schedules import RampDown
+from torchdenoise.denoisers.single_stage import SingleStage
 from torchdenoise.denoisers.stages import Stage
 from torchdenoise.denoisers.zsn2m import ZSN2M, ZSN2MStar
 from torchdenoise.denoisers.zsn2m_losses import GRDLoss, ZSN2MLoss
@@ -42,6 +44,7 @@ __all__ = [
     "Noise2Clean",
     "Noise2Noise",
     "OnePass",
+    "OwnParts",
     "RampDown",
     "RandomMaskDownsampler",
     "Readout",

@@ -11,7 +11,6 @@ from torch import Generator, Tensor
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
-from torchdenoise.denoisers.defaults import adam, halved_every_1000
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.padding import padded_call
@@ -284,31 +283,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             raise UserError(
                 f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
             )
-
-
-class SingleStage(Denoiser, source="any network with any loss"):
-    """A method of one network and one loss, which is most of them; by itself it takes whatever you give it.
-
-    Example:
-        >>> SingleStage(SmallCNN(1), ZSN2NLoss())(torch.rand(1, 1, 4, 4)).shape
-        torch.Size([1, 1, 4, 4])
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        loss: DenoisingLoss,
-        optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None,
-        readout: Readout | None = None,
-    ) -> None:
-        super().__init__(optimizer or adam, scheduler or halved_every_1000, readout)
-        self.network = network
-        self.loss = loss
-
-    def stages(self) -> list[Stage]:
-        """Return the only stage."""
-        return [Stage(self.network, self.loss)]
 
 
 class _Recorder:

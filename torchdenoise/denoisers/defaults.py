@@ -1,10 +1,15 @@
-"""The optimizer and the schedule that the zero-shot methods begin with."""
+"""The parts that a method brings of its own where none are given, and the optimizer and schedule most begin with."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, StepLR
+
+from torchdenoise.denoisers.losses import DenoisingLoss
+from torchdenoise.denoisers.networks import Network
+from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 
 def adam(parameters: Iterable[Any]) -> Optimizer:
@@ -15,3 +20,13 @@ def adam(parameters: Iterable[Any]) -> Optimizer:
 def halved_every_1000(optimizer: Optimizer) -> LRScheduler:
     """Return the schedule that halves the rate every 1000 steps."""
     return StepLR(optimizer, 1000, 0.5)
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """Classes or functions that make a method's parts, called for each object anew."""
+
+    network: Callable[[], Network] | None = None
+    loss: Callable[[], DenoisingLoss] | None = None
+    optimizer: OptimizerFactory = adam
+    scheduler: SchedulerFactory = halved_every_1000

@@ -7,12 +7,11 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
 
-from torchdenoise.denoisers.base import SingleStage
+from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.downsamplers import Downsampler, Draws, cells
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms
-from torchdenoise.denoisers.networks import NB2NBUNet, Network
-from torchdenoise.denoisers.readouts import Readout
-from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
+from torchdenoise.denoisers.networks import NB2NBUNet
+from torchdenoise.denoisers.single_stage import SingleStage
 
 SOURCE = "Huang et al., Neighbor2Neighbor, CVPR 2021"
 PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))
@@ -100,26 +99,9 @@ def nb2nb_adam(parameters: Iterable[Any]) -> Optimizer:
 class Neighbor2Neighbor(SingleStage, source=SOURCE):
     """Neighbor2Neighbor: training on single noisy pictures, each pixel's neighbour being the target.
 
-    Args:
-        network: ``NB2NBUNet()`` unless given.
-        loss: ``Neighbor2NeighborLoss()`` unless given.
-        optimizer: Adam with rate 3e-4 unless given.
-        scheduler: the rate halves every 1000 steps unless given; the recipe halves it at every fifth of the fit.
-        readout: one pass unless given.
-
     Example:
         >>> sum(p.numel() for p in Neighbor2Neighbor().parameters())
         1259475
     """
 
-    def __init__(
-        self,
-        network: Network | None = None,
-        loss: DenoisingLoss | None = None,
-        optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None,
-        readout: Readout | None = None,
-    ) -> None:
-        super().__init__(
-            network or NB2NBUNet(), loss or Neighbor2NeighborLoss(), optimizer or nb2nb_adam, scheduler, readout
-        )
+    own = OwnParts(NB2NBUNet, Neighbor2NeighborLoss, nb2nb_adam)

@@ -6,12 +6,11 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from torchdenoise.denoisers.base import SingleStage
+from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
-from torchdenoise.denoisers.networks import N2NUNet, Network
-from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.networks import N2NUNet
 from torchdenoise.denoisers.schedules import RampDown
-from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
+from torchdenoise.denoisers.single_stage import SingleStage
 
 SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
 
@@ -44,26 +43,9 @@ class Noise2Noise(SingleStage, source=SOURCE):
 
     Assumes that the noise of the two copies is independent and has zero mean: a clipped target breaks it.
 
-    Args:
-        network: ``N2NUNet()`` unless given.
-        loss: ``TargetLoss()`` unless given.
-        optimizer: Adam with rate 3e-4 and betas 0.9, 0.99 unless given.
-        scheduler: constant, then down over the last 30 % unless given.
-        readout: one pass unless given.
-
     Example:
         >>> sum(p.numel() for p in Noise2Noise().parameters())
         991203
     """
 
-    def __init__(
-        self,
-        network: Network | None = None,
-        loss: DenoisingLoss | None = None,
-        optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None,
-        readout: Readout | None = None,
-    ) -> None:
-        super().__init__(
-            network or N2NUNet(), loss or TargetLoss(), optimizer or n2n_adam, scheduler or RampDown, readout
-        )
+    own = OwnParts(N2NUNet, TargetLoss, n2n_adam, RampDown)

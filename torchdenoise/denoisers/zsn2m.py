@@ -3,11 +3,12 @@
 No code of its authors is known; this is built from the paper's equations (``zsn2m_losses``).
 """
 
-from torchdenoise.denoisers.base import Denoiser, SingleStage
-from torchdenoise.denoisers.defaults import adam, halved_every_1000
+from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.defaults import OwnParts, adam, halved_every_1000
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import GRDNet, Network, SmallCNN
 from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.single_stage import SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.denoisers.zsn2m_losses import SOURCE, GRDLoss, ZSN2MLoss
 from torchdenoise.errors import UserError
@@ -16,27 +17,12 @@ from torchdenoise.errors import UserError
 class ZSN2MStar(SingleStage, source=SOURCE):
     """ZS-N2M's first network, MBD-Net, alone: the paper's ZS-N2M*.
 
-    Args:
-        network: ``SmallCNN()`` unless given.
-        loss: ``ZSN2MLoss()`` unless given.
-        optimizer: Adam with rate 1e-3 unless given.
-        scheduler: the rate halves every 1000 steps unless given.
-        readout: one pass unless given.
-
     Example:
         >>> sum(p.numel() for p in ZSN2MStar().parameters())
         22275
     """
 
-    def __init__(
-        self,
-        network: Network | None = None,
-        loss: DenoisingLoss | None = None,
-        optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None,
-        readout: Readout | None = None,
-    ) -> None:
-        super().__init__(network or SmallCNN(), loss or ZSN2MLoss(), optimizer, scheduler, readout)
+    own = OwnParts(SmallCNN, ZSN2MLoss)
 
 
 class ZSN2M(Denoiser, source=SOURCE):

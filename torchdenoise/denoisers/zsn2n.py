@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, Tensor
 
-from torchdenoise.denoisers.base import SingleStage
+from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
-from torchdenoise.denoisers.networks import Network, SmallCNN
-from torchdenoise.denoisers.readouts import Readout
-from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
+from torchdenoise.denoisers.networks import SmallCNN
+from torchdenoise.denoisers.single_stage import SingleStage
 
 SOURCE = "Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"
 
@@ -68,24 +67,9 @@ class ZSN2N(SingleStage, source=SOURCE):
 
     Assumes noise that is independent from pixel to pixel and has zero mean.
 
-    Args:
-        network: ``SmallCNN()`` unless given.
-        loss: ``ZSN2NLoss()`` unless given.
-        optimizer: Adam with rate 1e-3 unless given.
-        scheduler: the rate halves every 1000 steps unless given.
-        readout: one pass unless given.
-
     Example:
         >>> sum(p.numel() for p in ZSN2N().parameters())
         22275
     """
 
-    def __init__(
-        self,
-        network: Network | None = None,
-        loss: DenoisingLoss | None = None,
-        optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None,
-        readout: Readout | None = None,
-    ) -> None:
-        super().__init__(network or SmallCNN(), loss or ZSN2NLoss(), optimizer, scheduler, readout)
+    own = OwnParts(SmallCNN, ZSN2NLoss)
