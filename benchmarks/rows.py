@@ -27,7 +27,7 @@ KEY = ["image", "recipe", "noise", "seed", "steps", "crop", "overrides"]
 
 @dataclass(frozen=True)
 class Job:
-    """One fit: a recipe on the centre crop of a clean picture with synthetic noise."""
+    """One fit: a recipe on the centre crop of a clean picture with synthetic noise, or with its own noisy one."""
 
     image: Path
     recipe: str
@@ -35,6 +35,7 @@ class Job:
     seed: int = 0
     crop: int = 256
     overrides: tuple[str, ...] = ()
+    noisy: Path | None = None
 
 
 def centre_crop(image: torch.Tensor, size: int) -> torch.Tensor:
@@ -43,14 +44,17 @@ def centre_crop(image: torch.Tensor, size: int) -> torch.Tensor:
     return image[..., top : top + size, left : left + size]
 
 
-def run(jobs: Iterable[Job], path: Path, max_steps: int | None = None) -> list[dict[str, str]]:
-    """Run the jobs that ``path`` has no row for yet, append a row after each, and return all rows of these jobs."""
+def run(jobs: Iterable[Job], path: Path, max_steps: int | None = None, only_done: bool = False) -> list[dict[str, str]]:
+    """Run the jobs that ``path`` has no row for yet, append a row after each, and return all rows of these jobs.
+
+    ``only_done`` runs none of them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     jobs = list(jobs)
     done = {tuple(row[name] for name in KEY) for row in read(path)}
     wanted = [_key(job, max_steps) for job in jobs]
     for number, (job, key) in enumerate(zip(jobs, wanted, strict=True), 1):
-        if key in done:
+        if key in done or only_done:
             continue
         row = _row(job, max_steps)
         with path.open("a", newline="") as file:
@@ -83,7 +87,10 @@ def _key(job: Job, max_steps: int | None) -> tuple[str, ...]:
 
 def _row(job: Job, max_steps: int | None) -> dict[str, str]:
     clean = centre_crop(read_picture(job.image).image, job.crop)
-    noisy = repeatable(from_spec(job.noise), clean, job.seed)
+    if job.noisy is None:
+        noisy = repeatable(from_spec(job.noise), clean, job.seed)
+    else:
+        noisy = centre_crop(read_picture(job.noisy).image, job.crop)
     begin = time.perf_counter()
     restored = denoise(
         noisy,
