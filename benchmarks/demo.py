@@ -8,7 +8,8 @@ Without IMAGE, a photograph with synthetic noise, scored against the original. R
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pictures import example, side_by_side
 
 # What takes seconds to import is imported below, once the words on the command line have turned out to make sense.
 from torchdenoise.cli import reported
@@ -16,14 +17,10 @@ from torchdenoise.commands import denoise
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.paths import check_input, default_output, reading, writing
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 FOLDER = Path("demo")
+SHEET = FOLDER / "side_by_side.png"
 STEPS = 600  # of the recipe's 2000: most of the gain in about a minute on two cores
 NOISE = "gaussian:25:clip"
-TOP, LEFT, SIDE = 22, 110, 256  # the cat's face
-GAP = 6
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,18 +41,16 @@ def _run(words: Sequence[str]) -> int:
         _example(FOLDER / "noisy.png", FOLDER / "denoised.png")
     else:
         _own(image, FOLDER / default_output(image).name)
-    print(f"side by side: {FOLDER / 'side_by_side.png'}")
+    print(f"side by side: {SHEET}")
     return 0
 
 
 def _example(source: Path, target: Path) -> None:
-    from skimage.data import chelsea
-
     from torchdenoise import from_spec, metrics
     from torchdenoise.data import Picture, read_picture, write_picture
     from torchdenoise.noise import repeatable
 
-    picture = Picture.from_array(chelsea()[TOP : TOP + SIDE, LEFT : LEFT + SIDE])
+    picture = Picture.from_array(example())
     clean = picture.image
     write_picture(source, repeatable(from_spec(NOISE), clean), like=picture, overwrite=True)
     _denoise(source, target)
@@ -64,7 +59,7 @@ def _example(source: Path, target: Path) -> None:
         psnr, ssim = metrics.psnr(image, clean).item(), metrics.ssim(image, clean).item()
         print(f"{name:>8}: PSNR {psnr:.2f} dB, SSIM {ssim:.3f}")
         captions[f"{name}, {psnr:.1f} dB"] = image
-    _side_by_side({**captions, "clean": clean})
+    side_by_side({**captions, "clean": clean}, SHEET)
 
 
 def _own(source: Path, target: Path) -> None:
@@ -74,29 +69,13 @@ def _own(source: Path, target: Path) -> None:
     noisy = read_picture(source)
     # Within the noisy picture's range: where a file leaves it open, it would be guessed anew from the values.
     denoised = read_picture(target, (noisy.scaling.low, noisy.scaling.high))
-    _side_by_side({"noisy": noisy.image, "denoised": denoised.image})
+    side_by_side({"noisy": noisy.image, "denoised": denoised.image}, SHEET)
 
 
 def _denoise(source: Path, target: Path) -> None:
     words = ["denoise", str(source), "-o", str(target), "--max-steps", str(STEPS), "--overwrite"]
     print("$ torchdenoise", *words, flush=True)
     denoise.run(words)
-
-
-def _side_by_side(images: dict[str, "Tensor"]) -> None:
-    """Write pictures of one size in a row, each below its caption."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    height, width = next(iter(images.values())).shape[-2:]
-    font = ImageFont.load_default(max(13, height // 20))
-    head = int(2 * font.size)
-    sheet = Image.new("RGB", (len(images) * (width + GAP) - GAP, head + height), "white")
-    for column, (caption, image) in enumerate(images.items()):
-        left = column * (width + GAP)
-        pixels = image[0].expand(3, -1, -1).permute(1, 2, 0).clamp(0, 1).mul(255).round().byte().numpy()
-        sheet.paste(Image.fromarray(pixels), (left, head))
-        ImageDraw.Draw(sheet).text((left + width // 2, head // 2), caption, "black", font, anchor="mm")
-    sheet.save(FOLDER / "side_by_side.png")
 
 
 if __name__ == "__main__":

@@ -1,75 +1,119 @@
-"""What the ZS-N2M paper leaves open, one factor at a time: writes docs/results/zsn2m_choices.csv row by row, and .md.
+"""What the ZS-N2M paper leaves open: writes docs/results/zsn2m_choices.csv row by row, and .md.
 
     TORCHDENOISE_DATA=DIR python benchmarks/zsn2m_choices.py
 
-Six centre crops of the training pictures of BSDS500, 600 steps of three 48x48 crops: a short recipe, for choosing only.
-A command that is killed goes on where it stopped. About a quarter of an hour on two cores.
+Six centre crops of the training pictures of BSDS500. MBD-Net by a short recipe, one factor at a time, and the best two
+at full length; then GRD-Net. A command that is killed goes on where it stopped. About an hour and a half on two cores.
 """
 
-import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
 
-from rows import Job, run
+from rows import HALF, RESULTS, Job, Row, average, data_folder, run, setting
 
-STEPS = 600
-SHORT = ("data.crop=48", "data.crops=3")
 NOISE = "gaussian:25:clip"
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
+TABLE = RESULTS / "zsn2m_choices.csv"
 
-CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "ZS-N2N, for comparison": ("zsn2n", ()),
-    "as the recipe: C 0.01, a mask per channel, fresh masks, residual, gradient through the map, Adam 1e-3": (
-        "zsn2m-star",
-        (),
-    ),
-    **{
-        f"C {constant}": ("zsn2m-star", (f"model.loss.constant={constant}",))
-        for constant in (1e-5, 1e-4, 1e-3, 3e-3, 0.03, 0.1)
+
+@dataclass(frozen=True)
+class Study:
+    """Recipes with their overrides, each changed in one thing from the one called ``recipe``."""
+
+    title: str
+    text: str
+    steps: int | None
+    common: tuple[str, ...]
+    recipe: str
+    base: str
+    changes: dict[str, tuple[str, ...]]
+    others: dict[str, str] = field(default_factory=dict)
+
+    def jobs(self) -> dict[str, list[Job]]:
+        """Return label -> a job for each picture."""
+        variants = {
+            **{label: (recipe, ()) for label, recipe in self.others.items()},
+            self.base: (self.recipe, ()),
+            **{label: (self.recipe, changes) for label, changes in self.changes.items()},
+        }
+        return {
+            label: [Job(image, recipe, NOISE, (*self.common, *changes), self.steps) for image in pictures()]
+            for label, (recipe, changes) in variants.items()
+        }
+
+
+SHORT = Study(
+    "MBD-Net, a short recipe",
+    "600 steps of three 48x48 crops, float32;",
+    600,
+    ("data.crop=48", "data.crops=3"),
+    "zsn2m-star",
+    "as the recipe: C 0.01, a mask per channel, fresh masks, residual, gradient through the map, Adam 1e-3",
+    {
+        **{f"C {constant}": (f"model.loss.constant={constant}",) for constant in (1e-5, 1e-4, 1e-3, 3e-3, 0.03, 0.1)},
+        "one mask for all channels": ("model.loss.downsampler.per_channel=false",),
+        "one fixed mask": ("model.loss.downsampler.masks=1",),
+        "ten fixed masks": ("model.loss.downsampler.masks=10",),
+        "no mask (the diagonal pair)": ("model.loss.downsampler=DiagonalDownsampler",),
+        "direct prediction": ("model.network.residual=false",),
+        "no gradient through the map": ("model.loss.through_map=false",),
+        "Adam 3e-3": ("model.optimizer.lr=0.003",),
+        "Adam 3e-4": ("model.optimizer.lr=0.0003",),
     },
-    "one mask for all channels": ("zsn2m-star", ("model.loss.downsampler.per_channel=false",)),
-    "one fixed mask": ("zsn2m-star", ("model.loss.downsampler.masks=1",)),
-    "ten fixed masks": ("zsn2m-star", ("model.loss.downsampler.masks=10",)),
-    "no mask (the diagonal pair)": ("zsn2m-star", ("model.loss.downsampler=DiagonalDownsampler",)),
-    "direct prediction": ("zsn2m-star", ("model.network.residual=false",)),
-    "no gradient through the map": ("zsn2m-star", ("model.loss.through_map=false",)),
-    "Adam 3e-3": ("zsn2m-star", ("model.optimizer.lr=0.003",)),
-    "Adam 3e-4": ("zsn2m-star", ("model.optimizer.lr=0.0003",)),
-}
+    {"ZS-N2N, for comparison": "zsn2n"},
+)
+FULL = Study(
+    "MBD-Net at full length, the best two of the short ones",
+    "2000 steps on the whole crop, bf16-mixed;",
+    None,
+    HALF,
+    "zsn2m-star",
+    "as the recipe",
+    {"Adam 3e-3": ("model.optimizer.lr=0.003",), "one fixed mask": ("model.loss.downsampler.masks=1",)},
+)
+STUDIES = [SHORT, FULL]
 
 
-def main() -> None:
-    """Run what is missing and write the page."""
-    images = sorted((Path(os.environ["TORCHDENOISE_DATA"]) / "bsds400" / "train").glob("*.jpg"))[::67][:6]
-    table = {}
-    for name, (recipe, overrides) in CHOICES.items():
-        jobs = [Job(image, recipe, NOISE, overrides=(*SHORT, *overrides)) for image in images]
-        table[name] = run(jobs, RESULTS / "zsn2m_choices.csv", STEPS)
-    (RESULTS / "zsn2m_choices.md").write_text(page(table))
+def pictures() -> list[Path]:
+    """Return every 67th of the training pictures."""
+    return sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))[::67][:6]
 
 
-def page(table: dict[str, list[dict[str, str]]]) -> str:
-    """Return the results as Markdown, best first."""
-    first = next(iter(table.values()))[0]
-    means = {name: mean(float(row["psnr"]) for row in rows) for name, rows in table.items()}
-    recipe = list(means.values())[1]
-    lines = [
-        "# What the ZS-N2M paper leaves open",
+def section(study: Study) -> list[str]:
+    """Return the table of a study, best first; nothing while a part is missing."""
+    table: dict[str, list[Row]] = {label: run(jobs, TABLE, only_done=True) for label, jobs in study.jobs().items()}
+    if any(len(rows) < len(pictures()) for rows in table.values()):
+        return []
+    recipe = average(table[study.base])
+    rows = [row for each in table.values() for row in each]
+    return [
+        f"## {study.title}",
         "",
-        f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, "
-        f"seed {first['seed']}, {STEPS} steps of three 48x48 crops each, MBD-Net alone, one factor changed at a time. "
-        f"A short recipe, to choose by; never on Kodak24 or Set14. {first['threads']} CPU threads, "
-        f"torch {first['torch']}. Printed by `python benchmarks/zsn2m_choices.py`; the rows: `zsn2m_choices.csv`.",
+        f"{study.text} {setting(rows)}.",
         "",
-        "| choice | mean PSNR | against the recipe |",
-        "|---|---|---|",
+        "| choice | mean PSNR | SSIM | against the recipe |",
+        "|---|---|---|---|",
         *(
-            f"| {name} | {means[name]:.2f} | {means[name] - recipe:+.2f} |"
-            for name in sorted(means, key=lambda name: -means[name])
+            f"| {label} | {average(each):.2f} | {average(each, 'ssim'):.3f} | {average(each) - recipe:+.2f} |"
+            for label, each in sorted(table.items(), key=lambda item: -average(item[1]))
         ),
         "",
     ]
-    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what is missing, and write the page after each study."""
+    for study in STUDIES:
+        run([job for jobs in study.jobs().values() for job in jobs], TABLE)
+        lines = [
+            "# What the ZS-N2M paper leaves open",
+            "",
+            f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, one factor "
+            "changed at a time; never on Kodak24 or Set14. Printed by `python benchmarks/zsn2m_choices.py`; the rows: "
+            "`zsn2m_choices.csv`.",
+            "",
+        ]
+        text = [line for each in STUDIES for line in section(each)]
+        (RESULTS / "zsn2m_choices.md").write_text("\n".join([*lines, *text]))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.noise import (
     ClippedNoise,
     GaussianNoise,
+    MixedNoise,
     NoiseModel,
     PoissonNoise,
     SummedNoise,
@@ -18,7 +19,8 @@ from torchdenoise.noise import (
 LEVEL = st.floats(0, 1e300, exclude_min=True)
 LEVELS = LEVEL | st.tuples(LEVEL, LEVEL).map(sorted).map(tuple)
 SIMPLE = st.builds(GaussianNoise, LEVELS) | st.builds(PoissonNoise, LEVELS)
-PARTS = SIMPLE | st.lists(SIMPLE, min_size=2, max_size=4).map(SummedNoise)
+SUMS = SIMPLE | st.lists(SIMPLE, min_size=2, max_size=4).map(SummedNoise)
+PARTS = SUMS | st.lists(SUMS, min_size=2, max_size=3).map(MixedNoise)
 MODELS = PARTS | st.builds(ClippedNoise, PARTS)
 
 
@@ -48,6 +50,11 @@ def test_specs_come_back(noise):
         ("poisson:0.1", PoissonNoise(0.1), "poisson:0.1"),
         (" poisson:25 + gaussian:5 ", SummedNoise([PoissonNoise(25), GaussianNoise(5)]), "poisson:25+gaussian:5"),
         ("gaussian:25:clip", ClippedNoise(GaussianNoise(25)), "gaussian:25:clip"),
+        (
+            "gaussian:0-55|poisson:9+gaussian:2",
+            MixedNoise([GaussianNoise((0, 55)), SummedNoise([PoissonNoise(9), GaussianNoise(2)])]),
+            "gaussian:0-55|poisson:9+gaussian:2",
+        ),
         (
             "poisson:25+gaussian:5:clip",
             ClippedNoise(SummedNoise([PoissonNoise(25), GaussianNoise(5)])),

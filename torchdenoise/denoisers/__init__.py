@@ -16,6 +16,7 @@ from torchdenoise.denoisers.networks import (
 )
 from torchdenoise.denoisers.noise2clean import Noise2Clean
 from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
+from torchdenoise.denoisers.optimizers import Muon
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
 from torchdenoise.denoisers.schedules import RampDown
 from torchdenoise.denoisers.single_stage import SingleStage
@@ -35,6 +36,7 @@ __all__ = [
     "EightTurns",
     "GRDLoss",
     "GRDNet",
+    "Muon",
     "N2NUNet",
     "NB2NBUNet",
     "Neighbor2Neighbor",

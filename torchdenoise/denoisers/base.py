@@ -231,6 +231,9 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Take the run's seed, and let several processes train a method whose networks take turns."""
         if stage == "fit":
             self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
+        if "mixed" in str(self.trainer.precision):
+            # Half precision is there for speed, and its convolutions are 1.2 to 1.8 times faster in this order.
+            self.to(memory_format=torch.channels_last)
         self._seed = torch.initial_seed() % 2**62
         self._kept = None  # the weights that made it may have changed since
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)

@@ -27,6 +27,7 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
     Args:
         residual_weight: of the first term.
         consistency_weight: of the second; 0 leaves out the pass over the full image.
+        symmetric: both halves are inputs, as above; or only ``y1``, each term without its second part.
         downsampler: what makes the halves; the diagonal means unless given.
 
     Example:
@@ -39,10 +40,12 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
         self,
         residual_weight: float = 1.0,
         consistency_weight: float = 1.0,
+        symmetric: bool = True,
         downsampler: Downsampler | None = None,
     ) -> None:
         self.residual_weight = residual_weight
         self.consistency_weight = consistency_weight
+        self.symmetric = symmetric
         self.downsampler = downsampler or DiagonalDownsampler()
 
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
@@ -53,12 +56,13 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
         """Return the two weighted terms."""
         noisy = batch["noisy"]
         first, second = self.downsampler.pair(noisy, dict(draws))
-        halves = denoise(torch.cat([first, second]))
+        inputs, targets = ([first, second], [second, first]) if self.symmetric else ([first], [second])
+        halves = denoise(torch.cat(inputs))
         # One mean over both halves is the half sum of the two means.
-        terms = {"residual": self.residual_weight * mse(halves, torch.cat([second, first]))}
+        terms = {"residual": self.residual_weight * mse(halves, torch.cat(targets))}
         if self.consistency_weight:
-            denoised = torch.cat(self.downsampler.pair(denoise(noisy), dict(draws)))
-            terms["consistency"] = self.consistency_weight * mse(halves, denoised)
+            of_full = self.downsampler.pair(denoise(noisy), dict(draws))[: len(inputs)]
+            terms["consistency"] = self.consistency_weight * mse(halves, torch.cat(of_full))
         return terms
 
 

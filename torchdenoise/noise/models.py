@@ -121,6 +121,37 @@ class SummedNoise(NoiseModel, name="sum", source="one after the other: poisson:2
         return "+".join(part.spec for part in self.parts)
 
 
+class MixedNoise(NoiseModel, name="mix", source="one of several, drawn for each image: for training blind networks"):
+    """For each image one of several noise models, all equally likely, as in ``gaussian:0-55|poisson:5-100``.
+
+    Example:
+        >>> mixed = MixedNoise([GaussianNoise(0), GaussianNoise(255)])
+        >>> spread = mixed(torch.zeros(100, 1, 8, 8)).std((1, 2, 3))
+        >>> 30 < (spread > 0.5).sum().item() < 70
+        True
+    """
+
+    combines = True
+
+    def __init__(self, parts: Sequence[NoiseModel]) -> None:
+        if not parts:
+            raise UserError("MixedNoise: give at least one part")
+        self.parts = list(parts)
+
+    def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return each image with the noise of one part."""
+        chosen = torch.randint(len(self.parts), (len(clean),), generator=generator, device=clean.device).tolist()
+        images = [
+            self.parts[number](image, generator) for number, image in zip(chosen, torch.split(clean, 1), strict=True)
+        ]
+        return torch.cat(images)
+
+    @property
+    def spec(self) -> str:
+        """The specs of the parts, joined by ``|``."""
+        return "|".join(part.spec for part in self.parts)
+
+
 class ClippedNoise(NoiseModel, name="clip", source="what an 8-bit file does to noise; biased near black and white"):
     """Another noise model, clipped to 0..1 at the end, as in ``gaussian:25:clip``."""
 

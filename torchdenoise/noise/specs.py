@@ -1,4 +1,4 @@
-"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``."""
+"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``, ``gaussian:0-55|poisson:9``."""
 
 import importlib
 import inspect
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from torchdenoise.errors import UserError, did_you_mean
-from torchdenoise.noise.models import ClippedNoise, NoiseModel, SummedNoise
+from torchdenoise.noise.models import ClippedNoise, MixedNoise, NoiseModel, SummedNoise
 from torchdenoise.registry import entries, find
 
 EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gaussian:25:clip"
@@ -15,8 +15,9 @@ EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gauss
 def from_spec(spec: str | NoiseModel) -> NoiseModel:
     """Return the noise model that a spec names; a model is returned as it is.
 
-    ``name:level`` or ``name:low-high``, several joined by ``+``, a final ``:clip`` for the whole; the name is a short
-    name or the import path of your own class.
+    ``name:level`` or ``name:low-high``; several joined by ``+`` come one after the other; of several joined by ``|``
+    each image gets one; a final ``:clip`` is for the whole. The name is a short name or the import path of your own
+    class.
 
     Raises:
         UserError: an unknown name, or a level that the model refuses.
@@ -30,9 +31,14 @@ def from_spec(spec: str | NoiseModel) -> NoiseModel:
     body, clip, rest = spec.strip().partition(":clip")
     if rest:
         raise UserError(f"noise {spec!r}: ':clip' comes last and holds for the whole")
-    parts = [_part(text, spec) for text in body.split("+")]
-    noise = parts[0] if len(parts) == 1 else SummedNoise(parts)
+    choices = [_sum(text, spec) for text in body.split("|")]
+    noise = choices[0] if len(choices) == 1 else MixedNoise(choices)
     return ClippedNoise(noise) if clip else noise
+
+
+def _sum(text: str, spec: str) -> NoiseModel:
+    parts = [_part(part, spec) for part in text.split("+")]
+    return parts[0] if len(parts) == 1 else SummedNoise(parts)
 
 
 def _part(text: str, spec: str) -> NoiseModel:

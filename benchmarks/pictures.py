@@ -1,0 +1,34 @@
+"""Pictures beside each other, and a photograph that may be shown: a cat, in the public domain, from scikit-image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+TOP, LEFT, SIDE = 22, 110, 256  # the cat's face
+GAP = 6
+
+
+def example() -> "NDArray":
+    """Return the 256x256 photograph, 8 bits."""
+    from skimage.data import chelsea
+
+    return chelsea()[TOP : TOP + SIDE, LEFT : LEFT + SIDE]
+
+
+def side_by_side(images: dict[str, "Tensor"], path: Path) -> None:
+    """Write pictures ``(1, C, H, W)`` of one size in a row, each below its caption."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = next(iter(images.values())).shape[-2:]
+    font = ImageFont.load_default(max(13, height // 20))
+    head = int(2 * font.size)
+    sheet = Image.new("RGB", (len(images) * (width + GAP) - GAP, head + height), "white")
+    for column, (caption, image) in enumerate(images.items()):
+        left = column * (width + GAP)
+        pixels = image[0].expand(3, -1, -1).permute(1, 2, 0).clamp(0, 1).mul(255).round().byte().numpy()
+        sheet.paste(Image.fromarray(pixels), (left, head))
+        ImageDraw.Draw(sheet).text((left + width // 2, head // 2), caption, "black", font, anchor="mm")
+    sheet.save(path)
