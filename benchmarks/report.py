@@ -93,7 +93,7 @@ def write_page() -> None:
         "PSNR, mean and two standard deviations over pictures, of 256x256 centre crops, noise clipped to 0..1 in "
         f"inputs and noisy targets as in the report's code, {setting(rows)}, training and ZS-N2N in bf16-mixed. "
         f"Trained on one random 128x128 crop an image of BSDS500's 400 training pictures for {EPOCHS} epochs (the "
-        "report: 500 pictures of ImageNet at 256x256, up to 100 epochs); scored on the 24 of Kodak24 and 26 of BSD300's "
+        "report: 500 pictures of ImageNet at 256x256, up to 100 epochs); scored on 24 of Kodak24 and 26 of BSD300's "
         "test pictures (which 26 the report took is not known). The report's figures in brackets. Printed by "
         "`python benchmarks/report.py`; the rows: `report.csv`.",
         "",

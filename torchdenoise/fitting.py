@@ -52,6 +52,7 @@ class Options:
     device: str = "auto"
     overrides: Sequence[str] = ()
     progress: Progress | None = None
+    level: float | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
 
     def changes(self) -> list[str]:
@@ -78,6 +79,7 @@ def denoise(
     data_range: float | tuple[float, float] | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
+    level: float | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -94,6 +96,7 @@ def denoise(
             the data: 0 to 1 if they lie there, else their own minimum and maximum.
         overrides: any other argument, ``"model.network.width=64"``.
         progress: called after every step.
+        level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are left as they were.
@@ -106,7 +109,7 @@ def denoise(
         >>> denoise(noisy, max_steps=2).shape
         torch.Size([1, 3, 8, 8])
     """
-    options = Options(max_steps, seed, device, overrides, progress, parts)
+    options = Options(max_steps, seed, device, overrides, progress, level, parts)
     work = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
         return _denoised_stack(noisy, data_range, work)
@@ -180,10 +183,11 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
         # Copies: the next picture must not begin where this one ends.
         fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
         data = _single(fit)
-        data.use(image)
+        data.use(image, options.level)
         trainer = _trainer(fit, where, options.progress)
         seed_everything(fit.seed, workers=True, verbose=False)
-        trainer.fit(fit.model, datamodule=data)
+        if fit.model.stages():
+            trainer.fit(fit.model, datamodule=data)
         return _predicted(trainer, fit.model, data)
 
 

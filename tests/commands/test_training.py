@@ -97,7 +97,6 @@ def test_pairs_train_test_and_predict(train, run, tmp_path):
 
 
 def test_tensorboard_logs_take_the_place_of_csv(train):
-    pytest.importorskip("tensorboard")
     outcome = train(DATA, "--trainer.max_epochs 1 --trainer.logger TensorBoardLogger")
     assert outcome.code == 0, outcome.err
     assert LAST.is_file()

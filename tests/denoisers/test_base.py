@@ -199,6 +199,7 @@ def test_a_loss_runs_in_float32_and_its_network_in_bfloat16():
     for seen in model.loss.seen:
         assert {seen[name].dtype for name in ("noisy", "number", "denoised")} == {torch.float32}
         assert not seen["autocast"]
+    assert model.network.layers[2].weight.is_contiguous(memory_format=torch.channels_last)
 
 
 # -- checkpoints -----------------------------------------------------------------------------------------------------

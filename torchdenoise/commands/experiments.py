@@ -52,7 +52,7 @@ results, in runs/version_N/:
   checkpoints/last.ckpt    after every epoch and after Ctrl-C; a fit that goes on from it ends as if never stopped
   checkpoints/best.ckpt    with --data.val: where val_loss, which needs no clean picture, was smallest
   config.yaml              all options, for --config
-  metrics.csv              losses and scores; for TensorBoard instead: --trainer.logger TensorBoardLogger""",
+  metrics.csv              losses and scores; --trainer.logger TensorBoardLogger (the extra [tensorboard]) instead""",
     "validate": """\
 score a fitted denoiser as its validation does
 

@@ -365,7 +365,10 @@ class _AddNoise:
         item = {"noisy": self._copy(clean, generator, self.seed)}
         if self.target is not None:
             item["target"] = clean if self.target == "clean" else self._copy(clean, generator, self.seed + 1)
-        return item if generator is not None else {**item, "clean": clean}
+        if generator is not None:
+            return item
+        level = self.noise.level
+        return {**item, "clean": clean, **({} if level is None else {"level": torch.tensor([level])})}
 
     def _copy(self, clean: Tensor, generator: Generator | None, seed: int) -> Tensor:
         return repeatable(self.noise, clean, seed) if generator is None else self.noise(clean, generator)

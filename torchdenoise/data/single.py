@@ -60,11 +60,18 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self.crops = crops
         self.seed = seed
         self._image: Tensor | None = None
+        self._level: float | None = None
         self._item: Item = {}
 
-    def use(self, image: Tensor) -> None:
-        """Take an image ``(1, C, H, W)`` in 0..1 that is already in memory, instead of a file."""
+    def use(self, image: Tensor, level: float | None = None) -> None:
+        """Take an image ``(1, C, H, W)`` in 0..1 that is already in memory, instead of a file.
+
+        Args:
+            image: noisy, unless this module adds the noise.
+            level: the noise's true standard deviation on the 0-255 scale, for methods that are told it.
+        """
         self._image = image
+        self._level = level
 
     def prepare(self, stage: str) -> tuple[int, int, int]:  # noqa: ARG002
         """Read the picture, add the noise if there is one, and return its shape."""
@@ -76,11 +83,10 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         if self.noise is None:
             self._item = {"noisy": image}
         else:
-            self._item = {
-                "noisy": repeatable(self.noise, image, self.seed),
-                "clean": image,
-                "index": torch.zeros(1, dtype=torch.long),
-            }
+            self._item = {"noisy": repeatable(self.noise, image, self.seed), "clean": image, **_FIRST}
+        level = self._level if self.noise is None else self.noise.level
+        if level is not None:
+            self._item["level"] = torch.tensor([level])
         self.sources = [self.path]
         channels, height, width = image.shape[1:]
         if self.crop is not None and self.crop > min(height, width):
@@ -111,11 +117,11 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         def cut(image: Tensor) -> Tensor:
             return torch.cat([image[..., top : top + side, left : left + side] for top, left in places])
 
-        return {key: cut(value) for key, value in batch.items() if value.ndim == 4}
+        return {key: cut(value) if value.ndim == 4 else value for key, value in batch.items()}
 
     def keys(self) -> set[str]:
-        """Return ``noisy`` alone: there is nothing else to learn from."""
-        return {"noisy"}
+        """Return ``noisy``, and ``level`` where it is known: there is nothing else to learn from."""
+        return {"noisy", *(["level"] if "level" in self._item else [])}
 
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
         """Return the picture once where its clean version is known."""
@@ -133,7 +139,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy picture once."""
-        return _once({"noisy": self._item["noisy"], **_FIRST})
+        return _once({key: value for key, value in self._item.items() if key != "clean"} | _FIRST)
 
 
 def _once(item: Item) -> DataLoader[Item]:

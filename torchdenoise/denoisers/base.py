@@ -1,5 +1,6 @@
 """What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
@@ -25,7 +26,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     """A denoising method; a subclass names its parts and lists its stages.
 
     When a stage ends, its network is frozen; later stages find its result under ``batch["guide"]``. For one picture it
-    is computed once and kept.
+    is computed once and kept. A method whose later stages depend on the earlier results overrides ``enter_stage``.
 
     Args:
         optimizer: makes the optimizer from named parameters.
@@ -41,6 +42,8 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     left_out = ("optimizer", "scheduler")
     smallest: ClassVar[int] = 2
     """The smallest height and width of a picture that the method can do anything with."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Batch keys that the method is told beyond ``noisy`` when it denoises, such as the true ``level``."""
 
     def __init__(
         self, optimizer: OptimizerFactory, scheduler: SchedulerFactory, readout: Readout | None = None
@@ -68,10 +71,16 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         return padded_call(self.stages()[-1].network, image, extra)
 
     @torch.no_grad()
-    def restore(self, noisy: Tensor) -> Tensor:
-        """Return clean images ``(B, C, H, W)`` in 0..1, read out of the fitted network."""
+    def restore(self, noisy: Tensor, **told: Tensor) -> Tensor:
+        """Return clean images ``(B, C, H, W)`` in 0..1, read out of the fitted network.
+
+        Args:
+            noisy: images in 0..1.
+            told: what the method ``requires``, by batch key.
+        """
         generator = Generator(noisy.device).manual_seed(self._seed)
-        clean: Tensor = self.readout(self, noisy, generator)
+        denoise = functools.partial(self, **told) if told else self
+        clean: Tensor = self.readout(denoise, noisy, generator)
         return clean.float().clamp(0, 1)
 
     def match_pictures(self, channels: int, height: int, width: int) -> None:
@@ -104,10 +113,12 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Refuse data that lack what the first stage's loss needs, before anything is written.
 
         Raises:
-            UserError: it names what is missing.
+            UserError: it names what is missing; or the method has nothing to fit.
         """
-        loss = self.stages()[0].loss
-        self._need_keys(loss, keys)
+        stages = self.stages()
+        if not stages:
+            raise UserError(f"{type(self).__name__} has nothing to fit: use `torchdenoise denoise` or `predict`")
+        self._need_keys(stages[0].loss, keys)
 
     @staticmethod
     def _need_keys(loss: DenoisingLoss, keys: Collection[str]) -> None:
@@ -124,7 +135,10 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Return the sum of the present stage's loss terms."""
         plan, step = self._planned(), self.global_step
         index = plan.index(step)
-        stage, seen = self.stages()[index], self._seen(batch, index)
+        seen = self._seen(batch, index)
+        if step == plan.bounds[index]:
+            self.enter_stage(index, seen["noisy"])
+        stage = self.stages()[index]
         # Ranks, and batches whose gradients are accumulated, must not share their draws.
         parts = self.trainer.accumulate_grad_batches
         turn = self.global_rank * parts + batch_idx % parts
@@ -137,6 +151,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         if index == plan.last:
             with torch.no_grad():
                 self.readout.observe(denoise, seen["noisy"], denoise.output.detach())
+            self.trainer.should_stop |= self.readout.finished
         if self.trainer.loggers or self.trainer.progress_bar_callback is not None:  # a log call costs 0.3 ms
             self.log("loss", total.detach(), prog_bar=True)
             self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
@@ -165,10 +180,19 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
         """Return the clean images of a batch, clamped to 0..1."""
-        return self.restore(batch["noisy"])
+        return self._restored(batch)
+
+    def _restored(self, batch: dict[str, Tensor]) -> Tensor:
+        for key in self.requires:
+            if key not in batch:
+                raise UserError(
+                    f"{type(self).__name__} is told the true {key} of the noise, which is known for synthetic noise of "
+                    "one Gaussian level alone: choose a method that estimates it"
+                )
+        return self.restore(batch["noisy"], **{key: batch[key] for key in self.requires})
 
     def _scores(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        restored, clean = self.restore(batch["noisy"]), batch["clean"]
+        restored, clean = self._restored(batch), batch["clean"]
         return {"psnr": metrics.psnr(restored, clean), "ssim": metrics.ssim(restored, clean)}
 
     def _terms(
@@ -209,6 +233,12 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         )
 
     # -- stages and optimizers ---------------------------------------------------------------------------------------
+
+    def enter_stage(self, index: int, noisy: Tensor) -> None:
+        """Prepare stage ``index`` at its first step, when the earlier ones are done; nothing unless overridden.
+
+        What is found out here and shapes ``stages`` belongs into a buffer, so that a fit that goes on knows it.
+        """
 
     def on_fit_start(self) -> None:
         """Find out early what could not be written into a checkpoint later."""

@@ -20,7 +20,7 @@ def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
     Example:
         >>> stretched = torch.diag(torch.tensor([1.0, 0.1]))
         >>> orthogonalised(stretched).diagonal().round(decimals=1)
-        tensor([0.7000, 1.0000])
+        tensor([0.7000, 0.7000])
     """
     a, b, c = QUINTIC
     tall = matrix.shape[-2] > matrix.shape[-1]

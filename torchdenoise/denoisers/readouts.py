@@ -23,6 +23,9 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
         0.25
     """
 
+    finished: bool = False
+    """Set it in ``observe`` to end the fit before its number of steps."""
+
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """See the last output of the network in a training step of the last stage, without gradient."""
 

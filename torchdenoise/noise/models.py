@@ -43,6 +43,11 @@ class NoiseModel(Registered, ABC, kind="noise"):
         return self.forward(clean, generator)
 
     @property
+    def level(self) -> float | None:
+        """The standard deviation on the 0-255 scale where it is one number for all pixels and images, else None."""
+        return None
+
+    @property
     def spec(self) -> str:
         """The canonical spec, from which ``from_spec`` makes an equal model."""
         return ":".join([self.short_name, *(_level_text(value) for value in self.arguments.values())])
@@ -71,6 +76,11 @@ class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x 
 
     def __init__(self, sigma: Level = 25.0) -> None:
         self.sigma = _checked("gaussian", sigma, allow_zero=True)
+
+    @property
+    def level(self) -> float | None:
+        """Sigma, unless it is a range."""
+        return self.sigma if isinstance(self.sigma, float) else None
 
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``clean`` plus noise; one level for each image of the batch."""
@@ -159,6 +169,11 @@ class ClippedNoise(NoiseModel, name="clip", source="what an 8-bit file does to n
 
     def __init__(self, noise: NoiseModel) -> None:
         self.noise = noise
+
+    @property
+    def level(self) -> float | None:
+        """The inner model's, which it was before clipping."""
+        return self.noise.level
 
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the inner model's noisy image, clipped."""

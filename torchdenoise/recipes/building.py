@@ -61,7 +61,7 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
 def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         if name not in model.arguments:
-            options = [*model.arguments, "max_steps", "seed", "device", "data_range", "overrides", "progress"]
+            options = [*model.arguments, "max_steps", "seed", "device", "data_range", "overrides", "progress", "level"]
             raise UserError(
                 f"{type(model).__name__} takes no {name}{did_you_mean(name, options)}: "
                 f"it takes {', '.join(model.arguments)}"
