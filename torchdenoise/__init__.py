@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from torchdenoise.benchmarking import compare
     from torchdenoise.data import DenoisingData, ImageFolder, SingleImage
     from torchdenoise.denoisers import (
         ZSN2N,
@@ -50,6 +51,7 @@ _HOMES = {
         "ZSN2NLoss",
     ],
     "fitting": ["denoise"],
+    "benchmarking": ["compare"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -73,6 +75,7 @@ __all__ = [
     "Stage",
     "UserError",
     "ZSN2NLoss",
+    "compare",
     "denoise",
     "from_spec",
 ]

@@ -16,6 +16,7 @@ usage: torchdenoise COMMAND ...        (torchdenoise COMMAND --help tells all ab
 
 for pictures
   denoise     make clean pictures of noisy ones
+  compare     put methods side by side on the same noisy pictures: table and report
   list        show recipes, denoisers, losses, networks, downsamplers, noise
 
 for experiments (LightningCLI: every argument of model, data and trainer is an option)
@@ -27,6 +28,7 @@ for experiments (LightningCLI: every argument of model, data and trainer is an o
 examples
   torchdenoise denoise noisy.png
   torchdenoise denoise scans/ -o clean/ --max-steps 1000
+  torchdenoise compare --recipes zsn2n,zsn2m-star --data clean/ --noise gaussian:25 --crop 256 -o results/
   torchdenoise list losses
   torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64
   torchdenoise predict --ckpt_path runs/version_0/checkpoints/last.ckpt --data.path noisy.png --output clean.png
@@ -34,6 +36,7 @@ examples
 
 COMMANDS = {
     "denoise": "torchdenoise.commands.denoise",
+    "compare": "torchdenoise.commands.compare",
     "list": "torchdenoise.commands.listing",
     "fit": "torchdenoise.commands.experiments",
     "validate": "torchdenoise.commands.experiments",

@@ -54,6 +54,7 @@ class Options:
     progress: Progress | None = None
     level: float | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[lightning.Callback] = ()
 
     def changes(self) -> list[str]:
         """Return all that can be said as ``KEY=VALUE``.
@@ -137,17 +138,31 @@ def restorer(
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
-    with _own_random_state(), quiet():
-        _single(build_fit(plan, options.changes()))
+    build(plan, options)
     return lambda image: fit_image(image, plan, options)
 
 
-def apply_denoiser(model: Denoiser, image: Tensor, device: str = "auto") -> Tensor:
+def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
+    """Return the unfitted denoiser of a recipe for single pictures; the caller's random state stays as it was.
+
+    Raises:
+        UserError: what is wrong with the recipe or its overrides, or that it is trained on a data set.
+    """
+    with _own_random_state(), quiet():
+        fit = build_fit(recipe, options.changes())
+        _single(fit)
+    return fit.model
+
+
+def apply_denoiser(
+    model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = ()
+) -> Tensor:
     """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
     with _own_random_state(), quiet(), interruptible():
         data = SingleImage()
         data.use(image)
-        return _predicted(lightning.Trainer(**HYGIENE, **accelerator(device)), model, data)
+        trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
+        return _predicted(trainer, model, data)
 
 
 def _predicted(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
@@ -184,7 +199,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
         fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
         data = _single(fit)
         data.use(image, options.level)
-        trainer = _trainer(fit, where, options.progress)
+        trainer = _trainer(fit, where, options)
         seed_everything(fit.seed, workers=True, verbose=False)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
@@ -201,12 +216,12 @@ def _single(fit: Fit) -> SingleImage:
     return fit.data
 
 
-def _trainer(fit: Fit, where: Mapping[str, Any], progress: Progress | None) -> lightning.Trainer:
-    options = {**fit.trainer, **HYGIENE, **where}
-    callbacks = list(options.pop("callbacks", None) or [])
-    if progress is not None:
-        callbacks.append(_Reporter(progress))
-    return lightning.Trainer(**options, callbacks=callbacks)
+def _trainer(fit: Fit, where: Mapping[str, Any], options: Options) -> lightning.Trainer:
+    arguments = {**fit.trainer, **HYGIENE, **where}
+    callbacks = [*(arguments.pop("callbacks", None) or []), *options.callbacks]
+    if options.progress is not None:
+        callbacks.append(_Reporter(options.progress))
+    return lightning.Trainer(**arguments, callbacks=callbacks)
 
 
 def accelerator(device: str) -> dict[str, Any]:

@@ -1,16 +1,23 @@
 """ZS-N2M's downsampler and losses against literal NumPy, and its two stages."""
 
+import lightning
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import StepLR
 
 from torchdenoise import UserError, denoise
+from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import (
     ZSN2M,
     DiagonalDownsampler,
     GRDLoss,
     GRDNet,
+    OnCrops,
     RandomMaskDownsampler,
+    SmallCNN,
     ZSN2MLoss,
     ZSN2MStar,
 )
@@ -21,6 +28,7 @@ from torchdenoise.denoisers.zsn2m_losses import (
     interactive_equality,
     local_mean,
 )
+from torchdenoise.fitting import HYGIENE
 
 
 def generator(seed=0):
@@ -199,3 +207,30 @@ def test_two_stages_learn_one_after_the_other():
     assert restored.shape == noisy.shape
     with pytest.raises(UserError, match="share 1 must lie between 0 and 1"):
         ZSN2M(share=1)
+
+
+def test_each_stage_has_an_optimizer_and_a_schedule_of_its_own(tmp_path):
+    def fitted(**options):
+        torch.manual_seed(0)
+        model = ZSN2M(
+            SmallCNN(1, width=4),
+            GRDNet(1, width=2),
+            refiner_loss=OnCrops(GRDLoss(), size=8),
+            refiner_optimizer=lambda parameters: SGD(parameters, lr=1e-5),
+            refiner_scheduler=lambda optimizer: StepLR(optimizer, 1, 0.5),
+        )
+        data = SingleImage()
+        data.use(image(1, 16, 16))
+        saver = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=3, save_top_k=-1)
+        used = lightning.Trainer(
+            **{**HYGIENE, "accelerator": "cpu", "max_steps": 8, "callbacks": [saver], "enable_checkpointing": True}
+        )
+        used.fit(model, datamodule=data, **options)
+        return model.state_dict(), used.optimizers[0]
+
+    straight, chain = fitted()
+    assert [type(each) for each in chain.optimizers] == [Adam, SGD]
+    assert [group["lr"] for group in chain.param_groups] == pytest.approx([1e-3, 1e-5 * 0.5**3])
+    for step in (3, 6):
+        again, _ = fitted(ckpt_path=tmp_path / f"step={step}.ckpt")
+        assert all(torch.equal(again[name], value) for name, value in straight.items()), step

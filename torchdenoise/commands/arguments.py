@@ -7,6 +7,14 @@ from typing import NoReturn
 from torchdenoise.errors import UserError, did_you_mean
 
 
+def positive(text: str) -> int:
+    """Return the whole number above 0 that an option's value is."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises UserError instead of printing its usage and leaving."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser
+from torchdenoise.commands.arguments import Parser, positive
 from torchdenoise.errors import UserError
 from torchdenoise.paths import make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
@@ -32,7 +32,7 @@ def parser() -> Parser:
     options.add_argument(
         "--ckpt", type=Path, metavar="FILE", help="a checkpoint, applied as it is; with --recipe, a fit starts from it"
     )
-    options.add_argument("--max-steps", type=_positive, metavar="N", help="instead of the recipe's number of steps")
+    options.add_argument("--max-steps", type=positive, metavar="N", help="instead of the recipe's number of steps")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
@@ -40,13 +40,6 @@ def parser() -> Parser:
     )
     options.add_argument("--overwrite", action="store_true", help="replace outputs that exist already")
     return options
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def run(words: Sequence[str]) -> int:

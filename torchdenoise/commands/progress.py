@@ -1,10 +1,15 @@
-"""Progress of a run over pictures: two bars on a terminal, plain lines elsewhere."""
+"""Progress of a run over pictures or jobs: bars on a terminal, plain lines elsewhere."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from torchdenoise.benchmarking.jobs import Job
+    from torchdenoise.benchmarking.scoring import Outcome
 
 
 class PictureProgress:
@@ -57,3 +62,60 @@ def shown_progress(pictures: int) -> Iterator[PictureProgress]:
     )
     with Progress(*columns, console=console, transient=True) as bars:
         yield PictureProgress(console, bars, pictures)
+
+
+class JobProgress:
+    """Shows how many jobs of a comparison are done, what runs, and the time left."""
+
+    def __init__(self, console: Console, bars: Progress | None) -> None:
+        self._console = console
+        self._bars = bars
+        self._bar = bars.add_task("jobs", total=None) if bars else None
+        self._running: dict[tuple[str, ...], str] = {}
+        self._done = 0
+        self._all = 0
+
+    def planned(self, jobs: "Sequence[Job]", done: int) -> None:
+        """Begin with what was done before."""
+        self._done, self._all = done, len(jobs)
+        if done:
+            self._say(f"{done} of {len(jobs)} jobs were done before")
+        if self._bars is not None and self._bar is not None:
+            self._bars.update(self._bar, total=len(jobs) - done)
+
+    def started(self, job: "Job") -> None:
+        """Show a job among those that run."""
+        self._running[job.key] = f"{job.method.name} {job.scene.name}"
+        self._show()
+
+    def ended(self, job: "Job", outcome: "Outcome") -> None:
+        """Count a job, and say what became of it."""
+        self._running.pop(job.key, None)
+        self._done += 1
+        row = outcome.row
+        result = f"failed: {row['error']}" if row["status"] == "failed" else f"{row['seconds']} s"
+        if row["psnr"]:
+            result = f"{row['psnr']} dB, {result}"
+        self._say(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
+        if self._bars is not None and self._bar is not None:
+            self._bars.advance(self._bar)
+        self._show()
+
+    def _show(self) -> None:
+        if self._bars is not None and self._bar is not None:
+            self._bars.update(self._bar, description=", ".join(self._running.values()) or "jobs")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def shown_jobs() -> Iterator[JobProgress]:
+    """Show a bar while the block runs if standard output is a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        yield JobProgress(console, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield JobProgress(console, bars)

@@ -6,6 +6,7 @@ from pathlib import Path
 from lightning import LightningDataModule
 
 from torchdenoise.data.picture import Picture
+from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered
 
 
@@ -31,6 +32,12 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         match = getattr(model, "match_pictures", None)
         if match is not None:
             match(channels, height, width)
+        crop = getattr(self, "crop", None)
+        if stage == "fit" and crop is not None and not getattr(model, "croppable", True):
+            raise UserError(
+                f"{type(model).__name__} is fitted to one whole picture, not to crops of {crop}: "
+                "use --data SingleImage and leave data.crop out"
+            )
         check = getattr(model, "match_batches", None)
         if stage == "fit" and check is not None and (keys := self.keys()) is not None:
             check(keys)

@@ -39,11 +39,17 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         torch.Size([1, 3, 5, 7])
     """
 
-    left_out = ("optimizer", "scheduler")
+    left_out: ClassVar[tuple[str, ...]] = ("optimizer", "scheduler")
     smallest: ClassVar[int] = 2
     """The smallest height and width of a picture that the method can do anything with."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Batch keys that the method is told beyond ``noisy`` when it denoises, such as the true ``level``."""
+    croppable: ClassVar[bool] = True
+    """Random crops of a picture will do for its training steps."""
+    tileable: ClassVar[bool] = True
+    """A large picture can be denoised piece by piece."""
+    stackable: ClassVar[bool] = True
+    """Its loss can train many stacked networks at once, under ``torch.func.vmap``."""
 
     def __init__(
         self, optimizer: OptimizerFactory, scheduler: SchedulerFactory, readout: Readout | None = None
@@ -82,6 +88,15 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         denoise = functools.partial(self, **told) if told else self
         clean: Tensor = self.readout(denoise, noisy, generator)
         return clean.float().clamp(0, 1)
+
+    @torch.no_grad()
+    def glimpse(self, noisy: Tensor) -> Tensor:
+        """Return one pass of the present stage's network over ``(B, C, H, W)``; the fit goes on as if nothing was."""
+        network = self.stages()[self._planned().index(self.global_step - 1)].network
+        training = network.training
+        denoised = padded_call(network.eval(), noisy, {}).float()
+        network.train(training)
+        return denoised
 
     def match_pictures(self, channels: int, height: int, width: int) -> None:
         """Fit the networks to the pictures; the data module calls this before anything else happens.

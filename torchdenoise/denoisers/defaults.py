@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, StepLR
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, StepLR
 
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
+from torchdenoise.denoisers.readouts import OnePass, Readout
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory
 
 
@@ -22,6 +23,11 @@ def halved_every_1000(optimizer: Optimizer) -> LRScheduler:
     return StepLR(optimizer, 1000, 0.5)
 
 
+def steady(optimizer: Optimizer) -> LRScheduler:
+    """Return the schedule that leaves the rate as it is."""
+    return ConstantLR(optimizer, factor=1.0)
+
+
 @dataclass(frozen=True)
 class OwnParts:
     """Classes or functions that make a method's parts, called for each object anew."""
@@ -30,3 +36,4 @@ class OwnParts:
     loss: Callable[[], DenoisingLoss] | None = None
     optimizer: OptimizerFactory = adam
     scheduler: SchedulerFactory = halved_every_1000
+    readout: Callable[[], Readout] = OnePass

@@ -21,7 +21,7 @@ class SingleStage(Denoiser, source="any network with any loss"):
         loss: the method's own unless given.
         optimizer: the method's own unless given; Adam with rate 1e-3 where it has none.
         scheduler: the method's own unless given; the rate halves every 1000 steps where it has none.
-        readout: one pass unless given.
+        readout: the method's own unless given; one pass where it has none.
 
     Raises:
         UserError: no network or loss, neither given nor of its own.
@@ -42,7 +42,7 @@ class SingleStage(Denoiser, source="any network with any loss"):
         readout: Readout | None = None,
     ) -> None:
         own = self.own
-        super().__init__(optimizer or own.optimizer, scheduler or own.scheduler, readout)
+        super().__init__(optimizer or own.optimizer, scheduler or own.scheduler, readout or own.readout())
         network = network or (own.network and own.network())
         loss = loss or (own.loss and own.loss())
         if network is None or loss is None:

@@ -21,11 +21,16 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 @dataclass(frozen=True)
 class Stage:
-    """A phase of a fit: which network learns, by which loss, for which share of the steps."""
+    """A phase of a fit: which network learns, by which loss, for which share of the steps.
+
+    The method's optimizer and schedule serve all stages that bring none of their own.
+    """
 
     network: Network
     loss: DenoisingLoss
     share: float = 1.0
+    optimizer: OptimizerFactory | None = None
+    scheduler: SchedulerFactory | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Plan:
 def one_optimizer(
     stages: Sequence[Stage], plan: Plan, optimizer: OptimizerFactory, scheduler: SchedulerFactory
 ) -> dict[str, Any]:
-    """Return Lightning's description of one optimizer with a parameter group for each stage, and of its schedule.
+    """Return Lightning's description of one optimizer, with a parameter group for each stage, and of its schedule.
 
     A stage whose network gets no gradient stays as it is. The schedule of a single stage is handed on unchanged; of
     several, each begins anew with its stage.
@@ -78,13 +83,46 @@ def one_optimizer(
     Raises:
         UserError: ``ReduceLROnPlateau`` for several stages.
     """
-    groups: list[Any] = [{"params": list(stage.network.named_parameters())} for stage in stages]
+    made = [(stage.optimizer or optimizer)(list(stage.network.named_parameters())) for stage in stages]
     if len(stages) == 1:
-        made = optimizer(groups[0]["params"])
-        return {"optimizer": made, "lr_scheduler": _described(scheduler(made))}
-    made = optimizer(groups)
-    factors = [_factors(scheduler, *bounds) for bounds in itertools.pairwise(plan.bounds)]
-    return {"optimizer": made, "lr_scheduler": _described(LambdaLR(made, factors))}
+        return {"optimizer": made[0], "lr_scheduler": _described((stages[0].scheduler or scheduler)(made[0]))}
+    factors = [
+        _factors(stage.scheduler or scheduler, *bounds)
+        for stage, bounds in zip(stages, itertools.pairwise(plan.bounds), strict=True)
+    ]
+    chain = Chain(made)
+    return {"optimizer": chain, "lr_scheduler": _described(LambdaLR(chain, factors))}
+
+
+class Chain(Optimizer):
+    """Several optimizers as one, each with its own parameters, so that stages may have different ones."""
+
+    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+        self.optimizers = list(optimizers)
+        super().__init__(self._groups(), {})
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for each in self.optimizers for group in each.param_groups]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take a step with each, and return what ``closure`` returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for each in self.optimizers:
+            each.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of each."""
+        return {"chain": [each.state_dict() for each in self.optimizers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a state; the groups of each are new objects afterwards."""
+        for each, state in zip(self.optimizers, state_dict["chain"], strict=True):
+            each.load_state_dict(state)
+        self.param_groups = self._groups()
 
 
 def _factors(make: SchedulerFactory, begin: int, end: int) -> Callable[[int], float]:

@@ -34,14 +34,18 @@ class ZSN2M(Denoiser, source=SOURCE):
         loss: of the first; ``ZSN2MLoss()`` unless given.
         refiner_loss: of the second; ``GRDLoss()`` unless given.
         share: of the steps that the first network takes.
-        optimizer: of both; Adam with rate 1e-3 unless given.
-        scheduler: begins anew with each network; the rate halves every 1000 steps unless given.
+        optimizer: of the first; Adam with rate 1e-3 unless given.
+        scheduler: of the first; the rate halves every 1000 steps unless given.
+        refiner_optimizer: of the second; the first one's unless given.
+        refiner_scheduler: of the second, counted from its first step; the first one's unless given.
         readout: one pass unless given.
 
     Example:
         >>> ZSN2M()(torch.rand(1, 3, 9, 8)).shape
         torch.Size([1, 3, 9, 8])
     """
+
+    left_out = (*Denoiser.left_out, "refiner_optimizer", "refiner_scheduler")
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class ZSN2M(Denoiser, source=SOURCE):
         share: float = 0.5,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
+        refiner_optimizer: OptimizerFactory | None = None,
+        refiner_scheduler: SchedulerFactory | None = None,
         readout: Readout | None = None,
     ) -> None:
         super().__init__(optimizer or adam, scheduler or halved_every_1000, readout)
@@ -62,10 +68,12 @@ class ZSN2M(Denoiser, source=SOURCE):
         self.loss = loss or ZSN2MLoss()
         self.refiner_loss = refiner_loss or GRDLoss()
         self.share = share
+        self.refiner_optimizer = refiner_optimizer
+        self.refiner_scheduler = refiner_scheduler
 
     def stages(self) -> list[Stage]:
         """Return MBD-Net's stage and GRD-Net's."""
         return [
             Stage(self.network, self.loss, self.share),
-            Stage(self.refiner, self.refiner_loss, 1 - self.share),
+            Stage(self.refiner, self.refiner_loss, 1 - self.share, self.refiner_optimizer, self.refiner_scheduler),
         ]

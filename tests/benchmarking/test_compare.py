@@ -1,0 +1,361 @@
+"""``compare`` by doing it: tiny pictures, a few steps, through the command line and the Python call."""
+
+import csv
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from conftest import noisy_scene, scene, write_png
+from torchdenoise import DenoisingLoss, UserError, compare, denoise, from_spec, metrics
+from torchdenoise.benchmarking import comparing, running, store
+from torchdenoise.data import read_picture
+from torchdenoise.noise import repeatable
+from torchdenoise.recipes import load_recipe
+
+SHORT = ("--max-steps", "3", "--threads", "1")
+NOISE = ("--noise", "gaussian:25,poisson:25")
+
+
+@pytest.fixture
+def clean(tmp_path):
+    """Return a folder of two clean pictures of different size."""
+    return pictures(tmp_path / "clean", scene)
+
+
+def pictures(folder, made, count=2):
+    folder.mkdir()
+    for number in range(count):
+        write_png(folder / f"p{number}.png", made(20 + number, 22))
+    return folder
+
+
+def rows(folder):
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def scores(table):
+    """Return what must not depend on how a comparison was run."""
+    return sorted(tuple(row[name] for name in ("recipe", "image", "noise", "seed", "psnr", "ssim")) for row in table)
+
+
+# -- what it does ------------------------------------------------------------------------------------------------------
+
+
+def test_rows_table_report_and_pictures(run, clean):
+    words = ("compare", "--recipes", "zsn2n,zsn2m-star", "--data", clean, *NOISE, "--seeds", "0,1", *SHORT)
+    outcome = run(*words, "-o", "res")
+    assert outcome.code == 0, outcome.err
+    table = rows(Path("res"))
+    assert len(table) == 16
+    assert {row["status"] for row in table} == {"done"}
+    assert [row["noise"] for row in table] == ["gaussian:25"] * 8 + ["poisson:25"] * 8
+    first = table[0]
+    for name in ("psnr", "ssim", "seconds", "memory_mb", "torch", "lightning", "device", "fingerprint"):
+        assert first[name]
+    assert (first["steps"], first["parameters"], first["threads"], first["workers"]) == ("3", "22275", "1", "1")
+    assert "## poisson:25" in outcome.out
+    assert "| zsn2m-star | 4 |" in (Path("res") / "table.md").read_text()
+    assert len(list(Path("res/pictures").glob("*/*.png"))) == 16
+    html = Path("res/report.html").read_text()
+    assert " ".join(["torchdenoise", *map(str, words)]) in html
+    assert html.count("<table>") == 2
+    assert html.count("data:image/webp;base64,") == 4 * (2 + 2 * 2)
+    assert not re.search(r"(src|href)=\"?https?:", html)
+    assert "<script src" not in html
+
+
+def test_a_row_is_what_denoise_gives_on_the_same_noisy_crop(clean):
+    compared = compare("zsn2n", clean / "p0.png", "gaussian:25:clip", crop=16, max_steps=5, threads=1, seeds=[3])
+    picture = read_picture(clean / "p0.png").image[..., 2:18, 3:19]
+    noisy = repeatable(from_spec("gaussian:25:clip"), picture, 3)
+    restored = denoise(noisy, "zsn2n", max_steps=5, seed=3, data_range=1.0, device="cpu")
+    assert compared[0]["psnr"] == pytest.approx(metrics.psnr(restored, picture).item(), abs=1e-4)
+    assert compared[0]["noisy_psnr"] == pytest.approx(metrics.psnr(noisy, picture).item(), abs=1e-4)
+    assert compared[0]["removed"] == pytest.approx(255 * (noisy - restored).std().item(), abs=1e-2)
+
+
+def test_the_python_call_gives_numbers_and_leaves_nothing(clean, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_rng_state()
+    [row, _] = compare(["zsn2n"], clean, ["gaussian:25"], max_steps=2)
+    assert isinstance(row["psnr"], float)
+    assert isinstance(row["steps"], int)
+    assert row["error"] is None
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [path.name for path in tmp_path.iterdir()] == ["clean"]
+
+
+def test_pairs_and_noisy_pictures_alone(run, clean, tmp_path):
+    noisy = pictures(tmp_path / "noisy", noisy_scene)
+    outcome = run("compare", "--recipes", "zsn2n", "--noisy", noisy, "--clean", clean, *SHORT, "-o", "pairs")
+    assert outcome.code == 0, outcome.err
+    assert {row["noise"] for row in rows(Path("pairs"))} == {"real"}
+    assert all(float(row["psnr"]) > 10 for row in rows(Path("pairs")))
+    outcome = run("compare", "--recipes", "zsn2n", "--noisy", noisy, *SHORT, "-o", "alone")
+    assert outcome.code == 0, outcome.err
+    assert all(row["psnr"] == "" and float(row["removed"]) > 0 for row in rows(Path("alone")))
+    assert "nothing to measure against" in Path("alone/report.html").read_text()
+
+
+def test_a_checkpoint_is_applied_or_a_fit_starts_from_it(run, clean, noisy_png):
+    fitted = run(
+        "fit",
+        *["--config", "zsn2n", "--trainer.max_steps", "2", "--trainer.accelerator", "cpu"],
+        "--data.path",
+        noisy_png,
+    )
+    assert fitted.code == 0, fitted.err
+    last = "runs/version_0/checkpoints/last.ckpt"
+    recipes = f"mine={last},zsn2n-finetune={last}"
+    outcome = run("compare", "--recipes", recipes, "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert outcome.code == 0, outcome.err
+    table = rows(Path("res"))
+    assert {(row["recipe"], row["steps"]) for row in table} == {("mine", "0"), ("zsn2n-finetune", "3")}
+    assert len({row["psnr"] for row in table}) == 4
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_not_done_again_and_what_changed_is(run, clean, tmp_path):
+    own = load_recipe("zsn2n")
+    Path("own.yaml").write_text(yaml.safe_dump(own))
+    words = ("compare", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res", "--recipes")
+    assert run(*words, "own.yaml").code == 0
+    before = rows(Path("res"))
+    outcome = run(*words, "own.yaml,zsn2m-star")
+    assert "2 of 4 jobs were done before" in outcome.out
+    assert [row for row in rows(Path("res")) if row["recipe"] == "own"] == before
+
+    own["model"]["init_args"]["network"]["init_args"]["width"] = 7
+    Path("own.yaml").write_text(yaml.safe_dump(own))
+    outcome = run(*words, "own.yaml,zsn2m-star")
+    assert "2 of 4 jobs were done before" in outcome.out
+    assert {row["parameters"] for row in rows(Path("res"))} == {"668", "22275"}
+
+    write_png(clean / "p0.png", scene(20, 22)[::-1])
+    assert "2 of 4 jobs were done before" in run(*words, "own.yaml,zsn2m-star").out
+    assert len(rows(Path("res"))) == 4
+    assert "4 of 4 jobs were done before" in run(*words, "zsn2m-star,own.yaml").out
+
+
+class Stop:
+    """A listener that ends the run after some jobs, as a kill would."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def planned(self, jobs, done):
+        self.done = done
+
+    def started(self, job):
+        pass
+
+    def ended(self, job, outcome):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_killed_three_times_ends_like_one_left_alone(clean, tmp_path):
+    how = {"noise": "gaussian:25,poisson:9", "max_steps": 2, "threads": 1}
+    for times in range(3):
+        stop = Stop(2)
+        with pytest.raises(KeyboardInterrupt):
+            compare("zsn2n,zsn2m-star", clean, output=tmp_path / "res", listener=stop, **how)
+        assert stop.done == 2 * times
+    with (tmp_path / "res" / "results.csv").open("a") as file:
+        file.write("zsn2n,p0,gaus")  # cut off in the middle of a row
+    ended = compare("zsn2n,zsn2m-star", clean, output=tmp_path / "res", **how)
+    alone = compare("zsn2m-star,zsn2n", clean, **how)
+    assert len(ended) == len(rows(tmp_path / "res")) == 8
+    assert scores(ended) == scores(alone)
+
+
+def test_the_order_and_the_company_change_no_number(clean):
+    how = {"max_steps": 3, "threads": 1}
+    many = compare("zsn2m-star,zsn2n,neighbor2neighbor-single", clean, "poisson:25,gaussian:25", seeds=[1, 0], **how)
+    one = compare("zsn2n", clean / "p1.png", "gaussian:25", **how)
+    assert set(scores(one)) < set(scores(many))
+
+
+def test_a_full_disk_ends_with_one_line_and_what_was_done_stays(run, clean, monkeypatch):
+    words = ("compare", "--recipes", "zsn2n", "--data", clean, *NOISE, *SHORT, "-o", "res")
+    append, calls = store._append, []
+
+    def full(path, fields, added):
+        calls.append(path)
+        if len(calls) > 4:
+            raise OSError(28, "No space left on device")
+        append(path, fields, added)
+
+    monkeypatch.setattr(store, "_append", full)
+    outcome = run(*words)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "res: the disk is full" in outcome.err
+    monkeypatch.undo()
+    monkeypatch.chdir(clean.parent)
+    assert "2 of 4 jobs were done before" in run(*words).out
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+class Fragile(DenoisingLoss):
+    """Fails on pictures whose height is even."""
+
+    def forward(self, denoise, batch, draws, progress):
+        if batch["noisy"].shape[-2] % 2 == 0:
+            raise RuntimeError("cannot\ndo this")
+        return {"fit": denoise(batch["noisy"]).square().mean()}
+
+
+def own_recipe(loss, name="own.yaml"):
+    recipe = load_recipe("zsn2n")
+    recipe["model"]["init_args"]["loss"] = loss
+    Path(name).write_text(yaml.safe_dump(recipe))
+    return name
+
+
+def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    own = own_recipe({"class_path": "test_compare.Fragile"})
+    words = ("compare", "--recipes", f"zsn2n,{own}", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    outcome = run(*words)
+    assert outcome.code == 1, outcome.err
+    assert "1 of 4 jobs failed" in outcome.out
+    by_key = {(row["recipe"], row["image"]): row for row in rows(Path("res"))}
+    assert by_key["own", "p0"]["error"] == "RuntimeError: cannot do this"
+    assert by_key["own", "p1"]["status"] == "done"
+    assert "| zsn2n | 1 of 2 |" in outcome.out  # ranked by the picture that both have finished
+    assert "own on p0, gaussian:25: RuntimeError" in Path("res/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--recipes zsn3n --data clean --noise gaussian:25", r"zsn3n: unknown recipe \(did you mean zsn2n\?\)"),
+        ("--recipes zsn2n,zsn2n --data clean --noise gaussian:25", "zsn2n is named twice"),
+        ("--recipes q* --data clean --noise gaussian:25", r"q\*: no recipe for single pictures has such a name"),
+        ("--recipes n2n --data clean --noise gaussian:25", "n2n is trained on a data set: .* n2n=FILE.ckpt"),
+        ("--recipes n2n=no.ckpt --data clean --noise gaussian:25", "no.ckpt: no such checkpoint file"),
+        ("--recipes zsn2n --data clean --noise gausian:25", r"no noise is called 'gausian' \(did you mean gaussian"),
+        ("--recipes zsn2n --data clean", "clean pictures need a noise: give --noise"),
+        ("--recipes zsn2n --noisy clean --noise gaussian:25", "have their own noise: leave out --noise"),
+        ("--recipes zsn2n --data nowhere --noise gaussian:25", "nowhere: no such file"),
+        ("--recipes zsn2n", "no pictures: give --data DIR"),
+        ("--recipes zsn2n --noisy clean --clean more", "no partner of the same name for p2"),
+        ("--recipes zsn2n --noisy clean --data clean", "give one of both"),
+        ("--recipes zsn2n --clean clean", "--clean needs the noisy pictures"),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: must be at least 1"),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --seeds 0,x", "--seeds 0,x: give whole numbers"),
+        (
+            "--recipes zsn2n --data clean --noise gaussian:25 --crop 21",
+            "p0.png: 22x20 pixels, smaller than --crop 21",
+        ),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --device gpu", "device gpu: not one of"),
+        ("--recipes zsn2n --data clean more --noise gaussian:25", "have one name: rename one"),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --dask tcp://127.0.0.1:1", "--dask"),
+    ],
+)
+def test_bad_words_are_one_line_before_any_work(run, clean, tmp_path, words, message):
+    pictures(tmp_path / "more", scene, count=3)
+    outcome = run("compare", *words.split(), "-o", "res")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert re.search(message, outcome.err), outcome.err
+    assert not list(Path("res").glob("results.csv"))
+
+
+def test_a_folder_of_other_things_is_left_alone(run, clean, tmp_path):
+    words = ("compare", "--recipes", "zsn2n", "--noise", "gaussian:25", *SHORT, "-o", "res", "--data")
+    Path("res").mkdir()
+    Path("res/diary.txt").write_text("dear diary")
+    outcome = run(*words, clean)
+    assert outcome.code == 2
+    assert "res: holds other files than a comparison's; choose a new folder with -o" in outcome.err
+    Path("res/diary.txt").unlink()
+    assert run(*words, clean).code == 0
+    outcome = run(*words, pictures(tmp_path / "other", scene))
+    assert outcome.code == 2
+    assert f"res: holds a comparison of other pictures (clean {[str(clean)]}" in outcome.err
+    assert json.loads(Path("res/comparison.json").read_text())["clean"] == [str(clean)]
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0)])
+def test_numbers_below_one_are_refused(clean, name, value):
+    with pytest.raises(UserError, match=f"{name} 0: must be at least 1"):
+        compare("zsn2n", clean, "gaussian:25", **{name: value})
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+
+class Deadly(DenoisingLoss):
+    """Kills its process on one picture: for the first time alone, or always."""
+
+    def __init__(self, height: int, mark: str) -> None:
+        self.height, self.mark = height, mark
+
+    def forward(self, denoise, batch, draws, progress):
+        if batch["noisy"].shape[-2] == self.height and not Path(self.mark).exists():
+            if self.mark != "never":
+                Path(self.mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"fit": denoise(batch["noisy"]).square().mean()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mark", "failures"), [("once", 0), ("never", 1)])
+def test_a_killed_worker_costs_its_own_job_one_retry(run, tmp_path, monkeypatch, mark, failures):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.chdir(tmp_path)
+    clean = pictures(tmp_path / "clean", scene, count=4)
+    path = mark if mark == "never" else str(tmp_path / mark)
+    own = own_recipe({"class_path": "test_compare.Deadly", "init_args": {"height": 21, "mark": path}})
+    words = ("compare", "--recipes", f"zsn2n,{own}", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    outcome = run(*words, "--workers", "2")
+    assert outcome.code == failures, outcome.out + outcome.err
+    table = rows(Path("res"))
+    assert len(table) == 8
+    failed = [row for row in table if row["status"] == "failed"]
+    assert [(row["recipe"], row["image"]) for row in failed] == [("own", "p1")] * failures
+    assert all("killed twice" in row["error"] for row in failed)
+    assert "seconds are contended" in outcome.out
+
+
+@pytest.mark.slow
+def test_workers_change_no_number(tmp_path):
+    clean = pictures(tmp_path / "clean", scene, count=3)
+    how = {"noise": "gaussian:25,poisson:25", "max_steps": 4, "threads": 1}
+    alone = compare("zsn2n,zsn2m-star", clean, **how)
+    beside = compare("zsn2m-star,zsn2n", clean, workers=2, **how)
+    assert scores(alone) == scores(beside)
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_numbers(tmp_path):
+    distributed = pytest.importorskip("dask.distributed")
+    clean = pictures(tmp_path / "clean", scene, count=2)
+    how = {"noise": "gaussian:25", "max_steps": 3, "threads": 1}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        there = compare("zsn2n", clean, dask=cluster.scheduler_address, **how)
+    assert scores(there) == scores(compare("zsn2n", clean, **how))
+
+
+def test_the_arrays_of_pictures_are_written_as_they_are(clean, tmp_path):
+    [row] = compare("zsn2n", clean / "p0.png", "gaussian:25", max_steps=2, output=tmp_path / "res")
+    path = tmp_path / "res" / "pictures" / "p0_gaussian-25_0" / "zsn2n.png"
+    clean_image = read_picture(clean / "p0.png").image
+    error = np.square(read_picture(path).image.numpy() - clean_image.numpy()).mean()
+    assert -10 * np.log10(error) == pytest.approx(row["psnr"], abs=0.1)
+    assert comparing.NUMBERS["psnr"] is float
+    assert running.outcomes([], 1, None, lambda job: None) is not None

@@ -1,0 +1,134 @@
+"""Small line and point charts as SVG text, so that a report needs no script, font or network for them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b", "#444444", "#2f4b7c",
+)  # fmt: skip
+DASHES = ("none", "6 3", "2 2", "8 3 2 3")
+WIDTH, HEIGHT = 560, 340
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 44
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points ``(x, y)`` under a name; ``number`` chooses its colour and dashes, the same in all charts of a report."""
+
+    name: str
+    number: int
+    points: Sequence[tuple[float, float]]
+
+    @property
+    def colour(self) -> str:
+        """The colour, as CSS takes it."""
+        return COLOURS[self.number % len(COLOURS)]
+
+    @property
+    def dashes(self) -> str:
+        """The pattern that tells series of one colour apart."""
+        return DASHES[self.number // len(COLOURS) % len(DASHES)]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis from ``low`` to ``high`` over so many pixels."""
+
+    low: float
+    high: float
+    begin: float
+    end: float
+    log: bool = False
+
+    @classmethod
+    def over(cls, values: Sequence[float], begin: float, end: float, log: bool = False) -> "Axis":
+        """Return the axis that holds all values, with a little room."""
+        low, high = min(values), max(values)
+        if log:
+            return cls(low / 1.3, high * 1.3, begin, end, log)
+        room = 0.06 * (high - low) or 0.5
+        return cls(low - room, high + room, begin, end)
+
+    def place(self, value: float) -> float:
+        """Return where a value lies, in pixels."""
+        low, high, value = (math.log10(each) if self.log else each for each in (self.low, self.high, value))
+        return self.begin + (self.end - self.begin) * (value - low) / (high - low)
+
+    def ticks(self) -> list[float]:
+        """Return round numbers along the axis."""
+        if self.log:
+            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            fine = (1, 2, 5) if self.high / self.low < 1000 else (1,)
+            every = [factor * 10.0**decade for decade in decades for factor in fine]
+        else:
+            step = 10 ** math.floor(math.log10((self.high - self.low) / 4))
+            step *= next(factor for factor in (1, 2, 5, 10) if (self.high - self.low) / (step * factor) <= 6)
+            every = [step * number for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+        return [tick for tick in every if self.low <= tick <= self.high]
+
+
+def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, joined: bool = True) -> str:
+    """Return an SVG of series: joined points, or single ones with their names beside them.
+
+    Args:
+        series: at least one, each with at least one point.
+        across: title of the horizontal axis.
+        up: title of the vertical axis.
+        log: whether the horizontal axis is logarithmic; its values are then above 0.
+        joined: lines for curves, or points with names.
+
+    Example:
+        >>> chart([Series("a", 0, [(1, 2), (3, 4)])], "steps", "PSNR, dB")[:4]
+        '<svg'
+    """
+    xs, ys = zip(*(point for each in series for point in each.points), strict=True)
+    x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
+    y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP)
+    parts = [_frame(x_axis, y_axis, across, up)]
+    taken: list[tuple[float, float]] = []
+    for each in series:
+        places = [(x_axis.place(x), y_axis.place(y)) for x, y in each.points]
+        if joined:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            line = f'fill="none" stroke="{each.colour}" stroke-width="1.8" stroke-dasharray="{each.dashes}"'
+            parts.append(f'<polyline points="{path}" {line}/>')
+        for (x, y), (at, value) in zip(places, each.points, strict=True):
+            hint = escape(f"{each.name}: {value:.2f} at {at:.4g}")
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{each.colour}"><title>{hint}</title></circle>'
+            )
+            if not joined:
+                parts.append(_label(each, x, y, taken))
+    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(up)} against {escape(across)}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(parts)}</svg>'
+
+
+def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]]) -> str:
+    """Return a point's name beside it, moved down past the names that are there already."""
+    end = x > WIDTH - 130
+    while any(abs(y - other) < 11 and abs(x - place) < 110 for place, other in taken):
+        y += 3
+    taken.append((x, y))
+    anchor, shift = ("end", -6) if end else ("start", 6)
+    style = f'text-anchor="{anchor}" fill="{series.colour}"'
+    return f'<text x="{x + shift:.1f}" y="{y + 4:.1f}" {style}>{escape(series.name)}</text>'
+
+
+def _frame(x_axis: Axis, y_axis: Axis, across: str, up: str) -> str:
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = [f'<rect x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}" class="frame"/>']
+    for tick in x_axis.ticks():
+        x = x_axis.place(tick)
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}" class="grid"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
+    for tick in y_axis.ticks():
+        y = y_axis.place(tick)
+        parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    middle = (TOP + bottom) / 2
+    parts.append(f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across)}</text>')
+    turned = f'transform="rotate(-90 14 {middle})"'
+    parts.append(f'<text x="14" y="{middle}" text-anchor="middle" {turned}>{escape(up)}</text>')
+    return "".join(parts)

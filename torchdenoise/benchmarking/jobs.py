@@ -1,0 +1,189 @@
+"""What a comparison consists of: methods, scenes, noises and seeds, and the jobs that they make."""
+
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from torchdenoise.denoisers.checkpoints import read_checkpoint
+from torchdenoise.errors import UserError
+from torchdenoise.noise import from_spec
+from torchdenoise.paths import check_input, find_pictures, reading
+from torchdenoise.recipes import load_recipe, recipe_names
+
+REAL = "real"
+"""In the place of a noise spec: the pictures bring their own noise."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table: a recipe fitted to each picture, a checkpoint applied to it, or a fit that starts there."""
+
+    name: str
+    recipe: Mapping[str, Any] | None
+    checkpoint: Path | None = None
+
+    @property
+    def identity(self) -> Any:
+        """What decides its result."""
+        return [self.recipe, None if self.checkpoint is None else digest(self.checkpoint)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The files of a picture: a clean one that gets synthetic noise, a noisy one, or both."""
+
+    name: str
+    clean: Path | None
+    noisy: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all jobs of a comparison share."""
+
+    crop: int | None = None
+    max_steps: int | None = None
+    threads: int | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one noisy picture."""
+
+    method: Method
+    scene: Scene
+    noise: str
+    seed: int
+    settings: Settings
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What names its row."""
+        return (self.method.name, self.scene.name, self.noise, str(self.seed))
+
+    def fingerprint(self) -> str:
+        """Return a digest of everything that decides the numbers: a changed recipe, file or setting changes it."""
+        files = [None if path is None else digest(path) for path in (self.scene.clean, self.scene.noisy)]
+        content = [self.method.identity, files, self.noise, self.seed, asdict(self.settings)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def digest(path: Path) -> str:
+    """Return a digest of a file's content.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with reading(path):
+        status = path.stat()
+        return _digest(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a changed file is read again
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def methods(words: Iterable[str | Path]) -> list[Method]:
+    """Return the methods that words name: recipe names and patterns, YAML files, ``NAME=checkpoint``.
+
+    A pattern takes the recipes that need no checkpoint. A checkpoint is applied as it is, unless NAME is a recipe for
+    single pictures: then a fit starts from it.
+
+    Raises:
+        UserError: an unknown name, a trained recipe without a checkpoint, two methods of one name.
+
+    Example:
+        >>> [method.name for method in methods(["zsn2n", "zsn2m-star*"])]
+        ['zsn2n', 'zsn2m-star', 'zsn2m-star-real']
+    """
+    found = [method for word in words for method in _named(str(word).strip())]
+    if not found:
+        raise UserError("no recipe to compare: give --recipes zsn2n,zsn2m-star,n2n=CHECKPOINT")
+    names = [method.name for method in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"{twice} is named twice: name each recipe once, a checkpoint by a NAME= of its own")
+    return found
+
+
+def _named(word: str) -> Iterator[Method]:
+    name, sign, checkpoint = word.partition("=")
+    if sign:
+        path = Path(checkpoint)
+        read_checkpoint(path)
+        recipe = load_recipe(name) if name in recipe_names() else None
+        yield Method(name, recipe if recipe and fits_one_picture(recipe) else None, path)
+    elif any(letter in name for letter in "*?["):
+        matching = {each: load_recipe(each) for each in fnmatch.filter(recipe_names(), name)}
+        zero_shot = {each: recipe for each, recipe in matching.items() if fits_one_picture(recipe)}
+        if not zero_shot:
+            raise UserError(f"{name}: no recipe for single pictures has such a name; `torchdenoise list recipes`")
+        yield from (Method(each, recipe) for each, recipe in zero_shot.items())
+    else:
+        recipe = load_recipe(name)
+        label = Path(name).stem if Path(name).is_file() else name
+        if not fits_one_picture(recipe):
+            raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
+        yield Method(label, recipe)
+
+
+def fits_one_picture(recipe: Mapping[str, Any]) -> bool:
+    """Return whether a recipe is fitted to the one noisy picture, or trained on a data set."""
+    return bool(recipe.get("data", {}).get("class_path", "SingleImage").endswith("SingleImage"))
+
+
+def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:
+    """Return clean pictures, noisy ones, or pairs of one name, given as files and folders.
+
+    Raises:
+        UserError: a file or folder that is not there, pictures without partner, or two of one name.
+    """
+    sides = [_by_name(paths) for paths in (clean, noisy)]
+    if not any(sides):
+        raise UserError("no pictures: give --data DIR, --noisy DIR, or --noisy DIR and --clean DIR")
+    if all(sides):
+        alone = sorted(set(sides[0]) ^ set(sides[1]))
+        if alone:
+            more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+            raise UserError(f"no partner of the same name for {', '.join(alone[:5])}{more}: rename or remove them")
+    names = sides[0] or sides[1]
+    return [Scene(name, sides[0].get(name), sides[1].get(name)) for name in names]
+
+
+def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.is_dir():
+            with reading(path):
+                check_input(path)
+        for picture in find_pictures(path) if path.is_dir() else [path]:
+            if picture.stem in found:
+                raise UserError(f"{found[picture.stem]} and {picture} have one name: rename one")
+            found[picture.stem] = picture
+    return found
+
+
+def plan(
+    named: Sequence[Method], pictures: Sequence[Scene], noises: Sequence[str], seeds: Sequence[int], settings: Settings
+) -> list[Job]:
+    """Return all jobs; noise is synthetic where the scenes are clean pictures, their own elsewhere.
+
+    Raises:
+        UserError: a noise for pictures that have theirs, none for clean ones, or a spec that is none.
+    """
+    own = pictures[0].noisy is not None
+    if own and noises:
+        raise UserError("the noisy pictures have their own noise: leave out --noise, or give clean ones with --data")
+    if not own and not noises:
+        raise UserError("clean pictures need a noise: give --noise gaussian:25")
+    specs = [REAL] if own else list(dict.fromkeys(from_spec(noise).spec for noise in noises))
+    chosen = list(dict.fromkeys(seeds)) or [0]
+    return [Job(*choice, settings) for choice in product(named, pictures, specs, chosen)]

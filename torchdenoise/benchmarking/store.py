@@ -1,0 +1,125 @@
+"""The folder of a comparison: rows, curves and pictures, each written as its job ends."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from torchdenoise.benchmarking.jobs import Job
+from torchdenoise.benchmarking.scoring import FIELDS, Curve, Outcome, Row, row_key
+from torchdenoise.errors import UserError
+from torchdenoise.paths import reading, writing
+
+ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
+CURVE_FIELDS = ["fingerprint", "step", "psnr"]
+
+
+class Store:
+    """Keeps what a comparison has found out, in files that other programs can read.
+
+    Args:
+        folder: where; it is made, or goes on from an earlier run of the same comparison.
+        about: what makes the comparison this one: which pictures, cropped how.
+
+    Raises:
+        UserError: the folder holds something else, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+        self.folder = folder
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / ABOUT).exists():
+                if any(folder.iterdir()):
+                    raise UserError("holds other files than a comparison's; choose a new folder with -o")
+                (folder / ABOUT).write_text(json.dumps(about, indent=1))
+            found = json.loads((folder / ABOUT).read_text())
+            if found != about:
+                raise UserError(f"holds a comparison of other pictures ({_told(found)}); choose a new folder with -o")
+
+    def rows(self) -> list[Row]:
+        """Return all rows, the newest of each job alone."""
+        newest = {row_key(row): row for row in _read(self.folder / ROWS)}
+        return list(newest.values())
+
+    def rows_of(self, jobs: Iterable[Job]) -> list[Row]:
+        """Return the rows of some jobs, in the order of the file."""
+        wanted = {job.key for job in jobs}
+        return [row for row in self.rows() if row_key(row) in wanted]
+
+    def done(self, jobs: Iterable[Job]) -> set[tuple[str, ...]]:
+        """Return the keys of the jobs that are done, with the recipe, the files and the settings as they are now."""
+        fingerprints = {row_key(row): row["fingerprint"] for row in self.rows() if row["status"] == "done"}
+        return {job.key for job in jobs if fingerprints.get(job.key) == job.fingerprint()}
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep the outcome of a job: picture and curve first, so that a row always has both."""
+        row = outcome.row
+        with writing(self.folder):
+            if outcome.picture is not None:
+                path = self.picture_path(row)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _image(outcome.picture).save(path)
+            points = [(row["fingerprint"], str(step), f"{psnr:.3f}") for step, psnr in outcome.curve]
+            _append(self.folder / CURVES, CURVE_FIELDS, [dict(zip(CURVE_FIELDS, each, strict=True)) for each in points])
+            _append(self.folder / ROWS, FIELDS, [row])
+
+    def tidy(self) -> None:
+        """Put the rows in an order that does not depend on how the run went, and leave out those that were replaced."""
+        rows = sorted(self.rows(), key=lambda row: (row["noise"], row["image"], int(row["seed"]), row["recipe"]))
+        fresh = self.folder / f"{ROWS}.new"
+        with writing(self.folder):
+            fresh.unlink(missing_ok=True)
+            _append(fresh, FIELDS, rows)
+            fresh.replace(self.folder / ROWS)
+
+    def picture_path(self, row: Row) -> Path:
+        """Return where the picture of a row is."""
+        noise, recipe = (row[name].replace(":", "-").replace("|", "-or-") for name in ("noise", "recipe"))
+        return self.folder / "pictures" / f"{row['image']}_{noise}_{row['seed']}" / f"{recipe}.png"
+
+    def picture(self, row: Row) -> NDArray[np.uint8]:
+        """Return the result of a row, ``(H, W, C)``."""
+        with reading(self.picture_path(row)), Image.open(self.picture_path(row)) as image:
+            array = np.asarray(image)
+        return array if array.ndim == 3 else array[..., None]
+
+    def curves(self) -> dict[str, Curve]:
+        """Return the curve of each row by fingerprint."""
+        found: dict[str, Curve] = {}
+        for row in _read(self.folder / CURVES):
+            found.setdefault(row["fingerprint"], []).append((int(row["step"]), float(row["psnr"])))
+        return {name: sorted(set(curve)) for name, curve in found.items()}
+
+
+def _told(about: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in about.items())
+
+
+def _read(path: Path) -> list[Row]:
+    """Return the rows of a file; the last one may have been cut off by a full disk or a kill."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
+    with path.open("a+", newline="") as file:
+        file.seek(0)
+        content = file.read()
+        if content and not content.endswith("\n"):
+            file.write("\r\n")  # the last row was cut off: it must not swallow this one
+        writer = csv.DictWriter(file, fields)
+        if not content:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+def _image(array: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)

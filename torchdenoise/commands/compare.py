@@ -1,0 +1,86 @@
+"""``torchdenoise compare``: methods against each other on the same noisy pictures."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchdenoise.commands.arguments import Parser, positive
+from torchdenoise.errors import UserError
+
+EXAMPLES = """\
+  torchdenoise compare --recipes zsn2n,zsn2m-star,bm3d --data clean/ --noise gaussian:25:clip,poisson:25 -o results/
+  torchdenoise compare --recipes 'zsn2*,n2n=runs/version_0/checkpoints/last.ckpt' --data clean/ --noise gaussian:25 \\
+      --crop 256 --seeds 0,1 --workers 2 --threads 1 -o results/
+  torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/     your own pairs
+  torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ -o results/                    no clean ones: to look at
+
+results: results.csv (a row a job, written as it ends), table.md, report.html (open it in a browser), pictures/
+A command that was stopped, or is given again with more recipes, does what is missing. Exit code 1: a job failed.
+"""
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    options = Parser("torchdenoise compare", "Compare methods on the same noisy pictures.", EXAMPLES)
+    options.add_argument(
+        "--recipes", required=True, metavar="A,B=CKPT,...", help="names, patterns, YAML files, NAME=CKPT"
+    )
+    options.add_argument("--data", nargs="+", type=Path, default=[], metavar="DIR", help="clean pictures for --noise")
+    options.add_argument("--noise", default="", metavar="SPEC,...", help="e.g. gaussian:25,gaussian:25:clip,poisson:25")
+    options.add_argument(
+        "--noisy", nargs="+", type=Path, default=[], metavar="DIR", help="pictures with their own noise"
+    )
+    options.add_argument("--clean", nargs="+", type=Path, default=[], metavar="DIR", help="partners of --noisy by name")
+    options.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the results go")
+    options.add_argument("--crop", type=positive, metavar="N", help="compare the N x N centre of each picture")
+    options.add_argument("--seeds", default="0", metavar="N,...", help="of noise and fits (default: 0)")
+    options.add_argument("--max-steps", type=positive, metavar="N", help="cut every fit")
+    options.add_argument("--workers", type=positive, default=1, metavar="N", help="jobs at a time (default: 1)")
+    options.add_argument("--threads", type=positive, metavar="N", help="of each job (default: all cores)")
+    options.add_argument("--dask", metavar="ADDRESS", help="do the jobs on a Dask cluster (the extra [cluster])")
+    options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
+    return options
+
+
+def run(words: Sequence[str]) -> int:
+    """Compare what the words after ``compare`` name, and return the exit code."""
+    options = parser().parse_args(words[1:])
+    if options.data and (options.noisy or options.clean):
+        raise UserError(
+            "--data is for synthetic noise, --noisy and --clean for pictures with their own: give one of both"
+        )
+    if options.clean and not options.noisy:
+        raise UserError("--clean needs the noisy pictures beside it: add --noisy DIR, or use --data DIR with --noise")
+    from torchdenoise.benchmarking import compare
+    from torchdenoise.commands.progress import shown_jobs
+
+    with shown_jobs() as listener:
+        rows = compare(
+            options.recipes,
+            options.data or options.clean,
+            options.noise,
+            noisy=options.noisy,
+            seeds=_seeds(options.seeds),
+            crop=options.crop,
+            max_steps=options.max_steps,
+            threads=options.threads,
+            workers=options.workers,
+            dask=options.dask,
+            device=options.device,
+            output=options.output,
+            listener=listener,
+            command=shlex.join(["torchdenoise", *words]),
+        )
+    failed = sum(row["status"] == "failed" for row in rows)
+    print((options.output / "table.md").read_text(encoding="utf-8"))
+    print(f"report: {options.output / 'report.html'}")
+    if failed:
+        print(f"{failed} of {len(rows)} jobs failed: see above; the same command tries them again")
+    return 1 if failed else 0
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise UserError(f"--seeds {text}: give whole numbers with commas, e.g. 0,1,2") from None
