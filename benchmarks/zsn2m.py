@@ -6,131 +6,165 @@ Without a group all of them, in order: hours on two cores. A command that is kil
 page shows what there is.
 """
 
-import os
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 
-from rows import Job, run
+from rows import HALF, RESULTS, Job, Row, average, data_folder, four_images, run, setting
 
 from torchdenoise.data import read_picture
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
-FOUR = ("kodim05", "kodim08", "kodim19", "kodim23")
+TABLE = RESULTS / "zsn2m.csv"
 BOTH = ("zsn2n", "zsn2m-star")
 CLIPPED = "gaussian:25:clip"
-HALF = ("trainer.precision=bf16-mixed",)
+WHOLE = 24
 
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that make one part of the page, and what the paper prints for each recipe."""
+    """Jobs that make one part of the page, and what the paper prints for each recipe (PSNR / SSIM)."""
 
     title: str
     jobs: list[Job]
-    paper: dict[str, float]
+    paper: dict[str, str]
 
 
-def synthetic(pictures: list[Path], recipes: tuple[str, ...], noise: str, overrides: tuple[str, ...]) -> list[Job]:
-    """Return a job for each recipe and picture."""
-    return [Job(picture, recipe, noise, overrides=overrides) for recipe in recipes for picture in pictures]
+def synthetic(pictures: list[Path], recipes: tuple[str, ...], noise: str, how: tuple[str, ...] = HALF) -> list[Job]:
+    """Return a job for each picture and recipe, picture by picture."""
+    return [Job(picture, recipe, noise, how) for picture in pictures for recipe in recipes]
 
 
-def real(folder: Path, recipes: tuple[str, ...], count: int) -> list[Job]:
-    """Return a job for each recipe and each of ``count`` pairs, evenly spread by name."""
+def real(name: str, recipes: tuple[str, ...], count: int) -> list[Job]:
+    """Return a job for each of ``count`` pairs, evenly spread by name, and each recipe."""
+    folder = data_folder() / name
     pictures = sorted((folder / "noisy").iterdir())
     chosen = pictures[:: len(pictures) // count][:count]
-    clean = [folder / "clean" / picture.name for picture in chosen]
     return [
-        Job(target, recipe, "real", noisy=noisy)
+        Job(folder / "clean" / noisy.name, recipe, f"real {name}", HALF, noisy=noisy)
+        for noisy in chosen
         for recipe in recipes
-        for noisy, target in zip(chosen, clean, strict=True)
     ]
 
 
-def groups(data: Path, overrides: tuple[str, ...] = HALF) -> dict[str, Group]:
+def groups() -> dict[str, Group]:
     """Return all parts of the page by name."""
-    kodak = sorted((data / "kodak24").glob("*.png"))
-    four = [picture for picture in kodak if picture.stem in FOUR]
-    set14 = [path for path in sorted((data / "set14").glob("*.png")) if min(read_picture(path).image.shape[-2:]) >= 256]
-    exact = [*synthetic(four, BOTH, CLIPPED, ()), *synthetic(four, BOTH, CLIPPED, HALF)]
+    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
+    four = four_images()
+    set14 = sorted((data_folder() / "set14").glob("*.png"))
+    large = [path for path in set14 if min(read_picture(path).image.shape[-2:]) >= 256]
+    two = ("zsn2m",)
     made = {
-        "precision": Group("float32 against bf16-mixed, 4 Kodak24 crops", exact, {}),
+        "precision": Group(
+            "float32 beside bf16-mixed, 4 Kodak24 crops",
+            [*synthetic(four, BOTH, CLIPPED, ()), *synthetic(four, BOTH, CLIPPED)],
+            {},
+        ),
         "kodak24": Group(
             f"All 24 Kodak24 crops, `{CLIPPED}`",
-            synthetic(kodak, BOTH, CLIPPED, overrides),
-            {"zsn2n": 28.27, "zsn2m-star": 29.39},
+            synthetic(kodak, BOTH, CLIPPED),
+            {"zsn2n": "28.27 / .776", "zsn2m-star": "29.39 / .812"},
         ),
         "two-stages": Group(
-            "Both networks, 4 crops", synthetic(four, ("zsn2m",), CLIPPED, overrides), {"zsn2m": 29.56}
+            f"Both networks, 4 Kodak24 crops, `{CLIPPED}`",
+            synthetic(four, ("zsn2m-star", "zsn2m"), CLIPPED),
+            {"zsn2m-star": "29.39 / .812", "zsn2m": "29.56 / .827"},
         ),
-        "two-stages-poisson": Group(
-            "Both networks, 4 crops, `poisson:25`",
-            synthetic(four, ("zsn2m",), "poisson:25", overrides),
-            {"zsn2m": 27.93},
+        "poisson:25": Group(
+            "4 Kodak24 crops, `poisson:25`",
+            [*synthetic(four, BOTH, "poisson:25"), *synthetic(four, two, "poisson:25")],
+            {"zsn2n": "27.03 / .714", "zsn2m-star": "27.82 / .766", "zsn2m": "27.93 / .790"},
+        ),
+        "gaussian:5-50": Group(
+            "4 Kodak24 crops, `gaussian:5-50:clip`",
+            synthetic(four, BOTH, "gaussian:5-50:clip"),
+            {"zsn2n": "28.28 / .761", "zsn2m-star": "29.28 / .793"},
+        ),
+        "poisson:5-50": Group(
+            "4 Kodak24 crops, `poisson:5-50`",
+            synthetic(four, BOTH, "poisson:5-50"),
+            {"zsn2n": "26.45 / .714", "zsn2m-star": "26.97 / .734"},
         ),
         "set14": Group(
-            f"Set14's crops that exist, `{CLIPPED}`",
-            synthetic(set14, BOTH, CLIPPED, overrides),
-            {"zsn2n": 27.88, "zsn2m-star": 28.76},
+            f"Set14's crops that exist ({len(large)} of 14), `{CLIPPED}`",
+            synthetic(large, BOTH, CLIPPED),
+            {"zsn2n": "27.88 / .753", "zsn2m-star": "28.76 / .814"},
         ),
     }
-    for noise, paper in (
-        ("gaussian:5-50:clip", {"zsn2n": 28.28, "zsn2m-star": 29.28}),
-        ("poisson:25", {"zsn2n": 27.03, "zsn2m-star": 27.82}),
-        ("poisson:5-50", {"zsn2n": 26.45, "zsn2m-star": 26.97}),
-    ):
-        made[noise] = Group(f"4 Kodak24 crops, `{noise}`", synthetic(four, BOTH, noise, overrides), paper)
     for name, paper in (
-        ("sidd", {"zsn2n": 33.28, "zsn2m-star-real": 36.73, "zsn2m-real": 36.89}),
-        ("polyu", {"zsn2n": 34.95, "zsn2m-star-real": 36.38, "zsn2m-real": 37.65}),
-        ("fmd", {"zsn2n": 33.48, "zsn2m-star-real": 34.25, "zsn2m-real": 34.53}),
+        ("sidd", ("33.28 / .879", "36.73 / .910", "36.89 / .927")),
+        ("polyu", ("34.95 / .897", "36.38 / .926", "37.65 / .933")),
+        ("fmd", ("33.48 / .897", "34.25 / .907", "34.53 / .915")),
     ):
-        jobs = [*real(data / name, ("zsn2n", "zsn2m-star-real"), 4), *real(data / name, ("zsn2m-real",), 1)]
-        made[name] = Group(f"Real noise, {name.upper()}", jobs, paper)
+        recipes = ("zsn2n", "zsn2m-star-real", "zsn2m-real")
+        jobs = [*real(name, recipes[:2], 4), *real(name, recipes[2:], 1)]
+        made[name] = Group(f"Real noise, {name.upper()}", jobs, dict(zip(recipes, paper, strict=True)))
     return made
 
 
-def page(parts: list[tuple[Group, list[dict[str, str]]]]) -> str:
+def section(group: Group) -> list[str]:
+    """Return a part of the page; nothing while it has no row."""
+    rows = run(group.jobs, TABLE, only_done=True)
+    if not rows:
+        return []
+    lines = [
+        f"## {group.title}",
+        "",
+        f"{setting(rows)[0].upper()}{setting(rows)[1:]}.",
+        "",
+        "| recipe | n | steps | parameters | s | noisy PSNR | PSNR | SSIM | paper |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for recipe, how in dict.fromkeys((row["recipe"], row["overrides"]) for row in rows):
+        mine = [row for row in rows if (row["recipe"], row["overrides"]) == (recipe, how)]
+        label = f"`{recipe}`" + (" bf16-mixed" if "bf16" in how else "")
+        counts = f"{len(mine)} | {mine[0]['steps']} | {mine[0]['parameters']} | {average(mine, 'seconds'):.0f}"
+        scores = f"{average(mine, 'noisy_psnr'):.2f} | **{average(mine):.2f}** | {average(mine, 'ssim'):.3f}"
+        lines.append(f"| {label} | {counts} | {scores} | {group.paper.get(recipe, '-')} |")
+    return [*lines, "", *leads(rows), ""]
+
+
+def leads(rows: list[Row]) -> list[str]:
+    """Return by how much each recipe is ahead of the one before it, on the pictures that both have."""
+    recipes = list(dict.fromkeys((row["recipe"], row["overrides"]) for row in rows))
+    told = []
+    for before, after in pairwise(recipes):
+        of = [
+            {row["image"]: float(row["psnr"]) for row in rows if (row["recipe"], row["overrides"]) == each}
+            for each in (before, after)
+        ]
+        gains = [of[1][image] - of[0][image] for image in of[1] if image in of[0]]
+        if gains:
+            names = [f"`{recipe}`" + (" bf16-mixed" if "bf16" in how else "") for recipe, how in (before, after)]
+            smallest, largest = min(gains), max(gains)
+            told.append(
+                f"{names[1]} against {names[0]}: {sum(gains) / len(gains):+.3f} dB on the {len(gains)} pictures of "
+                f"both, {smallest:+.2f} to {largest:+.2f}."
+            )
+    return told
+
+
+def page() -> str:
     """Return what there is as Markdown."""
     lines = [
         "# ZS-N2M beside ZS-N2N",
         "",
-        "256x256 centre crops, seed 0, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/zsn2m.py`, the rows: `zsn2m.csv`. The paper's figures are for its own pictures and "
-        "settings: all 24 of Kodak24, all of Set14, 20 pictures of each real set.",
+        "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
+        "`python benchmarks/zsn2m.py`, the rows: `zsn2m.csv`. The paper's figures are for its own settings and all of "
+        "Kodak24, all of Set14, 20 pictures of each real set; a dash where it has none. What it leaves open was chosen "
+        "as in [zsn2m_choices](zsn2m_choices.md). Seconds of rows with one thread were taken with another fit beside "
+        "them.",
+        "",
     ]
-    for group, rows in parts:
-        if not rows:
-            continue
-        lines += [
-            "",
-            f"## {group.title}",
-            "",
-            "| recipe | n | PSNR | SSIM | s | noisy | paper |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for recipe, overrides in dict.fromkeys((row["recipe"], row["overrides"]) for row in rows):
-            mine = [row for row in rows if (row["recipe"], row["overrides"]) == (recipe, overrides)]
-            figures = {
-                name: mean(float(row[name]) for row in mine) for name in ("psnr", "ssim", "seconds", "noisy_psnr")
-            }
-            label = f"`{recipe}`" + (" bf16-mixed" if "bf16" in overrides else "")
-            lines.append(
-                f"| {label} | {len(mine)} | {figures['psnr']:.2f} | {figures['ssim']:.3f} | {figures['seconds']:.0f} | "
-                f"{figures['noisy_psnr']:.2f} | {group.paper.get(recipe, '-')} |"
-            )
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *(line for group in groups().values() for line in section(group))])
 
 
 def main() -> None:
-    """Run the named groups, and write the page after each."""
-    table = groups(Path(os.environ["TORCHDENOISE_DATA"]))
+    """Run the named groups, or all, and write the page after each."""
+    table = groups()
     for name in sys.argv[1:] or table:
-        run(table[name].jobs, RESULTS / "zsn2m.csv")
-        parts = [(group, run(group.jobs, RESULTS / "zsn2m.csv", only_done=True)) for group in table.values()]
-        (RESULTS / "zsn2m.md").write_text(page(parts))
+        run(table[name].jobs, TABLE)
+        (RESULTS / "zsn2m.md").write_text(page())
 
 
 if __name__ == "__main__":

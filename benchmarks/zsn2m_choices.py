@@ -70,7 +70,26 @@ FULL = Study(
     "as the recipe",
     {"Adam 3e-3": ("model.optimizer.lr=0.003",), "one fixed mask": ("model.loss.downsampler.masks=1",)},
 )
-STUDIES = [SHORT, FULL]
+SECOND = Study(
+    "GRD-Net, a short recipe",
+    "600 steps of three 48x48 crops for MBD-Net, then 600 of two 64x64 crops for GRD-Net, float32;",
+    1200,
+    (
+        "model.share=0.5",
+        'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":3,"loss":{"class_path":"ZSN2MLoss"}}}',
+        "model.refiner_scheduler.total_iters=600",
+    ),
+    "zsn2m",
+    "as the recipe: predicts the image, Muon 5e-3",
+    {
+        "predicts the noise": ("model.refiner.residual=true",),
+        "Muon 2e-3": ("model.refiner_optimizer.lr=0.002",),
+        "Adam 1e-3": ("model.refiner_optimizer=Adam", "model.refiner_optimizer.lr=0.001"),
+        "eight turns": ("model.readout=EightTurns",),
+    },
+    {},
+)
+STUDIES = [SHORT, FULL, SECOND]
 
 
 def pictures() -> list[Path]:

@@ -63,6 +63,10 @@ def rate(model):
         ({"modell": 3}, "modell: no such option (did you mean model?)"),
         ({"model": {"class_path": "ZSN2X"}}, "no class ZSN2X fits here (did you mean ZSN2N?)"),
         ({"model": {"class_path": "ZSN2N", "init_args": {"netwrk": None}}}, "model.netwrk: no such option"),
+        (
+            {"model": {"class_path": "ZSN2N", "init_args": {"loss": {"class_path": "OnCrops"}}}},
+            "OnCrops needs loss: give both at once",
+        ),
         ({"trainer": {"max_steps": "many"}}, "trainer.max_steps: expected int, got many"),
         ({"data": {"class_path": "SingleImage", "init_args": {"noise": "gaussian:x"}}}, "write it like one of"),
     ],

@@ -10,6 +10,7 @@ _KEY = re.compile(r'Parser key "([\w.]+)"')
 _UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)")
 _CLASS = re.compile(r"Expected a dot import path string: (.*)|Problem with given class_path '([^']*)':\s+No module|"
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
+_NEEDED = re.compile(r"Problem with given class_path '([\w.]+)':\s+the following arguments are required: (\w+)")
 _FILE = re.compile(r"module '[\w.]+' has no attribute '\w+'|\S[^\n]* \([^()\n]*\.py, line \d+\)")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
 
@@ -29,6 +30,10 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         key = ".".join([*_before(chain, message, match.start()), match[1] or match[2]])
         return f"{key}: no such option{did_you_mean(key, options)}"
     where = ".".join(chain)
+    if match := _NEEDED.search(message):
+        name, needed = match[1].rpartition(".")[2], match[2]
+        given = f'{where}={{"class_path": "{name}", "init_args": {{"{needed}": ...}}}}'
+        return f"{where}: {name} needs {needed}: give both at once, {given}"
     if match := _FILE.search(message):
         return f"{where}: {match[0]}"
     if match := _TYPE.search(message):
