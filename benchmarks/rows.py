@@ -6,6 +6,7 @@
 import csv
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,10 @@ def read(path: Path) -> Iterator[Row]:
     """Yield the rows that are already there."""
     if path.is_file():
         with path.open(newline="") as file:
-            yield from csv.DictReader(file)
+            reader = csv.DictReader(file)
+            if reader.fieldnames != FIELDS:
+                sys.exit(f"{path}: has other columns than this command writes; move it away")
+            yield from reader
 
 
 def _append(path: Path, row: Row) -> None:

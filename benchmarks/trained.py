@@ -77,7 +77,10 @@ def write_page() -> None:
 def _minutes() -> dict[str, str]:
     """Return the minutes of each training, those known from earlier included, and keep them."""
     path = RESULTS / "trained_minutes.csv"
-    known = {row["network"]: row["minutes"] for row in read(path)}
+    known = {}
+    if path.is_file():
+        with path.open(newline="") as file:
+            known = {row["network"]: row["minutes"] for row in csv.DictReader(file)}
     known |= {name: hours(name) for name in TRAININGS if (runs_folder() / name / "final.ckpt").exists()}
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
