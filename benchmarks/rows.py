@@ -80,7 +80,9 @@ def four_images() -> list[Path]:
 
 
 def centre_crop(image: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the ``size`` x ``size`` centre of ``(B, C, H, W)``."""
+    """Return the ``size`` x ``size`` centre of ``(B, C, H, W)``; all of it for 0."""
+    if not size:
+        return image
     top, left = ((side - size) // 2 for side in image.shape[-2:])
     return image[..., top : top + size, left : left + size]
 
@@ -134,10 +136,10 @@ def noisy_and_clean(job: Job) -> tuple[torch.Tensor, torch.Tensor]:
 
 def restored(job: Job, noisy: torch.Tensor) -> torch.Tensor:
     """Return what the job makes of its noisy crop."""
-    how = {"data_range": 1.0, "device": "cpu"}
     if job.checkpoint is not None:
-        return denoise(noisy, checkpoint=job.checkpoint, **how)
-    return denoise(noisy, job.recipe, seed=job.seed, max_steps=job.max_steps, overrides=job.overrides, **how)
+        return denoise(noisy, checkpoint=job.checkpoint, data_range=1.0)
+    how = {"seed": job.seed, "max_steps": job.max_steps, "overrides": job.overrides}
+    return denoise(noisy, job.recipe, data_range=1.0, **how)
 
 
 def _row(job: Job) -> Row:
@@ -152,7 +154,7 @@ def _row(job: Job) -> Row:
         "seconds": f"{seconds:.1f}",
         "parameters": str(_parameters(job)),
         "threads": str(torch.get_num_threads()),
-        "device": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "load": f"{os.getloadavg()[1]:.1f}",
         "torch": torch.__version__,
         "lightning": lightning.__version__,
