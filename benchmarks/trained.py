@@ -60,8 +60,8 @@ def write_page() -> None:
         "# Trained on 400 pictures",
         "",
         "BSDS500's 400 training pictures, bf16-mixed, the last checkpoint, one pass, noise not clipped, output "
-        "clamped; PSNR / SSIM. Printed by `python benchmarks/trained.py`; the rows: `trained.csv`, the minutes of training: "
-        "`trained_minutes.csv`.",
+        "clamped; PSNR / SSIM. Printed by `python benchmarks/trained.py`; the rows: `trained.csv`, the minutes of "
+        "training: `trained_minutes.csv`.",
         "",
         "## On two cores",
         "",
@@ -86,9 +86,7 @@ def write_page() -> None:
     (RESULTS / "trained.md").write_text("\n".join(lines))
 
 
-def _table(
-    trainings: dict[str, tuple[str, str, tuple[str, ...]]], rows: list[Row], tests: tuple[str, ...]
-) -> list[str]:
+def _table(trainings: dict[str, Training], rows: list[Row], tests: tuple[str, ...]) -> list[str]:
     minutes, lines = _minutes(), []
     for name, (_, noise, _) in trainings.items():
         mine = [row for row in rows if row["recipe"] == name]
