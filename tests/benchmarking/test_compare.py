@@ -1,7 +1,6 @@
 """``compare`` by doing it: tiny pictures, a few steps, through the command line and the Python call."""
 
 import csv
-import json
 import os
 import re
 import signal
@@ -284,10 +283,14 @@ def test_a_folder_of_other_things_is_left_alone(run, clean, tmp_path):
     assert "res: holds other files than a comparison's; choose a new folder with -o" in outcome.err
     Path("res/diary.txt").unlink()
     assert run(*words, clean).code == 0
-    outcome = run(*words, pictures(tmp_path / "other", scene))
+    for path in pictures(tmp_path / "other", scene).iterdir():
+        path.rename(path.with_stem(f"other_{path.stem}"))
+    outcome = run(*words, tmp_path / "other")
     assert outcome.code == 2
-    assert f"res: holds a comparison of other pictures (clean {[str(clean)]}" in outcome.err
-    assert json.loads(Path("res/comparison.json").read_text())["clean"] == [str(clean)]
+    assert "res: holds a comparison of other pictures (p0, p1 ...); choose a new folder" in outcome.err
+    outcome = run(*words, clean, "--crop", "16")
+    assert outcome.code == 2
+    assert "res: holds a comparison of clean pictures, crop None; choose a new folder" in outcome.err
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0)])

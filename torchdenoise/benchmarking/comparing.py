@@ -112,13 +112,8 @@ def compare(
     settings = Settings(crop, max_steps, threads, device)
     jobs = _applicable(plan(named, pictures, list(specs), seeds, settings))
     _check_pictures(jobs)
-    about = {
-        "clean": [str(path.resolve()) for path in clean],
-        "noisy": [str(path.resolve()) for path in own],
-        "crop": crop,
-    }
     with _folder(output) as folder:
-        store = Store(folder, {**about, "crop": crop})
+        store = Store(folder, jobs)
         _run(jobs, store, workers, dask, listener)
         store.tidy()
         rows = store.rows_of(jobs)

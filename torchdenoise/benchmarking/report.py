@@ -174,6 +174,8 @@ def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
     noisy_psnr = next((f"{float(row['noisy_psnr']):.2f} dB" for row in mine if row["noisy_psnr"]), "")
     tiles.append(Tile("noisy", noisy_psnr, [_url(cut(as_bytes(noisy)))]))
     for row in sorted(mine, key=lambda row: -float(row["psnr"] or 0)):
+        if not store.picture_path(row).exists():  # rows can be kept, and passed on, without their pictures
+            continue
         picture = store.picture(row)
         shown_images = [cut(picture)]
         if clean is not None:

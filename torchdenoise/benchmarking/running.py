@@ -75,7 +75,7 @@ def _engine(workers: int, dask: str | None) -> Iterator[None]:
     except ImportError:
         raise UserError("--dask needs the extra: pip install torchdenoise[cluster]") from None
     try:
-        client = Client(dask, timeout=10)
+        client = Client(dask, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(f"--dask {dask}: no cluster answers there ({error}); start one, or use --workers") from None
     with client, parallel_config("dask", wait_for_workers_timeout=10):

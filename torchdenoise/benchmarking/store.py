@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,27 +23,40 @@ class Store:
 
     Args:
         folder: where; it is made, or goes on from an earlier run of the same comparison.
-        about: what makes the comparison this one: which pictures, cropped how.
+        jobs: of the comparison.
 
     Raises:
         UserError: the folder holds something else, or cannot be written.
     """
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, jobs: Sequence[Job]) -> None:
         self.folder = folder
+        scene, crop = jobs[0].scene, jobs[0].settings.crop
+        kinds = [name for name in ("clean", "noisy") if getattr(scene, name) is not None]
+        about = {"pictures": " and ".join(kinds), "crop": crop}
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / ABOUT).exists():
                 if any(folder.iterdir()):
                     raise UserError("holds other files than a comparison's; choose a new folder with -o")
-                (folder / ABOUT).write_text(json.dumps(about, indent=1))
+                (folder / ABOUT).write_text(json.dumps(about))
             found = json.loads((folder / ABOUT).read_text())
             if found != about:
-                raise UserError(f"holds a comparison of other pictures ({_told(found)}); choose a new folder with -o")
+                told = f"of {found['pictures']} pictures, crop {found['crop']}"
+                raise UserError(f"holds a comparison {told}; choose a new folder with -o")
+            names = {row["image"] for row in self.rows()}
+            if names and not names & {job.scene.name for job in jobs}:
+                told = ", ".join(sorted(names)[:3])
+                raise UserError(f"holds a comparison of other pictures ({told} ...); choose a new folder with -o")
 
     def rows(self) -> list[Row]:
         """Return all rows, the newest of each job alone."""
-        newest = {row_key(row): row for row in _read(self.folder / ROWS)}
+        return self.read(self.folder)
+
+    @staticmethod
+    def read(folder: Path) -> list[Row]:
+        """Return the rows of a folder that may not be a comparison's yet."""
+        newest = {row_key(row): row for row in _read(folder / ROWS)}
         return list(newest.values())
 
     def rows_of(self, jobs: Iterable[Job]) -> list[Row]:
@@ -95,10 +107,6 @@ class Store:
         for row in _read(self.folder / CURVES):
             found.setdefault(row["fingerprint"], []).append((int(row["step"]), float(row["psnr"])))
         return {name: sorted(set(curve)) for name, curve in found.items()}
-
-
-def _told(about: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in about.items())
 
 
 def _read(path: Path) -> list[Row]:

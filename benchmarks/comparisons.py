@@ -1,0 +1,137 @@
+"""Every method on the same noisy crops, by ``torchdenoise compare`` itself: writes docs/results/compare.md.
+
+    TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/comparisons.py [PART ...]
+
+Parts: four, kodak24, levels, oracle, long, sidd, polyu, fmd; without one all, in this order: many hours on two cores. A
+part's rows stand in docs/results/compare/PART; its pictures and its report are left beside them, but not kept in the
+repository. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time. A command that is killed goes on where it stopped.
+"""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rows import RESULTS, data_folder, four_images
+from training import runs_folder
+
+from torchdenoise import compare
+from torchdenoise.benchmarking.store import Store
+from torchdenoise.benchmarking.tables import Line, lines, setting, shown
+from torchdenoise.commands.progress import shown_jobs
+
+FOLDER = RESULTS / "compare"
+CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
+TRAINED = ("n2c-blind", "n2n-blind")
+MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single", "noise2fast-colour", "mash")
+"""Of zero-shot methods, those of a few minutes a picture."""
+LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "self2self-1500")
+PUBLISHED = {
+    "gaussian:25:clip": {
+        "zsn2n": "28.27 to 29.07", "zsn2m-star": "29.39", "zsn2m": "29.56", "bm3d-oracle": "30.95",
+        "dip": "26.47 to 27.38", "self2self": "27.38 to 28.39", "self2self-star": "27.21", "mash": "24.29",
+        "n2c-blind": "28.01", "n2n-blind": "27.92", "n2v-single": "27.72",
+    },
+    "poisson:25": {
+        "zsn2n": "27.03", "zsn2m-star": "27.82", "zsn2m": "27.93", "anscombe-bm3d": "25.63", "dip": "25.83",
+        "self2self": "28.02", "self2self-star": "27.12", "n2c-blind": "27.13", "n2n-blind": "27.11",
+        "n2v-single": "25.28",
+    },
+}  # fmt: skip
+"""For all 24 Kodak24 crops: ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range over papers."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One call of ``compare``."""
+
+    title: str
+    recipes: tuple[str, ...]
+    pictures: list[Path]
+    noise: tuple[str, ...] = ()
+    noisy: list[Path] = field(default_factory=list)
+    trained: tuple[str, ...] = TRAINED
+
+
+def parts() -> dict[str, Part]:
+    """Return all parts by name."""
+    four = four_images()
+    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
+    both = ("gaussian:25:clip", "poisson:25")
+    every = tuple(f"{kind}:{level}" for kind in ("gaussian", "poisson") for level in (10, 25, 50))
+    made = {
+        "four": Part("Every method, kodim05, 08, 19, 23", (*CLASSICAL, *MINUTES, *LONGER), four, both),
+        "kodak24": Part("Those under a minute, all of Kodak24", CLASSICAL, kodak, both),
+        "levels": Part("Those under a minute, by level, kodim05, 08, 19, 23", CLASSICAL, four, every),
+        "oracle": Part("BM3D told the level", ("bm3d-oracle",), kodak, ("gaussian:25", "gaussian:25:clip"), trained=()),
+        "long": Part("Longer than five minutes, kodim19", ("dip", "self2self-15k"), four[2:3], both[:1], trained=()),
+    }
+    for name in ("sidd", "polyu", "fmd"):
+        noisy = sorted((data_folder() / name / "noisy").iterdir())
+        chosen = noisy[:: len(noisy) // 10][:10]
+        clean = [data_folder() / name / "clean" / path.name for path in chosen]
+        recipes = ("bm3d", "nlm", "zsn2n", "zsn2m-star-real")
+        trained = () if name == "fmd" else TRAINED  # its pictures are grey
+        made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
+    return made
+
+
+def run(name: str, part: Part) -> None:
+    """Do what is missing of a part."""
+    checkpoints = [f"{each}={runs_folder() / each / 'final.ckpt'}" for each in part.trained]
+    workers = int(os.environ.get("TORCHDENOISE_WORKERS", "1"))
+    with shown_jobs() as listener:
+        compare(
+            [*part.recipes, *checkpoints],
+            part.pictures,
+            part.noise,
+            noisy=part.noisy,
+            crop=256,
+            threads=1,
+            workers=workers,
+            output=FOLDER / name,
+            listener=listener,
+            command=f"python benchmarks/comparisons.py {name}",
+        )
+
+
+def page() -> str:
+    """Return what there is as Markdown."""
+    text = [
+        "# Comparison",
+        "",
+        "By the rules of the [protocol](../protocol.md); every part is one call of `torchdenoise compare`, printed by "
+        "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over pictures. "
+        "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
+        "over papers.",
+    ]
+    for name, part in parts().items():
+        rows = Store.read(FOLDER / name)
+        if not rows:
+            continue
+        text += ["", f"## {part.title}", "", f"{setting(rows)}."]
+        for noise in dict.fromkeys(row["noise"] for row in rows):
+            table = [line for line in lines(rows) if line.noise == noise]
+            text += ["", f"`{noise}`:", "", *_table(table, PUBLISHED.get(noise, {}))]
+    return "\n".join([*text, ""])
+
+
+def _table(table: list[Line], published: dict[str, str]) -> list[str]:
+    head = ["| recipe | n | PSNR | SSIM | s | steps | parameters | MiB | published |", "|---|" + "---|" * 8]
+    return head + [
+        f"| `{line.recipe}` | {line.shared} | {shown(line.psnr)} ± {shown(line.spread)} | {shown(line.ssim, 3)} | "
+        f"{shown(line.seconds, 1)} | {line.steps} | {line.parameters} | {shown(line.memory, 0)} | "
+        f"{published.get(line.recipe, '-')} |"
+        for line in table
+    ]
+
+
+def main() -> None:
+    """Run the named parts, or all, and write the page after each."""
+    for name in sys.argv[1:] or parts():
+        run(name, parts()[name])
+        (RESULTS / "compare.md").write_text(page())
+
+
+if __name__ == "__main__":
+    main()
