@@ -8,7 +8,7 @@ page shows what there is.
 
 import sys
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 from rows import HALF, RESULTS, Job, Row, average, data_folder, four_images, run, setting
@@ -117,31 +117,36 @@ def section(group: Group) -> list[str]:
     ]
     for recipe, how in dict.fromkeys((row["recipe"], row["overrides"]) for row in rows):
         mine = [row for row in rows if (row["recipe"], row["overrides"]) == (recipe, how)]
-        label = f"`{recipe}`" + (" bf16-mixed" if "bf16" in how else "")
         counts = f"{len(mine)} | {mine[0]['steps']} | {mine[0]['parameters']} | {average(mine, 'seconds'):.0f}"
         scores = f"{average(mine, 'noisy_psnr'):.2f} | **{average(mine):.2f}** | {average(mine, 'ssim'):.3f}"
-        lines.append(f"| {label} | {counts} | {scores} | {group.paper.get(recipe, '-')} |")
+        lines.append(f"| {label(recipe, how)} | {counts} | {scores} | {group.paper.get(recipe, '-')} |")
     return [*lines, "", *leads(rows), ""]
 
 
 def leads(rows: list[Row]) -> list[str]:
-    """Return by how much each recipe is ahead of the one before it, on the pictures that both have."""
-    recipes = list(dict.fromkeys((row["recipe"], row["overrides"]) for row in rows))
+    """Return by how much a recipe is ahead of one before it, or of itself in another precision, picture by picture."""
+    methods = list(dict.fromkeys((row["recipe"], row["overrides"]) for row in rows))
     told = []
-    for before, after in pairwise(recipes):
-        of = [
-            {row["image"]: float(row["psnr"]) for row in rows if (row["recipe"], row["overrides"]) == each}
-            for each in (before, after)
-        ]
-        gains = [of[1][image] - of[0][image] for image in of[1] if image in of[0]]
+    for before, after in combinations(methods, 2):
+        if before[1] != after[1] and before[0] != after[0]:
+            continue
+        first, second = (
+            {row["image"]: float(row["psnr"]) for row in rows if (row["recipe"], row["overrides"]) == method}
+            for method in (before, after)
+        )
+        gains = [second[image] - first[image] for image in second if image in first]
         if gains:
-            names = [f"`{recipe}`" + (" bf16-mixed" if "bf16" in how else "") for recipe, how in (before, after)]
             smallest, largest = min(gains), max(gains)
             told.append(
-                f"{names[1]} against {names[0]}: {sum(gains) / len(gains):+.3f} dB on the {len(gains)} pictures of "
-                f"both, {smallest:+.2f} to {largest:+.2f}."
+                f"- {label(*after)} against {label(*before)}: {sum(gains) / len(gains):+.3f} dB on the {len(gains)} "
+                f"pictures of both, {smallest:+.2f} to {largest:+.2f}"
             )
     return told
+
+
+def label(recipe: str, overrides: str) -> str:
+    """Return how a table calls a recipe."""
+    return f"`{recipe}`" + (" bf16-mixed" if "bf16" in overrides else "")
 
 
 def page() -> str:
