@@ -1,11 +1,14 @@
 """Images of any size for networks that take only some sizes."""
 
+import functools
+import inspect
 from collections.abc import Mapping
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchdenoise.denoisers.networks.base import Network
+from torchdenoise.errors import UserError
 
 
 def padded_call(network: Network, image: Tensor, extra: Mapping[str, Tensor]) -> Tensor:
@@ -13,7 +16,16 @@ def padded_call(network: Network, image: Tensor, extra: Mapping[str, Tensor]) ->
 
     The image, and every extra tensor of its height and width, is padded at the bottom and on the right by reflection
     to what the network takes, and the result is cropped back.
+
+    Raises:
+        UserError: the network does not take one of the extra tensors.
     """
+    for name in extra:
+        if not _takes(type(network), name):
+            raise UserError(
+                f"{type(network).__name__} takes no {name}, which the loss or the readout hands to the network: "
+                f"leave the network to the method, or choose one whose forward takes {name}="
+            )
     height, width = image.shape[-2:]
     below, right = (_missing(size, network.multiple, network.minimum) for size in (height, width))
     if not below and not right:
@@ -46,6 +58,12 @@ def reflect(image: Tensor, below: int, right: int) -> Tensor:
         image = F.pad(image, (0, columns, 0, rows), mode="reflect")
         below, right = below - rows, right - columns
     return image
+
+
+@functools.cache
+def _takes(network: type[Network], name: str) -> bool:
+    parameters = inspect.signature(network.forward).parameters
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def _missing(size: int, multiple: int, minimum: int) -> int:

@@ -1,0 +1,162 @@
+"""Readouts that gather the outputs of a fit to one picture; what they hold goes into checkpoints."""
+
+from abc import abstractmethod
+from collections import deque
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from torchdenoise.denoisers.losses import Denoise, mse
+from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.errors import UserError
+
+
+class Gathered(Readout):
+    """What these readouts share: they know which picture it was, and give no other picture the result of that one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noisy: Tensor | None = None
+
+    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
+        """Gather a step's output; with another picture, begin anew."""
+        if self.noisy is None or not torch.equal(self.noisy.to(noisy), noisy):
+            self.noisy = noisy
+            self.begin()
+        self.gather(denoise, output)
+
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
+        """Return what was gathered, or one pass where nothing was.
+
+        Raises:
+            UserError: the picture is not the one that was fitted.
+        """
+        if self.noisy is None:
+            return denoise(noisy)
+        if not torch.equal(self.noisy.to(noisy), noisy):
+            raise UserError(
+                f"{type(self).__name__} holds the result of the one picture that was fitted, and this is another one: "
+                "fit it anew, with `torchdenoise denoise --recipe`"
+            )
+        return self.result().to(noisy)
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Forget what was gathered."""
+
+    @abstractmethod
+    def gather(self, denoise: Denoise, output: Tensor) -> None:
+        """Take in a step's output."""
+
+    @abstractmethod
+    def result(self) -> Tensor:
+        """Return the clean image."""
+
+
+class RunningMean(Gathered, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, CVPR 2018"):
+    """The exponential mean of the outputs: ``keep`` of the mean so far and the rest of the newest one, at each step.
+
+    Args:
+        keep: from 0 (the last output) to nearly 1.
+
+    Raises:
+        UserError: ``keep`` below 0, or 1 and above.
+
+    Example:
+        >>> readout, noisy = RunningMean(0.75), torch.zeros(1, 1, 1, 1)
+        >>> for value in (4.0, 8.0):
+        ...     readout.observe(lambda image: image, noisy, torch.full_like(noisy, value))
+        >>> readout(lambda image: image, noisy, torch.Generator()).item()
+        5.0
+    """
+
+    def __init__(self, keep: float = 0.99) -> None:
+        super().__init__()
+        if not 0 <= keep < 1:
+            raise UserError(f"RunningMean: keep {keep} must be at least 0 and below 1")
+        self.keep = keep
+        self.mean: Tensor | None = None
+
+    def begin(self) -> None:
+        """Forget the mean."""
+        self.mean = None
+
+    def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
+        """Let the output into the mean; the first one is the mean."""
+        self.mean = output if self.mean is None else self.keep * self.mean.to(output) + (1 - self.keep) * output
+
+    def result(self) -> Tensor:
+        """Return the mean."""
+        assert self.mean is not None
+        return self.mean
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the picture and the mean."""
+        return {"noisy": self.noisy, "mean": self.mean}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the picture and the mean of a checkpoint."""
+        self.noisy, self.mean = state["noisy"], state["mean"]
+
+
+class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022, their code"):
+    """The mean of the last passes over the picture, and the end of the fit when they come no nearer to it.
+
+    After each step the picture goes through the network once more. The fit ends after more than ``patience`` steps in
+    a row whose mean squared difference to the noisy picture is no new minimum. All ``count`` pictures are in memory.
+
+    Args:
+        count: of passes in the mean.
+        patience: steps without a new minimum that are borne.
+
+    Raises:
+        UserError: a count below 1 or a patience below 0.
+
+    Example:
+        >>> readout, noisy = LastMean(count=2, patience=1), torch.zeros(1, 1, 1, 1)
+        >>> for value in (4.0, 5.0, 6.0):
+        ...     readout.observe(lambda image: image + value, noisy, noisy)
+        >>> readout.finished, readout(lambda image: image, noisy, torch.Generator()).item()
+        (True, 5.5)
+    """
+
+    def __init__(self, count: int = 105, patience: int = 100) -> None:
+        super().__init__()
+        if count < 1 or patience < 0:
+            raise UserError(f"LastMean: count {count} must be at least 1 and patience {patience} at least 0")
+        self.count = count
+        self.patience = patience
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the passes and the minimum."""
+        self.passes: deque[Tensor] = deque(maxlen=self.count)
+        self.least = float("inf")
+        self.since = 0
+        self.finished = False
+
+    def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
+        """Pass the picture through the network, and see whether the fit still gets nearer to it."""
+        assert self.noisy is not None
+        denoised = denoise(self.noisy)
+        self.passes.append(denoised)
+        distance = mse(denoised, self.noisy).item()
+        self.since = 0 if distance < self.least else self.since + 1
+        self.least = min(distance, self.least)
+        self.finished = self.since > self.patience
+
+    def result(self) -> Tensor:
+        """Return the mean of the passes."""
+        return torch.stack(list(self.passes)).mean(0)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the picture, the passes and how long there was no new minimum."""
+        passes = list(self.passes)
+        return {"noisy": self.noisy, "passes": passes, "least": self.least, "since": self.since}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the picture, the passes and the minimum of a checkpoint."""
+        self.begin()
+        self.noisy, self.least, self.since = state["noisy"], state["least"], state["since"]
+        self.passes.extend(state["passes"])

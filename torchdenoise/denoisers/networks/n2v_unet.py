@@ -1,0 +1,73 @@
+"""Noise2Void's U-Net."""
+
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from torchdenoise.denoisers.networks.base import Network
+from torchdenoise.denoisers.networks.joined import Joined
+from torchdenoise.errors import UserError
+
+
+class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the layers of juglab/n2v"):
+    """Noise2Void's U-Net: two poolings, batch normalisation; 797,123 parameters in colour, 287,683 with 3x3 kernels.
+
+    Blocks of two convolutions, each followed by batch normalisation (hence without bias) and ReLU; the widths are 1, 2
+    and 4 times ``width`` on the way down, and ``width`` on the way up; nearest upsampling, a last 1x1 convolution,
+    PyTorch's default initialisation. Pictures are taken in 0..1, where the published code takes off a mean and divides
+    by a deviation.
+
+    Args:
+        channels: of the pictures; None takes them from the data.
+        width: channels of the first layers.
+        kernel: side of the convolutions; 5 by default in the published code, 3 in its examples.
+        residual: the network predicts the noise, which is taken from its input, or the image.
+
+    Raises:
+        UserError: a width below 1 or an even kernel.
+
+    Example:
+        >>> N2VUNet(1, width=4)(torch.zeros(2, 1, 8, 12)).shape
+        torch.Size([2, 1, 8, 12])
+    """
+
+    multiple: ClassVar[int] = 4
+    minimum: ClassVar[int] = 8
+    """At 4 the smallest scale has one pixel, of which batch normalisation cannot take a variance."""
+
+    def __init__(self, channels: int | None = None, width: int = 32, kernel: int = 5, residual: bool = False) -> None:
+        super().__init__()
+        if width < 1 or kernel < 1 or kernel % 2 == 0:
+            raise UserError(f"N2VUNet: width {width} must be at least 1 and kernel {kernel} odd")
+        self.channels = channels or 3
+        self.residual = residual
+        quarter = nn.Sequential(
+            nn.MaxPool2d(2), _block(kernel, 2 * width, 4 * width, 2 * width), nn.Upsample(scale_factor=2)
+        )
+        half = nn.Sequential(
+            nn.MaxPool2d(2),
+            _block(kernel, width, 2 * width, 2 * width),
+            Joined(nn.Identity(), quarter),
+            _block(kernel, 4 * width, width, width),
+            nn.Upsample(scale_factor=2),
+        )
+        self.layers = nn.Sequential(
+            _block(kernel, self.channels, width, width),
+            Joined(nn.Identity(), half),
+            _block(kernel, 2 * width, width, width),
+            nn.Conv2d(width, self.channels, 1),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 4."""
+        predicted: Tensor = self.layers(image)
+        return image - predicted if self.residual else predicted
+
+
+def _block(kernel: int, *widths: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False)
+        layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
