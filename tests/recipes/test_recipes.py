@@ -1,5 +1,7 @@
 """Recipes as files, and what builds objects from them."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -8,6 +10,11 @@ from torchdenoise import UserError, recipes
 from torchdenoise.data import DenoisingData
 from torchdenoise.recipes.building import build_fit
 from torchdenoise.recipes.explain import explain
+
+
+def test_every_recipe_is_in_the_table_of_methods():
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    assert [name for name in recipes.recipe_names() if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", recipes.recipe_names())
