@@ -14,7 +14,7 @@ Draws = dict[str, Tensor]
 
 
 class Downsampler(Registered, ABC, kind="downsamplers"):
-    """Splits images ``(B, C, H, W)`` into two halves ``(B, C, ceil(H/2), ceil(W/2))``.
+    """Splits images ``(B, C, H, W)`` into two smaller ones, mostly ``(B, C, ceil(H/2), ceil(W/2))``.
 
     The random choice is a value of its own, so that the *same* one can be applied to the noisy image and to the
     denoised one. Height and width are at least 2; odd ones are padded by one reflected line.
