@@ -335,13 +335,25 @@ def test_a_killed_worker_costs_its_own_job_one_retry(run, tmp_path, monkeypatch,
     assert "seconds are contended" in outcome.out
 
 
+@pytest.fixture
+def two_threads():
+    """Let torch have two threads, as on a user's machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_workers_change_no_number(tmp_path):
+@pytest.mark.parametrize("threads", [1, None])
+def test_workers_change_no_number(tmp_path, two_threads, threads):
     clean = pictures(tmp_path / "clean", scene, count=3)
-    how = {"noise": "gaussian:25,poisson:25", "max_steps": 4, "threads": 1}
+    how = {"noise": "gaussian:25,poisson:25", "max_steps": 4, "threads": threads}
     alone = compare("zsn2n,zsn2m-star", clean, **how)
     beside = compare("zsn2m-star,zsn2n", clean, workers=2, **how)
     assert scores(alone) == scores(beside)
+    assert {row["threads"] for row in [*alone, *beside]} == {threads or 2}
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+import torch
+
 from torchdenoise.benchmarking.jobs import REAL, Job, Method, Settings, methods, plan, scenes
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
@@ -109,7 +111,8 @@ def compare(
     clean, own = (_paths(given) for given in (images, noisy))
     pictures = scenes(clean, own)
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
-    settings = Settings(crop, max_steps, threads, device)
+    # Settled here: left to itself, each of several workers would take fewer threads than one alone.
+    settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device)
     jobs = _applicable(plan(named, pictures, list(specs), seeds, settings))
     _check_pictures(jobs)
     with _folder(output) as folder:

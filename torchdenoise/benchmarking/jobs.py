@@ -49,7 +49,7 @@ class Settings:
 
     crop: int | None = None
     max_steps: int | None = None
-    threads: int | None = None
+    threads: int = 1
     device: str = "auto"
 
 

@@ -61,10 +61,10 @@ class Outcome:
 
 
 def score(job: Job, workers: int = 1) -> Outcome:
-    """Return the outcome of a job; a failure is a row too."""
+    """Return the outcome of a job; a failure is a row too. The process has as many threads afterwards as before."""
     _baseline()
-    if job.settings.threads is not None:
-        torch.set_num_threads(job.settings.threads)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(job.settings.threads)
     try:
         noisy, clean = images(job)
         _warm_up(job, noisy)
@@ -75,6 +75,8 @@ def score(job: Job, workers: int = 1) -> Outcome:
             seconds = time.perf_counter() - begin - watch.spent
     except Exception as error:  # whatever a method raises is its own failure, and the others go on
         return failed(job, workers, _one_line(error))
+    finally:
+        torch.set_num_threads(threads)
     row = _begun(job, workers) | {"status": "done", "seconds": f"{seconds:.3f}", "steps": str(watch.steps)}
     row |= {"parameters": str(watch.parameters), "memory_mb": f"{memory[0]:.0f}"}
     return Outcome(row | _scores(noisy, clean, result), as_bytes(result), watch.curve)
@@ -247,7 +249,7 @@ def _surroundings(job: Job, workers: int) -> Row:
     name = torch.cuda.get_device_name() if device.startswith("cuda") and torch.cuda.is_available() else _processor()
     return {
         "crop": str(job.settings.crop or ""),
-        "threads": str(torch.get_num_threads()),
+        "threads": str(job.settings.threads),
         "workers": str(workers),
         "device": f"{device} ({name})",
         "torch": torch.__version__,
