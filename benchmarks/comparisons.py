@@ -25,7 +25,7 @@ CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
 TRAINED = ("n2c-blind", "n2n-blind")
 MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single", "noise2fast-colour", "mash")
 """Of zero-shot methods, those of a few minutes a picture."""
-LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "self2self-1500")
+LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "dip-750", "self2self-1500")
 PUBLISHED = {
     "gaussian:25:clip": {
         "zsn2n": "28.27 to 29.07", "zsn2m-star": "29.39", "zsn2m": "29.56", "bm3d-oracle": "30.95",
