@@ -119,20 +119,24 @@ def section(study: Study) -> list[str]:
     ]
 
 
+def page() -> str:
+    """Return what there is as Markdown."""
+    lines = [
+        "# What the ZS-N2M paper leaves open",
+        "",
+        f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, one factor "
+        "changed at a time; never on Kodak24 or Set14. Printed by `python benchmarks/zsn2m_choices.py`; the rows: "
+        "`zsn2m_choices.csv`.",
+        "",
+    ]
+    return "\n".join([*lines, *(line for study in STUDIES for line in section(study))])
+
+
 def main() -> None:
     """Run what is missing, and write the page after each study."""
     for study in STUDIES:
         run([job for jobs in study.jobs().values() for job in jobs], TABLE)
-        lines = [
-            "# What the ZS-N2M paper leaves open",
-            "",
-            f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, one factor "
-            "changed at a time; never on Kodak24 or Set14. Printed by `python benchmarks/zsn2m_choices.py`; the rows: "
-            "`zsn2m_choices.csv`.",
-            "",
-        ]
-        text = [line for each in STUDIES for line in section(each)]
-        (RESULTS / "zsn2m_choices.md").write_text("\n".join([*lines, *text]))
+        (RESULTS / "zsn2m_choices.md").write_text(page())
 
 
 if __name__ == "__main__":
