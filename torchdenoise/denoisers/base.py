@@ -277,7 +277,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         if stage == "fit":
             self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):
-            # Half precision is there for speed, and its convolutions are 1.2 to 1.8 times faster in this order.
+            # Half precision is there for speed, and its convolutions are faster in this order.
             self.to(memory_format=torch.channels_last)
         self._seed = torch.initial_seed() % 2**62
         self._kept = None  # the weights that made it may have changed since

@@ -34,9 +34,8 @@ def gaussian_level(image: Tensor) -> float:
     what noise alone does; the mean is then the noise's variance. A picture too small for patches (below about 30 pixels
     a side) is judged by the median difference of the diagonals of its 2x2 cells, which structure makes too large.
 
-    Within 4% on 256x256 colour pictures at levels from 5 to 50. A grey picture full of texture has no patch that is
-    noise alone, and at low levels too much is found: 13 instead of 10, at worst 17. White sky that was clipped has
-    little noise left, and lowers what is found for the rest.
+    Made for pictures in colour. A grey picture full of texture has no patch that is noise alone, and at low levels
+    too much is found. White sky that was clipped has little noise left, and lowers what is found for the rest.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
@@ -92,8 +91,8 @@ def poisson_photons(image: Tensor) -> float:
     finds it. Given how many photons a patch got, where they fell is multinomial, so dividing by the patch's own mean is
     exact at any count. Channels and patches with less than a tenth of the picture's light are left out.
 
-    Within 6% on 256x256 colour pictures at 5 to 100 photons, clipped at neither end. A grey picture full of texture
-    shows more noise than it has: up to a fifth fewer photons at 100, rarely a third.
+    For pictures that are clipped at neither end. A grey picture full of texture shows more noise than it has, and so
+    fewer photons.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.

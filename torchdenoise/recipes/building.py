@@ -76,7 +76,7 @@ def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
 
 
 _parsed: dict[str, Namespace] = {}
-"""What recipes and overrides came to: a folder of pictures is denoised by one of them, and parsing takes 0.2 s."""
+"""What recipes and overrides came to: a folder of pictures is denoised by one of them, and parsing takes a while."""
 
 
 def _remembered(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
