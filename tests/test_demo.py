@@ -14,7 +14,8 @@ def demo(tmp_path, monkeypatch):
     """The script as a module, with few steps, in an empty working folder."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
     module = importlib.import_module("demo")
-    monkeypatch.setattr(module, "STEPS", 2)
+    whole = module.denoise.run
+    monkeypatch.setattr(module.denoise, "run", lambda words: whole([*words, "--max-steps", "2"]))
     monkeypatch.chdir(tmp_path)
     return module
 

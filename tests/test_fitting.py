@@ -97,7 +97,7 @@ def test_parts_are_objects_of_ones_own():
         def forward(self, denoise, batch, draws, progress):
             return {"mine": (denoise(batch["noisy"]) - 0.25).square().mean()}
 
-    flat = denoise(noisy_scene(), loss=Mine(), max_steps=300, device="cpu")
+    flat = denoise(noisy_scene(), "zsn2n", loss=Mine(), max_steps=300, device="cpu")
     assert abs(flat.mean() - 0.25) < 0.02
     small = denoise(noisy_scene(), network=SmallCNN(width=4), readout=EightTurns(), max_steps=2, device="cpu")
     assert small.shape == (24, 28, 3)
@@ -147,7 +147,7 @@ def test_a_users_own_warnings_still_show():
         ({"noisy": np.full((8, 8), np.nan)}, "NaN or infinite"),
         ({"noisy": "nope.png"}, "nope.png: no such file"),
         ({"recipe": "zs"}, "unknown recipe"),
-        ({"losss": None}, "ZSN2N takes no losss"),
+        ({"losss": None}, "Recorrupted takes no losss"),
         ({"device": "cuda:99"}, "device cuda:99"),
         ({"max_steps": 0}, "must be at least 1"),
         ({"overrides": ["data=ImageFolder"]}, "trained on a data set"),

@@ -17,6 +17,10 @@ class UserError(ValueError):
     """
 
 
+class AssumptionWarning(UserWarning):
+    """A picture's noise is not what the method assumes."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean X?)"`` for the known word nearest to ``word``, or an empty string.
 

@@ -30,7 +30,7 @@ Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all) after every step."""
 
-DEFAULT_RECIPE = "zsn2n"
+DEFAULT_RECIPE = "fast"
 
 HYGIENE: Mapping[str, Any] = {
     "logger": False,
@@ -88,7 +88,7 @@ def denoise(
     Args:
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are each fitted by themselves, or the
             path of a PNG, TIFF or JPEG file, which gives an array.
-        recipe: a recipe's name, the path of your own YAML file, or a dict; ``zsn2n`` unless given.
+        recipe: a recipe's name, the path of your own YAML file, or a dict; ``fast`` unless given.
         checkpoint: of an earlier fit, which is applied as it is; with a recipe, that fit starts from its network.
         max_steps: instead of the recipe's.
         seed: instead of the recipe's.

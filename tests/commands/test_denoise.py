@@ -142,7 +142,7 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--set", "model.network=SmalCNN"], "did you mean SmallCNN?"),
         (["noisy.png", "--set", "data.noise=gausian:25"], "did you mean gaussian?"),
         (["noisy.png", "--set", "data.noise=gaussian:-3"], "the level must be at least 0"),
-        (["one.png"], "one.png: the picture is 1x1 pixels; ZSN2N needs at least 2x2"),
+        (["one.png"], "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2"),
         (["noisy.png", "--set", "model.optimizer.lr=1e30"], "the loss became NaN or infinite at step"),
     ],
 )
@@ -188,7 +188,7 @@ def checkpoint(run, noisy_png):
 def test_a_checkpoint_is_applied_to_any_picture_of_any_size(run, checkpoint, tmp_path):
     write_png(tmp_path / "other.png", noisy_scene(31, 17, seed=1))
     assert run("denoise", "noisy.png", "other.png", "-o", "out", "--ckpt", checkpoint, "--device", "cpu").code == 0
-    assert run("denoise", "noisy.png", "-o", "fitted.png", *FEW).code == 0
+    assert run("denoise", "noisy.png", "-o", "fitted.png", "--recipe", "zsn2n", *FEW).code == 0
     assert (tmp_path / "out/noisy.png").read_bytes() == (tmp_path / "fitted.png").read_bytes()
     assert pixels("out/other.png").shape == (31, 17, 3)
 

@@ -35,7 +35,8 @@ def fitted(run, noisy_png):
 def test_fit_and_predict_give_the_bytes_of_denoise(fitted, noisy_png):
     outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "noisy.png", "--output", "by_predict.png", *CPU)
     assert outcome.code == 0, outcome.err
-    assert fitted("denoise", "noisy.png", "-o", "by_denoise.png", "--max-steps", "3", "--device", "cpu").code == 0
+    words = ("denoise", "noisy.png", "--recipe", "zsn2n", "-o", "by_denoise.png", "--max-steps", "3", "--device", "cpu")
+    assert fitted(*words).code == 0
     by_predict, by_denoise = (noisy_png.with_name(f"by_{name}.png").read_bytes() for name in ("predict", "denoise"))
     assert by_predict == by_denoise
 

@@ -189,7 +189,7 @@ def test_a_prior_denoises(foreign, size):
 def test_a_method_s_parts_serve_in_another_one(foreign):
     noisy = noisy_scene(12, 13).astype(np.float32)
     parts = {"network": foreign.CodeToImage(), "loss": foreign.JitterLoss(), "readout": foreign.RunningMean()}
-    assert denoise(noisy, max_steps=3, device="cpu", **parts).shape == noisy.shape
+    assert denoise(noisy, "zsn2n", max_steps=3, device="cpu", **parts).shape == noisy.shape
 
 
 class Outputs(lightning.Callback):

@@ -189,7 +189,7 @@ def test_any_size_from_two_by_two(shape):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 8, 3), (8, 1)])
 def test_a_single_line_is_refused(shape):
     with pytest.raises(UserError, match=f"the picture is {shape[1]}x{shape[0]} pixels; ZSN2N needs at least 2x2"):
-        denoise(np.zeros(shape, dtype=np.float32), device="cpu")
+        denoise(np.zeros(shape, dtype=np.float32), "zsn2n", device="cpu")
 
 
 def test_by_hand(noisy_png, monkeypatch):

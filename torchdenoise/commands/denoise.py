@@ -1,13 +1,15 @@
 """``torchdenoise denoise``: pictures in, clean pictures out."""
 
 import argparse
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchdenoise.commands.arguments import Parser, positive
-from torchdenoise.errors import UserError
+from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
 
@@ -28,7 +30,7 @@ def parser() -> Parser:
     options = Parser("torchdenoise denoise", "Make clean pictures of noisy ones (PNG, TIFF, JPEG).", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
-    options.add_argument("--recipe", help="name or YAML file (default: zsn2n)")
+    options.add_argument("--recipe", help="name or YAML file (default: fast)")
     options.add_argument(
         "--ckpt", type=Path, metavar="FILE", help="a checkpoint, applied as it is; with --recipe, a fit starts from it"
     )
@@ -76,7 +78,8 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
             begin = time.monotonic()
             progress.begin(source.name)
             try:
-                _denoise_one(source, target, restore, options.overwrite)
+                with _told_in_a_line(progress.say):
+                    _denoise_one(source, target, restore, options.overwrite)
             except UserError as error:
                 if len(todo) == 1:
                     raise
@@ -88,6 +91,19 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+@contextlib.contextmanager
+def _told_in_a_line(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what a method finds wrong with a picture's noise, picture by picture; other warnings go their own way."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AssumptionWarning)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, AssumptionWarning):
+            say(f"warning: {warning.message}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _denoise_one(source: Path, target: Path, restore: "Callable[[Tensor], Tensor]", overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
 from torchdenoise.recipes import describe, recipe_names
 
-KINDS = ("recipes", "denoisers", "losses", "networks", "downsamplers", "readouts", "noise", "data")
+KINDS = ("recipes", "denoisers", "losses", "networks", "downsamplers", "readouts", "domains", "noise", "data")
 
 EXAMPLES = """\
   torchdenoise list
@@ -57,6 +57,7 @@ def _rows(kind: str, pattern: str) -> Iterator[Row]:
             denoisers.DenoisingLoss,
             denoisers.Network,
             denoisers.Downsampler,
+            denoisers.Domain,
             denoisers.Readout,
             noise.NoiseModel,
             data.DenoisingData,

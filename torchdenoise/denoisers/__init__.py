@@ -4,11 +4,13 @@ from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.baselines import Baseline, NLMeans, TotalVariation, Wavelet
 from torchdenoise.denoisers.bm3d import BM3D, AnscombeBM3D, BM3DOracle
 from torchdenoise.denoisers.classical import Classical
+from torchdenoise.denoisers.crops import OnCrops
 from torchdenoise.denoisers.deep_image_prior import DeepImagePrior, DeepImagePriorLoss
 from torchdenoise.denoisers.defaults import OwnParts
+from torchdenoise.denoisers.domains import AsIs, Domain, Stabilized
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
 from torchdenoise.denoisers.gathered import LastMean, RunningMean
-from torchdenoise.denoisers.losses import DenoisingLoss, OnCrops
+from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.mash import MASH
 from torchdenoise.denoisers.masking import MaskedLoss, MaskedMean, MaskingRatio
 from torchdenoise.denoisers.neighbor2neighbor import Neighbor2Neighbor, Neighbor2NeighborLoss, NeighborDownsampler
@@ -31,7 +33,9 @@ from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.noise2void import Noise2Void, Noise2VoidLoss
 from torchdenoise.denoisers.optimizers import Muon
 from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
-from torchdenoise.denoisers.schedules import RampDown
+from torchdenoise.denoisers.recorrupted import Recorrupted, RecorruptedLoss
+from torchdenoise.denoisers.ridge import NonLocalRidge
+from torchdenoise.denoisers.schedules import RampDown, WarmDown
 from torchdenoise.denoisers.self2self import Self2Self, Self2SelfLoss, Self2SelfMean
 from torchdenoise.denoisers.shuffles import CellShuffle, LocalShuffle, TileShuffle
 from torchdenoise.denoisers.single_stage import SingleStage
@@ -46,6 +50,7 @@ __all__ = [
     "ZSN2M",
     "ZSN2N",
     "AnscombeBM3D",
+    "AsIs",
     "BM3DOracle",
     "Baseline",
     "BatchNormUNet",
@@ -57,6 +62,7 @@ __all__ = [
     "Denoiser",
     "DenoisingLoss",
     "DiagonalDownsampler",
+    "Domain",
     "Downsampler",
     "EightTurns",
     "GRDLoss",
@@ -82,6 +88,7 @@ __all__ = [
     "Noise2Noise",
     "Noise2Void",
     "Noise2VoidLoss",
+    "NonLocalRidge",
     "OnCrops",
     "OnePass",
     "OwnParts",
@@ -89,6 +96,8 @@ __all__ = [
     "RampDown",
     "RandomMaskDownsampler",
     "Readout",
+    "Recorrupted",
+    "RecorruptedLoss",
     "RunningMean",
     "Self2Self",
     "Self2SelfLoss",
@@ -96,11 +105,13 @@ __all__ = [
     "SingleStage",
     "SkipNet",
     "SmallCNN",
+    "Stabilized",
     "Stage",
     "TargetLoss",
     "TileShuffle",
     "TotalVariation",
     "UnshuffleCNN",
+    "WarmDown",
     "Wavelet",
     "ZSN2MLoss",
     "ZSN2MStar",

@@ -12,10 +12,12 @@ from torch import Generator, Tensor
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
+from torchdenoise.denoisers.domains import AsIs, Domain
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.padding import padded_call
 from torchdenoise.denoisers.readouts import OnePass, Readout
+from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import UserError
 from torchdenoise.noise import seeded
@@ -32,6 +34,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         optimizer: makes the optimizer from named parameters.
         scheduler: makes the schedule, advanced every step; the one of each stage begins with the stage.
         readout: how the clean image is read from the last stage's network; one pass unless given.
+        domain: the values in which the networks see the pictures; as they are unless given.
 
     Example:
         >>> from torchdenoise.denoisers import ZSN2N
@@ -52,7 +55,11 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     """Its loss can train many stacked networks at once, under ``torch.func.vmap``."""
 
     def __init__(
-        self, optimizer: OptimizerFactory, scheduler: SchedulerFactory, readout: Readout | None = None
+        self,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory,
+        readout: Readout | None = None,
+        domain: Domain | None = None,
     ) -> None:
         super().__init__()
         for name, factory in (("optimizer", optimizer), ("scheduler", scheduler)):
@@ -61,14 +68,19 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.readout = readout or OnePass()
+        self.domain = domain or AsIs()
         self.fitted = False
         self._seed = 0
         self._plan: Plan | None = None
-        self._kept: tuple[int, Tensor, Tensor] | None = None
+        self._kept: tuple[int, Tensor, dict[str, Tensor]] | None = None
 
     @abstractmethod
     def stages(self) -> list[Stage]:
         """Return the phases of a fit, in order; the last one's network is the result."""
+
+    def reader(self) -> Readout:
+        """Return how the clean image is read; a method that finds out what suits a picture overrides it."""
+        return self.readout
 
     # -- what it does to an image ------------------------------------------------------------------------------------
 
@@ -85,18 +97,21 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             told: what the method ``requires``, by batch key.
         """
         generator = Generator(noisy.device).manual_seed(self._seed)
-        denoise = functools.partial(self, **told) if told else self
-        clean: Tensor = self.readout(denoise, noisy, generator)
-        return clean.float().clamp(0, 1)
+        denoise = Recorder(functools.partial(self, **told), noisy.device.type)
+        with torch.autocast(noisy.device.type, enabled=False):
+            into, back = self.domain.ways(noisy)
+            clean: Tensor = self.reader()(denoise, into(noisy), generator)
+            return back(clean).clamp(0, 1)
 
     @torch.no_grad()
     def glimpse(self, noisy: Tensor) -> Tensor:
         """Return one pass of the present stage's network over ``(B, C, H, W)``; the fit goes on as if nothing was."""
         network = self.stages()[self._planned().index(self.global_step - 1)].network
         training = network.training
-        denoised = padded_call(network.eval(), noisy, {}).float()
+        into, back = self.domain.ways(noisy)
+        denoised = padded_call(network.eval(), into(noisy), {}).float()
         network.train(training)
-        return denoised
+        return back(denoised)
 
     def match_pictures(self, channels: int, height: int, width: int) -> None:
         """Fit the networks to the pictures; the data module calls this before anything else happens.
@@ -158,7 +173,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         parts = self.trainer.accumulate_grad_batches
         turn = self.global_rank * parts + batch_idx % parts
         generator = seeded(self._seed, step, turn, device=seen["noisy"].device)
-        denoise = _Recorder(stage.network)
+        denoise = Recorder.of(stage.network, seen["noisy"].device.type)
         terms = self._terms(stage.loss, denoise, seen, generator, plan.progress(step))
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
@@ -179,7 +194,8 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         size = len(seen["noisy"])
         if all(key in seen for key in stage.loss.requires):
             generator = seeded(self._seed, -1, batch_idx, device=seen["noisy"].device)
-            terms = self._terms(stage.loss, _Recorder(stage.network), seen, generator, 1.0)
+            denoise = Recorder.of(stage.network, seen["noisy"].device.type)
+            terms = self._terms(stage.loss, denoise, seen, generator, 1.0)
             self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=size, sync_dist=True)
         if "clean" in batch:
             scores = self._scores(batch)
@@ -224,20 +240,26 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         return terms
 
     def _seen(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
-        """Return what a loss may see: everything but the clean image, and the result of the stage before."""
+        """Return what a loss may see: all but the clean image, in the domain, and what is known of a picture before."""
         seen = {key: value for key, value in batch.items() if key not in ("clean", "index")}
-        if index > 0:
-            seen["guide"] = self._guide(seen["noisy"], index)
-        return seen
+        if "target" in seen:
+            seen["target"] = self.domain.ways(batch["noisy"])[0](batch["target"])
+        return seen | self._prepared(batch["noisy"], index)
 
     @torch.no_grad()
-    def _guide(self, noisy: Tensor, index: int) -> Tensor:
-        """Return the result of the stage before ``index``, from memory while the picture stays the same."""
-        if self._kept is not None and self._kept[0] == index and torch.equal(self._kept[1], noisy):
-            return self._kept[2]
-        guide = padded_call(self.stages()[index - 1].network.eval(), noisy, {}).float()
-        self._kept = (index, noisy, guide)
-        return guide
+    def _prepared(self, noisy: Tensor, index: int) -> dict[str, Tensor]:
+        """Return ``noisy`` in the domain, what the loss measured in it, and ``guide``, the result of the stage before.
+
+        From memory while the picture stays the same.
+        """
+        if self._kept is None or self._kept[0] != index or not _same(self._kept[1], noisy):
+            stages = self.stages()
+            inside = self.domain.ways(noisy)[0](noisy)
+            found = {"noisy": inside, **stages[index].loss.measure(inside)}
+            if index > 0:
+                found["guide"] = padded_call(stages[index - 1].network.eval(), inside, {}).float()
+            self._kept = (index, noisy, found)
+        return self._kept[2]
 
     def _refuse(self, terms: Terms, index: int) -> None:
         bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]
@@ -333,17 +355,5 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             )
 
 
-class _Recorder:
-    """A network as a loss sees it: any size in, float32 out, the caller's autocast inside; keeps the last output."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.output = torch.empty(0)
-        self.kind = next(network.parameters(), self.output).device.type
-        self.autocast = torch.is_autocast_enabled(self.kind)
-        self.dtype = torch.get_autocast_dtype(self.kind)
-
-    def __call__(self, image: Tensor, /, **extra: Tensor) -> Tensor:
-        with torch.autocast(self.kind, self.dtype, enabled=self.autocast):
-            self.output = padded_call(self.network, image, extra).float()
-        return self.output
+def _same(first: Tensor, second: Tensor) -> bool:
+    return first is second or torch.equal(first, second)

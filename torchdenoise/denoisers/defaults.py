@@ -7,6 +7,7 @@ from typing import Any
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, StepLR
 
+from torchdenoise.denoisers.domains import AsIs, Domain
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.readouts import OnePass, Readout
@@ -37,3 +38,4 @@ class OwnParts:
     optimizer: OptimizerFactory = adam
     scheduler: SchedulerFactory = halved_every_1000
     readout: Callable[[], Readout] = OnePass
+    domain: Callable[[], Domain] = AsIs

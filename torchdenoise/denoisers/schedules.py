@@ -5,6 +5,7 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from torchdenoise.denoisers.stages import STEPS
 from torchdenoise.errors import UserError
 
 
@@ -36,3 +37,35 @@ class RampDown(LambdaLR):
             return 1.0
         t = min(1.0, (step - begin) / (self.steps - begin))
         return float((0.5 + math.cos(math.pi * t) / 2) ** 2)
+
+
+class WarmDown(LambdaLR):
+    """Up to the full rate over the first ``warm`` of the steps, while it falls in a line to zero at the last one.
+
+    Args:
+        optimizer: of the stage.
+        steps: of the whole schedule; as many as the fit has unless given.
+        warm: share of the steps that warm up.
+
+    Raises:
+        UserError: steps below 1, or a share outside 0..1; the number of steps is not known.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> [round(WarmDown(optimizer, 20).factor(step), 2) for step in (0, 1, 2, 10, 20)]
+        [0.5, 1.0, 0.9, 0.5, 0.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int | None = None, warm: float = 0.1) -> None:
+        steps = optimizer.defaults.get(STEPS) if steps is None else steps
+        if steps is None or steps < 1 or not 0 <= warm <= 1:
+            raise UserError(f"WarmDown: steps {steps} must be at least 1 and warm {warm} between 0 and 1")
+        self.steps = steps
+        self.warm = warm
+        super().__init__(optimizer, self.factor)
+
+    def factor(self, step: int) -> float:
+        """Return the factor of the rate at a step."""
+        if step + 1 <= self.warm * self.steps:
+            return (step + 1) / (self.warm * self.steps)
+        return max(0.0, 1 - step / self.steps)

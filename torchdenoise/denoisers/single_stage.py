@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.defaults import OwnParts
+from torchdenoise.denoisers.domains import Domain
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.readouts import Readout
@@ -22,6 +23,8 @@ class SingleStage(Denoiser, source="any network with any loss"):
         optimizer: the method's own unless given; Adam with rate 1e-3 where it has none.
         scheduler: the method's own unless given; the rate halves every 1000 steps where it has none.
         readout: the method's own unless given; one pass where it has none.
+        domain: the values in which the network sees the pictures; the method's own unless given, as they are where it
+            has none.
 
     Raises:
         UserError: no network or loss, neither given nor of its own.
@@ -40,9 +43,12 @@ class SingleStage(Denoiser, source="any network with any loss"):
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         readout: Readout | None = None,
+        domain: Domain | None = None,
     ) -> None:
         own = self.own
-        super().__init__(optimizer or own.optimizer, scheduler or own.scheduler, readout or own.readout())
+        super().__init__(
+            optimizer or own.optimizer, scheduler or own.scheduler, readout or own.readout(), domain or own.domain()
+        )
         network = network or (own.network and own.network())
         loss = loss or (own.loss and own.loss())
         if network is None or loss is None:

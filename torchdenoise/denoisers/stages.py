@@ -18,6 +18,9 @@ OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 """Makes a schedule, advanced every step, from an optimizer."""
 
+STEPS = "steps"
+"""In the defaults of an optimizer, for schedules: how many steps its stage has."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -84,6 +87,8 @@ def one_optimizer(
         UserError: ``ReduceLROnPlateau`` for several stages.
     """
     made = [(stage.optimizer or optimizer)(list(stage.network.named_parameters())) for stage in stages]
+    for each, (begin, end) in zip(made, itertools.pairwise(plan.bounds), strict=True):
+        each.defaults[STEPS] = end - begin
     if len(stages) == 1:
         return {"optimizer": made[0], "lr_scheduler": _described((stages[0].scheduler or scheduler)(made[0]))}
     factors = [
@@ -128,6 +133,7 @@ class Chain(Optimizer):
 def _factors(make: SchedulerFactory, begin: int, end: int) -> Callable[[int], float]:
     """Return a schedule for one stage as a function of the step of the whole fit."""
     probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    probe.defaults[STEPS] = end - begin
     scheduler = make(probe)
     if isinstance(scheduler, ReduceLROnPlateau):
         raise UserError("ReduceLROnPlateau cannot drive a method of several stages: choose another schedule")

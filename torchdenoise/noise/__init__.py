@@ -1,7 +1,9 @@
 """Noise: synthesis by model or spec, draws that can be repeated, estimation, and stabilisation of its variance."""
 
+from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimate import correlation, gaussian_level, poisson_photons, wavelet_level
+from torchdenoise.noise.line import NoiseLine, noise_deviation, noise_line
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilize import (
@@ -15,18 +17,23 @@ __all__ = [
     "ClippedNoise",
     "GaussianNoise",
     "MixedNoise",
+    "NoiseLine",
     "NoiseModel",
     "PoissonNoise",
     "SummedNoise",
     "anscombe",
+    "clipped_moments",
     "correlation",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
+    "noise_deviation",
+    "noise_line",
     "poisson_photons",
     "repeatable",
     "seeded",
+    "undo_clipped_mean",
     "wavelet_level",
 ]

@@ -47,10 +47,10 @@ def gaussian_level(image: Tensor) -> float:
         >>> round(gaussian_level(noisy))
         25
     """
-    pixels = _pixels(image)
+    pixels = telling_channels(image)
     eigenvalues = _eigenvalues(pixels, lambda patches: patches)
     if eigenvalues is not None:
-        return 255 * sqrt(_noise_variance(eigenvalues))
+        return 255 * sqrt(noise_variance(eigenvalues))
     differences = _cells(pixels)[0].abs()
     # The median of a normal variable's size is 0.6745 standard deviations.
     return 255 * differences.median().item() / 0.6745 if differences.numel() else 0.0
@@ -79,7 +79,7 @@ def wavelet_level(image: Tensor) -> float:
     remedy = "wavelet_level needs the extra: pip install torchdenoise[classical]"
     needed("pywt", remedy)
     restoration = needed("skimage.restoration", remedy)
-    levels = [float(restoration.estimate_sigma(channel.numpy())) for channel in _pixels(image)]
+    levels = [float(restoration.estimate_sigma(channel.numpy())) for channel in telling_channels(image)]
     return 255 * sum(levels) / len(levels) if levels else 0.0
 
 
@@ -109,7 +109,7 @@ def poisson_photons(image: Tensor) -> float:
         >>> abs(poisson_photons(noisy) - 25) < 2
         True
     """
-    pixels = _pixels(image)
+    pixels = telling_channels(image)
     light = pixels.clamp(min=0).mean((1, 2))
     pixels = pixels[10 * light >= light.sum() / max(len(light), 1)]
     dark = pixels.clamp(min=0).mean() / 10
@@ -122,7 +122,7 @@ def poisson_photons(image: Tensor) -> float:
     eigenvalues = _eigenvalues(pixels, on_the_line)
     if eigenvalues is not None:
         # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
-        variance = _noise_variance(eigenvalues[len(pixels) :])
+        variance = noise_variance(eigenvalues[len(pixels) :])
     else:
         differences, means = _cells(pixels)
         bright = means > dark
@@ -150,7 +150,7 @@ def correlation(image: Tensor) -> tuple[float, float]:
         >>> [round(number, 1) + 0.0 for number in correlation(smeared)]
         [0.4, 0.0]
     """
-    blocks = _blocks(_pixels(image), BLOCK, BLOCK).reshape(-1, BLOCK * BLOCK)
+    blocks = _blocks(telling_channels(image), BLOCK, BLOCK).reshape(-1, BLOCK * BLOCK)
     y, x = torch.cartesian_prod(*2 * [torch.arange(BLOCK).double()]).T
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
     project = torch.eye(BLOCK * BLOCK).double() - planes @ planes.T
@@ -167,7 +167,7 @@ def correlation(image: Tensor) -> tuple[float, float]:
     return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
 
 
-def _pixels(image: Tensor) -> Tensor:
+def telling_channels(image: Tensor) -> Tensor:
     """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
     distinct: Tensor = torch.unique(image[0].detach().cpu().double(), dim=0)
     return distinct[distinct.amax((1, 2)) > distinct.amin((1, 2))]
@@ -214,7 +214,7 @@ def _eigenvalues(pixels: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor 
     return None
 
 
-def _noise_variance(eigenvalues: Tensor) -> float:
+def noise_variance(eigenvalues: Tensor) -> float:
     """Return the mean of the smallest eigenvalues, most of them that have as many above their mean as below.
 
     One alone always has: there is always an answer.

@@ -25,7 +25,7 @@ def test_crops_are_squares_of_every_image_at_even_places(height, width, size):
     inner = Keeping()
     loss = OnCrops(inner, size=size, count=4)
     assert loss.requires == ("guide",)
-    batch = {"noisy": noisy, "guide": -noisy, "level": torch.ones(2)}
+    batch = {"noisy": noisy, "guide": -noisy, "level": torch.tensor([1.0, 2.0])}
     draws = loss.draw(batch, torch.Generator().manual_seed(1))
     terms = loss(lambda image: 0 * image + 2, batch, draws, 0.5)
     assert terms["fit"].item() == 1
@@ -38,7 +38,7 @@ def test_crops_are_squares_of_every_image_at_even_places(height, width, size):
         assert expected.shape == (3, tall, wide)
         assert torch.equal(inner.kept["noisy"][number], expected)
         assert torch.equal(inner.kept["guide"][number], -expected)
-    assert torch.equal(inner.kept["level"], torch.ones(2))
+    assert inner.kept["level"].tolist() == [1.0] * 4 + [2.0] * 4
 
 
 def test_all_places_are_reached():
@@ -57,6 +57,31 @@ def test_a_crop_of_everything_is_the_loss_itself():
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(
         {name: term.item() for name, term in expected.items()}
     )
+
+
+def test_turned_crops_are_all_eight_turns_of_every_image_alike():
+    noisy = torch.rand(1, 3, 12, 15)
+    inner = Keeping()
+    loss = OnCrops(inner, size=6, count=200, turned=True)
+    batch = {"noisy": noisy, "guide": -noisy}
+    draws = loss.draw(batch, torch.Generator().manual_seed(1))
+    loss(torch.abs, batch, draws, 0.5)
+    assert torch.equal(inner.kept["guide"], -inner.kept["noisy"])
+    met = set()
+    for number, crop in enumerate(inner.kept["noisy"]):
+        top, left = int(draws["top"][number]), int(draws["left"][number])
+        square = noisy[0, :, top : top + 6, left : left + 6]
+        turns = [side.rot90(turn, (1, 2)) for side in (square, square.flip(2)) for turn in range(4)]
+        met.add(next(number for number, turned in enumerate(turns) if torch.equal(turned, crop)))
+    assert met == set(range(8))
+
+
+def test_turned_crops_of_a_narrow_picture_are_square():
+    inner = Keeping()
+    loss = OnCrops(inner, size=8, count=3, turned=True)
+    batch = {"noisy": torch.rand(1, 1, 4, 20), "guide": torch.rand(1, 1, 4, 20)}
+    loss(torch.abs, batch, loss.draw(batch, torch.Generator()), 0.5)
+    assert inner.kept["noisy"].shape == (3, 1, 4, 4)
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (8, 0)])

@@ -1,0 +1,94 @@
+"""The non-local ridge readout against a literal, slow version of the formulas."""
+
+import numpy as np
+import pytest
+import torch
+
+from torchdenoise import UserError
+from torchdenoise.denoisers import NonLocalRidge, OnePass
+from torchdenoise.denoisers.ridge import OPPONENT
+from torchdenoise.noise import repeatable
+
+LEVEL = 25.0
+
+
+def identity(image):
+    return image
+
+
+def literal(noisy, first, side, similar, window, stride):
+    """One reference patch, one channel, one patch after the other."""
+    matrix = np.array(OPPONENT) if len(noisy) == 3 else np.eye(len(noisy))
+    y, x = np.einsum("oc,chw->ohw", matrix, noisy), np.einsum("oc,chw->ohw", matrix, first)
+    channels, height, width = y.shape
+    total, weights = np.zeros_like(y), np.zeros_like(y)
+    rows = sorted({*range(0, height - side, stride), height - side})
+    columns = sorted({*range(0, width - side, stride), width - side})
+    for top in rows:
+        for left in columns:
+            reach = window // 2
+            others = [
+                (np.square(x[0, r : r + side, c : c + side] - x[0, top : top + side, left : left + side]).sum(), r, c)
+                for r in range(max(0, top - reach), min(height - side, top + reach) + 1)
+                for c in range(max(0, left - reach), min(width - side, left + reach) + 1)
+            ]
+            places = [(r, c) for _, r, c in sorted(others)[:similar]]
+            for channel in range(channels):
+                big_x, big_y = (
+                    np.stack([image[channel, r : r + side, c : c + side].ravel() for r, c in places])
+                    for image in (x, y)
+                )
+                gram = big_x @ big_x.T
+                mixing = gram @ np.linalg.inv(gram + side**2 * (LEVEL / 255) ** 2 * np.eye(len(places)))
+                for row, estimate, (r, c) in zip(mixing, mixing @ big_y, places, strict=True):
+                    weight = 1 / max(np.square(row).sum(), 1 / len(places))
+                    total[channel, r : r + side, c : c + side] += weight * estimate.reshape(side, side)
+                    weights[channel, r : r + side, c : c + side] += weight
+    return np.einsum("oc,ohw->chw", matrix, total / weights)
+
+
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "side", "similar", "window", "stride"),
+    [(3, 20, 23, 4, 6, 9, 3), (1, 17, 16, 5, 8, 7, 5), (3, 8, 40, 8, 6, 5, 4), (1, 4, 5, 8, 4, 9, 2)],
+)
+def test_it_is_the_literal_formula(channels, height, width, side, similar, window, stride):
+    generator = torch.Generator().manual_seed(0)
+    noisy = torch.rand(1, channels, height, width, generator=generator)
+    first = torch.rand(1, channels, height, width, generator=generator)
+    readout = NonLocalRidge(OnePass(), side, similar, window, stride, level=LEVEL)
+    result = readout(lambda image: first, noisy, generator)
+    side = min(side, height, width)
+    seen = [min(window // 2, size - side) + 1 for size in (height, width)]
+    expected = literal(
+        noisy[0].double().numpy(), first[0].double().numpy(), side, min(similar, seen[0] * seen[1]), window, stride
+    )
+    assert np.abs(result[0].numpy() - expected).max() < 1e-4
+
+
+def test_strips_do_not_show(monkeypatch):
+    noisy = torch.rand(1, 3, 40, 30, generator=torch.Generator().manual_seed(0))
+    readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, level=LEVEL)
+    whole = readout(identity, noisy, torch.Generator())
+    monkeypatch.setattr("torchdenoise.denoisers.ridge.AT_ONCE", 1)
+    assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
+
+
+def test_it_brings_back_what_the_network_smoothed_away():
+    row = (torch.arange(64) // 4 % 2).float() * 0.5 + 0.25
+    clean = row.expand(1, 3, 64, 64)
+    noisy = repeatable("gaussian:25", clean)
+    blurred = torch.nn.functional.avg_pool2d(noisy, 3, 1, 1, count_include_pad=False)
+    result = NonLocalRidge(OnePass())(lambda image: blurred, noisy, torch.Generator())
+    before, after = ((image - clean).square().mean() for image in (blurred, result))
+    assert after < before / 4
+
+
+def test_without_noise_nothing_changes():
+    noisy = torch.rand(1, 3, 24, 24)
+    assert torch.allclose(NonLocalRidge(OnePass(), level=0)(identity, noisy, torch.Generator()), noisy, atol=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [{"side": 0}, {"similar": 0}, {"stride": 0}, {"window": 8}, {"level": -1.0}])
+def test_what_cannot_be_is_refused(wrong):
+    with pytest.raises(UserError, match=r"NonLocalRidge: side .* must be at least 1, window .* odd"):
+        NonLocalRidge(**wrong)

@@ -1,0 +1,142 @@
+"""NL-Ridge's second step as a readout: similar patches of the noisy picture, combined as the network's result tells."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from torchdenoise.denoisers.losses import Denoise
+from torchdenoise.denoisers.readouts import EightTurns, Readout
+from torchdenoise.errors import UserError
+from torchdenoise.noise import noise_deviation
+
+OPPONENT = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
+"""Orthonormal: brightness and two colour differences, which hold little but noise."""
+AT_ONCE = 2048
+"""Groups of patches that are worked on together: with the window and the patch they bound the memory."""
+TINY = 1e-5
+"""So much of a group's own size is added where there is no noise: the matrix could not be inverted."""
+
+
+class NonLocalRidge(
+    Readout, source="Herbreteau & Kervrann, Towards a unified view of unsupervised non-local methods, ICIP 2022"
+):
+    """The noisy picture's own similar patches, averaged with weights from the network's result.
+
+    For each of many reference patches the ``similar`` nearest ones are gathered within ``window``, nearest in the
+    network's result x. With the patches of a group as the rows of X (of the result) and Y (of the noisy picture), n
+    pixels each, the estimate is ``T Y`` with ``T = X X^T (X X^T + n sigma^2 I)^-1``: the linear combination of noisy
+    patches with the least expected error if X were clean. What a network missed and the noisy picture still holds comes
+    back so. Estimates of one pixel are averaged, each weighted by how much noise it lets through. Colours are taken
+    apart into brightness and two differences, patches are compared by brightness.
+
+    Args:
+        inner: reads the first result; ``EightTurns()`` unless given.
+        side: of a patch in pixels.
+        similar: patches in a group.
+        window: side of the square around a reference patch in which others are looked for; odd.
+        stride: from one reference patch to the next.
+        level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
+
+    Raises:
+        UserError: a side, stride or number below 1, an even window, a level below 0.
+
+    Example:
+        >>> readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, level=25)
+        >>> readout(lambda image: image, torch.rand(1, 3, 16, 16), torch.Generator()).shape
+        torch.Size([1, 3, 16, 16])
+    """
+
+    def __init__(
+        self,
+        inner: Readout | None = None,
+        side: int = 8,
+        similar: int = 64,
+        window: int = 25,
+        stride: int = 6,
+        level: float | None = None,
+    ) -> None:
+        super().__init__()
+        if min(side, similar, stride) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
+            raise UserError(
+                f"NonLocalRidge: side {side}, similar {similar} and stride {stride} must be at least 1, window "
+                f"{window} odd, level {level} not negative"
+            )
+        self.inner = inner or EightTurns()
+        self.side = side
+        self.similar = similar
+        self.window = window
+        self.stride = stride
+        self.level = level
+
+    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
+        """Hand on what the inner readout may gather."""
+        self.inner.observe(denoise, noisy, output)
+
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
+        """Return the combined patches' picture."""
+        first = self.inner(denoise, noisy, generator)
+        return torch.cat(
+            [self._combined(y, x) for y, x in zip(torch.split(noisy, 1), torch.split(first, 1), strict=True)]
+        )
+
+    def _combined(self, noisy: Tensor, first: Tensor) -> Tensor:
+        deviation = noise_deviation(noisy, self.level).flatten()
+        side = min(self.side, *noisy.shape[-2:])
+        y, x = _opponent(noisy)[0], _opponent(first)[0]
+        width, pixels = y.shape[-1], y[0].numel()
+        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
+        total, weights = torch.zeros_like(y).view(-1, pixels), torch.zeros_like(y).view(-1, pixels)
+        for corners in self._groups(x[0], side):
+            where = corners[..., None] + patch
+            for channel in range(len(y)):
+                ys, xs = y[channel].flatten()[where], x[channel].flatten()[where]
+                gram = xs @ xs.mT
+                noise = where.shape[-1] * deviation**2 + TINY * (1 + gram.diagonal(dim1=-2, dim2=-1).mean(-1))
+                gram_noisy = gram + noise[:, None, None] * torch.eye(gram.shape[-1], device=y.device)
+                mixing = torch.cholesky_solve(gram, torch.linalg.cholesky(gram_noisy)).mT
+                weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
+                total[channel].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
+                weights[channel].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
+        return _opponent((total / weights).view_as(y)[None], back=True)
+
+    def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
+        """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""
+        height, width = brightness.shape
+        reach = self.window // 2
+        rows, columns = (_places(size - side + 1, self.stride).to(brightness.device) for size in brightness.shape)
+        shifts = torch.cartesian_prod(*2 * [torch.arange(-reach, reach + 1)]).tolist()
+        step = max(1, AT_ONCE // len(columns))
+        for part in torch.split(rows, step):
+            top, bottom = int(part[0]), int(part[-1]) + side
+            strip = brightness[top:bottom]
+            above, below = min(reach, top), min(reach, height - bottom)
+            around = F.pad(
+                brightness[top - above : bottom + below],
+                (reach, reach, reach - above, reach - below),
+                value=1e3,  # nothing out there is similar
+            )
+            distances = []
+            for down, right in shifts:
+                other = around[reach + down :, reach + right :][: len(strip), :width]
+                blocks = F.avg_pool2d((strip - other).square()[None, None], side, 1)[0, 0]
+                distances.append(blocks[part - top][:, columns].flatten())
+            seen = [min(reach, size - side) + 1 for size in brightness.shape]  # places that a corner sees each way
+            number = min(self.similar, seen[0] * seen[1])
+            nearest = torch.stack(distances, 1).topk(number, largest=False).indices
+            offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
+            yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
+
+
+def _places(room: int, stride: int) -> Tensor:
+    """Return every ``stride``-th place, and the last one."""
+    return torch.cat([torch.arange(0, room - 1, stride), torch.tensor([room - 1])])
+
+
+def _opponent(image: Tensor, back: bool = False) -> Tensor:
+    """Return the picture's brightness and colour differences, or the picture of these; others than RGB as they are."""
+    if image.shape[1] != 3:
+        return image
+    matrix = torch.tensor(OPPONENT, dtype=image.dtype, device=image.device)
+    return torch.einsum("oc,bchw->bohw", matrix.T if back else matrix, image)

@@ -1,0 +1,35 @@
+"""What of a method's assumptions about the noise a picture does not keep."""
+
+from torch import Tensor
+
+from torchdenoise.noise.estimate import correlation
+
+CORRELATED = 0.3
+"""Texture alone shows less."""
+JUDGED = 96 * 96
+"""Pixels; a smaller picture has too few flat places to tell noise from texture."""
+CUT = 1 / 3
+"""With a larger share of values at black or white, little is left that tells of the noise."""
+
+
+def broken_assumptions(image: Tensor) -> list[str]:
+    """Return why the noise of a picture is not independent from pixel to pixel and Gaussian or Poisson; empty if it is.
+
+    Args:
+        image: ``(1, C, H, W)``, 1.0 is white.
+
+    Example:
+        >>> white = 0.5 + 0.1 * torch.randn(1, 1, 96, 97, generator=torch.Generator().manual_seed(0))
+        >>> broken_assumptions(white)
+        []
+        >>> broken_assumptions((white[..., 1:] + white[..., :-1]) / 2)
+        ['the noise of neighbouring pixels is correlated (0.4)']
+    """
+    reasons = []
+    neighbours = max(correlation(image), key=abs) if image[0, 0].numel() >= JUDGED else 0.0
+    if abs(neighbours) > CORRELATED:
+        reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
+    cut = ((image <= 0) | (image >= 1)).double().mean().item()
+    if cut > CUT:
+        reasons.append(f"{cut:.0%} of the values are cut off at black or white")
+    return reasons
