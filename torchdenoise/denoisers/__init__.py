@@ -25,6 +25,7 @@ from torchdenoise.denoisers.networks import (
     PartialUNet,
     SkipNet,
     SmallCNN,
+    TwoScaleCNN,
     UnshuffleCNN,
 )
 from torchdenoise.denoisers.noise2clean import Noise2Clean
@@ -110,6 +111,7 @@ __all__ = [
     "TargetLoss",
     "TileShuffle",
     "TotalVariation",
+    "TwoScaleCNN",
     "UnshuffleCNN",
     "WarmDown",
     "Wavelet",

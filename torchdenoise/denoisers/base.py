@@ -16,6 +16,7 @@ from torchdenoise.denoisers.domains import AsIs, Domain
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.padding import padded_call
+from torchdenoise.denoisers.networks.tiling import tiled_call
 from torchdenoise.denoisers.readouts import OnePass, Readout
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
@@ -86,7 +87,8 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
 
     def forward(self, image: Tensor, **extra: Tensor) -> Tensor:
         """Return the result network's answer ``(B, C, H, W)`` for images of any size, not clamped."""
-        return padded_call(self.stages()[-1].network, image, extra)
+        call = tiled_call if self.tileable else padded_call
+        return call(self.stages()[-1].network, image, extra)
 
     @torch.no_grad()
     def restore(self, noisy: Tensor, **told: Tensor) -> Tensor:
@@ -257,7 +259,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             inside = self.domain.ways(noisy)[0](noisy)
             found = {"noisy": inside, **stages[index].loss.measure(inside)}
             if index > 0:
-                found["guide"] = padded_call(stages[index - 1].network.eval(), inside, {}).float()
+                found["guide"] = tiled_call(stages[index - 1].network.eval(), inside, {}).float()
             self._kept = (index, noisy, found)
         return self._kept[2]
 

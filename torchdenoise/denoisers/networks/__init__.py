@@ -6,6 +6,7 @@ from torchdenoise.denoisers.networks.noise2fast_net import Noise2FastNet
 from torchdenoise.denoisers.networks.partial_unet import PartialUNet
 from torchdenoise.denoisers.networks.skip_net import SkipNet
 from torchdenoise.denoisers.networks.small_cnn import SmallCNN
+from torchdenoise.denoisers.networks.two_scale import TwoScaleCNN
 from torchdenoise.denoisers.networks.unet import BatchNormUNet, GRDNet, N2NUNet, NB2NBUNet
 from torchdenoise.denoisers.networks.unshuffle_cnn import UnshuffleCNN
 
@@ -20,5 +21,6 @@ __all__ = [
     "PartialUNet",
     "SkipNet",
     "SmallCNN",
+    "TwoScaleCNN",
     "UnshuffleCNN",
 ]

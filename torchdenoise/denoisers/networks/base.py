@@ -32,6 +32,8 @@ class Network(Registered, nn.Module, ABC, kind="networks"):
     """Height and width must be multiples of this; the Denoiser pads by reflection and crops back."""
     minimum: ClassVar[int] = 1
     """The smallest height and width that the network takes, after padding."""
+    reach: int | None = None
+    """How many pixels away what a pixel's result depends on may lie; None if nobody worked it out."""
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
             raise UserError(f"SmallCNN: width {width} and depth {depth} must be at least 1 and 2")
         self.channels = channels or 3
         self.residual = residual
+        self.reach = depth - 1
         widths = [self.channels] + [width] * (depth - 1)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):

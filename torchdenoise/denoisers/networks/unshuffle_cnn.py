@@ -36,6 +36,7 @@ class UnshuffleCNN(Network, source="after Zhang, Zuo & Zhang, FFDNet, IEEE TIP 2
         if width < 1 or depth < 2:
             raise UserError(f"UnshuffleCNN: width {width} and depth {depth} must be at least 1 and 2")
         self.channels = channels or 3
+        self.reach = 2 * depth + 1
         widths = [4 * self.channels] + [width] * (depth - 1)
         layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
         for before, after in pairwise(widths):
