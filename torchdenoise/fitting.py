@@ -1,13 +1,8 @@
 """The one road from a noisy picture to a clean one, which the command line, the Python API and comparisons all take."""
 
-import contextlib
 import copy
-import logging
-import os
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,20 +11,18 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.utilities.seed import seed_everything
-from lightning.pytorch.utilities.seed import isolate_rng
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchdenoise.data import Picture, Scaling, SingleImage, read_picture
-from torchdenoise.denoisers import Denoiser
+from torchdenoise.budget import Budget, Progress
+from torchdenoise.data import Picture, Scaling, SeveralImages, SingleImage, read_picture
+from torchdenoise.denoisers import Denoiser, Stack, why_not
 from torchdenoise.errors import UserError
+from torchdenoise.isolation import interruptible, own_random_state, quiet
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import Fit, build_fit
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
-Progress = Callable[[int, int], None]
-"""Told (steps done, steps in all) after every step."""
-
 DEFAULT_RECIPE = "fast"
 
 HYGIENE: Mapping[str, Any] = {
@@ -55,15 +48,22 @@ class Options:
     level: float | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[lightning.Callback] = ()
+    budget: float | None = None
+    told: Callable[[str], None] | None = None
+    """Told what was chosen for a budget, in a line."""
 
     def changes(self) -> list[str]:
         """Return all that can be said as ``KEY=VALUE``.
 
         Raises:
-            UserError: ``max_steps`` below 1.
+            UserError: ``max_steps`` below 1, a budget not above 0, or both.
         """
         if self.max_steps is not None and self.max_steps < 1:
             raise UserError(f"max_steps={self.max_steps}: must be at least 1")
+        if self.budget is not None and not self.budget > 0:
+            raise UserError(f"budget={self.budget}: must be above 0 seconds")
+        if self.budget is not None and self.max_steps is not None:
+            raise UserError("a budget chooses the number of steps: give budget or max_steps, not both")
         named = {"trainer.max_steps": self.max_steps, "seed_everything": self.seed}
         given = [self.overrides] if isinstance(self.overrides, str) else self.overrides
         return [*given, *(f"{key}={value}" for key, value in named.items() if value is not None)]
@@ -81,6 +81,8 @@ def denoise(
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     level: float | None = None,
+    batch: int = 1,
+    budget: float | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -98,6 +100,8 @@ def denoise(
         overrides: any other argument, ``"model.network.width=64"``.
         progress: called after every step.
         level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
+        batch: of a tensor, so many pictures are fitted together.
+        budget: seconds that a picture may take; the number of steps is then chosen by the clock of this machine.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are left as they were.
@@ -110,23 +114,27 @@ def denoise(
         >>> denoise(noisy, max_steps=2).shape
         torch.Size([1, 3, 8, 8])
     """
-    options = Options(max_steps, seed, device, overrides, progress, level, parts)
+    options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget)
     work = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
-        return _denoised_stack(noisy, data_range, work)
+        return _denoised_stack(noisy, data_range, work, batch)
     if isinstance(noisy, np.ndarray):
         picture = Picture.from_array(noisy, data_range)
     elif isinstance(noisy, (str, Path)):
         picture = read_picture(noisy, data_range)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
-    return picture.restore(work(picture.image))
+    (clean,) = work([picture.image])
+    return picture.restore(settled(clean))
 
 
-def restorer(
-    recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options
-) -> Callable[[Tensor], Tensor]:
-    """Return what turns a noisy image ``(1, C, H, W)`` in 0..1 into a clean one: a fit, a checkpoint, or both.
+Result = Tensor | UserError
+Restore = Callable[[Sequence[Tensor]], list[Result]]
+"""Makes of noisy images ``(1, C, H, W)`` in 0..1 clean ones, or says what went wrong with each."""
+
+
+def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options) -> Restore:
+    """Return what makes noisy images clean: a fit, a checkpoint, or both.
 
     Raises:
         UserError: what is wrong with the recipe, its overrides, the checkpoint or the device, before any work is done.
@@ -134,12 +142,28 @@ def restorer(
     accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
-        return lambda image: apply_denoiser(start, image, options.device)
+        return lambda images: [apply_denoiser(start, image, options.device) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
-    build(plan, options)
-    return lambda image: fit_image(image, plan, options)
+    denoiser = build(plan, options)
+    if options.budget is None:
+        return lambda images: fit_images(images, plan, options)
+    if not denoiser.stages():
+        raise UserError("a budget chooses the number of steps, and this recipe has none")
+
+    def fit(image: Tensor, steps: int, progress: Progress | None) -> Tensor:
+        return fit_image(image, plan, replace(options, budget=None, max_steps=steps, progress=progress))
+
+    budget = Budget(options.budget, fit, options.told)
+    return lambda images: [_tried(functools.partial(budget.fit, image, options.progress)) for image in images]
+
+
+def settled(result: Result) -> Tensor:
+    """Return a result, or raise what went wrong."""
+    if isinstance(result, UserError):
+        raise result
+    return result
 
 
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
@@ -148,7 +172,7 @@ def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
     Raises:
         UserError: what is wrong with the recipe or its overrides, or that it is trained on a data set.
     """
-    with _own_random_state(), quiet():
+    with own_random_state(), quiet():
         fit = build_fit(recipe, options.changes())
         _single(fit)
     return fit.model
@@ -158,7 +182,7 @@ def apply_denoiser(
     model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = ()
 ) -> Tensor:
     """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
-    with _own_random_state(), quiet(), interruptible():
+    with own_random_state(), quiet(), interruptible():
         data = SingleImage()
         data.use(image)
         trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
@@ -173,16 +197,17 @@ def _predicted(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -
     return result.cpu()
 
 
-def _denoised_stack(
-    noisy: Tensor, data_range: float | tuple[float, float] | None, fit: Callable[[Tensor], Tensor]
-) -> Tensor:
+def _denoised_stack(noisy: Tensor, data_range: float | tuple[float, float] | None, work: Restore, batch: int) -> Tensor:
     if noisy.ndim != 4:
         raise UserError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
+    if batch < 1:
+        raise UserError(f"batch={batch}: must be at least 1")
     plain = noisy.detach().cpu()
     array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
-    clean = [torch.from_numpy(scaling.from_unit(fit(image))) for image in torch.split(scaling.to_unit(array), 1)]
-    return torch.cat(clean).to(noisy.device, noisy.dtype)
+    images = torch.split(scaling.to_unit(array), 1)
+    clean = [settled(result) for at in range(0, len(images), batch) for result in work(images[at : at + batch])]
+    return torch.cat([torch.from_numpy(scaling.from_unit(image)) for image in clean]).to(noisy.device, noisy.dtype)
 
 
 def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Tensor:
@@ -194,7 +219,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
     where = accelerator(options.device)
-    with _own_random_state(), quiet(), interruptible():
+    with own_random_state(), quiet(), interruptible():
         # Copies: the next picture must not begin where this one ends.
         fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
         data = _single(fit)
@@ -204,6 +229,50 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
         return _predicted(trainer, fit.model, data)
+
+
+def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+    """Return the clean versions of images ``(1, C, H, W)`` of any sizes, fitted together, or what went wrong with each.
+
+    Their networks are stacked, those of one number of channels together; each result is what ``fit_image`` gives, but
+    for rounding. A method that cannot be stacked fits them one after the other.
+    """
+    results: dict[int, Result] = {}
+    for channels in {image.shape[1]: None for image in images}:
+        places = [place for place, image in enumerate(images) if image.shape[1] == channels]
+        found = _fit_alike([images[place] for place in places], recipe, options)
+        results |= dict(zip(places, found, strict=True))
+    return [results[place] for place in range(len(images))]
+
+
+def _fit_alike(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+    with own_random_state(), quiet(), interruptible():
+        fits = [build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts))) for _ in images]
+        members = [_single(fit) for fit in fits]
+        if len(images) == 1 or members[0].crop is not None or why_not(fits[0].model):
+            return [_tried(functools.partial(fit_image, image, recipe, options)) for image in images]
+        for fit, member, image in zip(fits, members, images, strict=True):
+            member.use(image, options.level)
+            seed_everything(fit.seed, workers=True, verbose=False)
+            fit.model.match_pictures(*image.shape[1:])
+        stack, data = Stack([fit.model for fit in fits]), SeveralImages(members)
+        trainer = _trainer(fits[0], accelerator(options.device), options)
+        seed_everything(fits[0].seed, workers=True, verbose=False)
+        trainer.fit(stack, datamodule=data)
+        clean = trainer.predict(stack, datamodule=data)
+        assert clean is not None
+        return [
+            UserError(f"{stack.failed[place]}: lower the rate") if place in stack.failed else result.cpu()
+            for place, result in enumerate(clean)
+            if isinstance(result, Tensor)
+        ]
+
+
+def _tried(fit: Callable[[], Tensor]) -> Result:
+    try:
+        return fit()
+    except UserError as error:
+        return error
 
 
 def _single(fit: Fit) -> SingleImage:
@@ -254,51 +323,3 @@ class _Reporter(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
-
-
-@contextlib.contextmanager
-def _own_random_state() -> Iterator[None]:
-    """Give the caller's random states and seed variables back, also after a failure."""
-    kept = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
-    isolated = isolate_rng()
-    isolated.__enter__()
-    try:
-        yield
-    finally:
-        isolated.__exit__(None, None, None)
-        for name, value in kept.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Lightning's talk about devices and data loaders; other warnings still show."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\.")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Keep Ctrl-C what it is: Lightning makes a SystemExit of it and ignores the key from then on."""
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)

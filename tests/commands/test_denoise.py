@@ -1,6 +1,7 @@
 """``torchdenoise denoise`` doing tiny real work."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -226,3 +227,55 @@ def test_a_users_loss_beside_the_picture_is_found(run, noisy_png):
     wrong = run("denoise", "noisy.png", "--overwrite", "--set", "model.loss=my_own_loss.Min", *FEW)
     assert "module 'my_own_loss' has no attribute 'Min'" in wrong.err
     sys.modules.pop("my_own_loss")
+
+
+def test_pictures_fitted_together_are_those_fitted_alone(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, size in enumerate([(24, 28), (31, 17), (20, 20)]):
+        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(*size, seed=number))
+    (tmp_path / "in" / "broken.png").write_text("not a picture")
+    words = ("denoise", "in", "--recipe", "fast", "--set", "model.readout=OnePass", *FEW)
+    assert run(*words, "-o", "alone").code == 2
+    outcome = run(*words, "-o", "together", "--batch", "3")
+    assert outcome.code == 2
+    assert "1 of 4 pictures failed (see above); the others are done" in outcome.err
+    assert "[1/4] 0.png and 2 more ..." in outcome.out
+    for number in range(3):
+        alone, together = (pixels(f"{folder}/{number}.png").astype(int) for folder in ("alone", "together"))
+        assert np.abs(alone - together).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])
+def test_a_budget_says_what_it_chose_in_the_file_too(run, tmp_path, suffix):
+    write_png(tmp_path / "noisy.png", noisy_scene())
+    outcome = run("denoise", "noisy.png", "-o", f"clean.{suffix}", "--budget", "300ms", "--device", "cpu")
+    assert outcome.code == 0
+    (line,) = re.findall(r"\d+ steps, chosen for a budget of 0.3 s on this machine", outcome.out)
+    assert f"torchdenoise: {line}".encode() in (tmp_path / f"clean.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--budget", "2s", "--max-steps", "9"), "give budget or max_steps, not both"),
+        (("--budget", "2s", "--batch", "4"), "--budget is for one picture at a time"),
+        (("--budget", "soon"), "must be a time above 0 such as 2s, 500ms or 3min"),
+        (("--budget", "0s"), "must be a time above 0"),
+        (("--batch", "0"), "must be at least 1"),
+        (("--budget", "1s", "--recipe", "tv"), "this recipe has none"),
+    ],
+)
+def test_options_that_do_not_go_together(run, noisy_png, words, message):
+    outcome = run("denoise", "noisy.png", *words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]
+
+
+def test_correlated_noise_is_told_in_a_line(run, tmp_path):
+    noise = np.random.default_rng(0).normal(0, 40, (98, 98, 3))
+    smeared = (noise[2:, 2:] + noise[1:-1, 2:] + noise[2:, 1:-1] + noise[1:-1, 1:-1]) / 2
+    write_png(tmp_path / "noisy.png", np.clip(0.5 + smeared / 255, 0, 1))
+    outcome = run("denoise", "noisy.png", *FEW)
+    assert outcome.code == 0
+    assert "warning: the noise of neighbouring pixels is correlated (0.4): recorruption would" in outcome.out

@@ -15,6 +15,22 @@ def positive(text: str) -> int:
     return number
 
 
+UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "": 1.0}
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that an option's value is: 2s, 500ms, 3min, or 2.
+
+    Example:
+        >>> seconds("500ms"), seconds("3min")
+        (0.5, 180.0)
+    """
+    match = re.fullmatch(r"([0-9.]+)(ms|s|min|)", text)
+    if match is None or not float(match[1]) > 0:
+        raise argparse.ArgumentTypeError("must be a time above 0 such as 2s, 500ms or 3min")
+    return float(match[1]) * UNITS[match[2]]
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises UserError instead of printing its usage and leaving."""
 

@@ -5,22 +5,25 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser, positive
+from torchdenoise.commands.arguments import Parser, positive, seconds
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torchdenoise.fitting import Restore
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
   torchdenoise denoise scans/ -o clean/                   a folder, names kept; goes on after a stop
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
+  torchdenoise denoise scans/ -o clean/ --batch 8
+  torchdenoise denoise noisy.png --budget 2s
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
 
@@ -35,6 +38,10 @@ def parser() -> Parser:
         "--ckpt", type=Path, metavar="FILE", help="a checkpoint, applied as it is; with --recipe, a fit starts from it"
     )
     options.add_argument("--max-steps", type=positive, metavar="N", help="instead of the recipe's number of steps")
+    options.add_argument(
+        "--budget", type=seconds, metavar="TIME", help="choose the steps so that a picture takes about 2s, 500ms, 3min"
+    )
+    options.add_argument("--batch", type=positive, default=1, metavar="N", help="fit so many pictures together")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
@@ -65,37 +72,78 @@ def _say_skipped(count: int) -> None:
 
 
 def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
-    """Denoise one picture after the other; one of several that fails is told, and the rest go on."""
+    """Denoise some pictures after the others; one of several that fails is told, and the rest go on."""
     from torchdenoise.commands.progress import shown_progress
     from torchdenoise.fitting import Options, restorer
 
+    if options.batch > 1 and options.budget is not None:
+        raise UserError("--budget is for one picture at a time: leave --batch out")
+    chosen: list[str] = []
     with shown_progress(len(todo)) as progress:
-        wanted = Options(options.max_steps, options.seed, options.device, options.overrides, progress.step)
+        wanted = Options(
+            options.max_steps, options.seed, options.device, options.overrides, progress.step,
+            budget=options.budget, told=chosen.append,
+        )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
         failed = 0
-        for source, target in todo:
+        for at in range(0, len(todo), options.batch):
+            part = todo[at : at + options.batch]
             begin = time.monotonic()
-            progress.begin(source.name)
-            try:
-                with _told_in_a_line(progress.say):
-                    _denoise_one(source, target, restore, options.overwrite)
-            except UserError as error:
-                if len(todo) == 1:
-                    raise
-                failed += 1
-                progress.say(f"failed: {error}")
-            else:
-                progress.say(f"{source} -> {target} ({time.monotonic() - begin:.1f} s)")
-            progress.end()
+            progress.begin(part[0][0].name if len(part) == 1 else f"{part[0][0].name} and {len(part) - 1} more")
+            chosen.clear()
+            errors = _denoise_some(part, restore, options.overwrite, progress.say, chosen)
+            if errors and len(todo) == 1:
+                raise errors[part[0]]
+            failed += len(errors)
+            for source, target in part:
+                if (source, target) in errors:
+                    progress.say(f"failed: {errors[source, target]}")
+                else:
+                    progress.say(f"{source} -> {target} ({(time.monotonic() - begin) / len(part):.1f} s)")
+                progress.end()
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
 
 
+def _denoise_some(
+    part: list[tuple[Path, Path]],
+    restore: "Restore",
+    overwrite: bool,
+    say: Callable[[str], None],
+    chosen: list[str],
+) -> dict[tuple[Path, Path], UserError]:
+    """Denoise some pictures together and write them; return what went wrong with each that failed."""
+    from torchdenoise.data import check_output, read_picture, write_picture
+
+    errors, pictures = {}, {}
+    for pair in part:
+        try:
+            picture = read_picture(pair[0])
+            check_output(pair[1], picture, overwrite)
+        except UserError as error:
+            errors[pair] = error
+        else:
+            pictures[pair] = picture
+    with _told_in_a_line(say):
+        results = restore([picture.image for picture in pictures.values()])
+    for line in chosen:
+        say(line)
+    for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
+        try:
+            if isinstance(result, UserError):
+                raise UserError(f"{source}: {result}")
+            noted = replace(picture, comment=f"torchdenoise: {chosen[0]}" if chosen else "")
+            write_picture(target, result, like=noted, overwrite=overwrite)
+        except UserError as error:
+            errors[source, target] = error
+    return errors
+
+
 @contextlib.contextmanager
 def _told_in_a_line(say: Callable[[str], None]) -> Iterator[None]:
-    """Say what a method finds wrong with a picture's noise, picture by picture; other warnings go their own way."""
+    """Say what a method finds wrong with a picture's noise; other warnings go their own way."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AssumptionWarning)
         yield
@@ -104,15 +152,3 @@ def _told_in_a_line(say: Callable[[str], None]) -> Iterator[None]:
             say(f"warning: {warning.message}")
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-
-
-def _denoise_one(source: Path, target: Path, restore: "Callable[[Tensor], Tensor]", overwrite: bool) -> None:
-    from torchdenoise.data import check_output, read_picture, write_picture
-
-    picture = read_picture(source)
-    check_output(target, picture, overwrite)
-    try:
-        restored = restore(picture.image)
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from None
-    write_picture(target, restored, like=picture, overwrite=overwrite)

@@ -21,7 +21,7 @@ from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import UserError
-from torchdenoise.fitting import interruptible, quiet
+from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.recipes import recipe_path
 from torchdenoise.recipes.building import mendable, shortened
 from torchdenoise.registry import load_plugins, unknown_classes

@@ -6,7 +6,7 @@ from torchdenoise.data.folder import ImageFolder
 from torchdenoise.data.pairs import PairFolder
 from torchdenoise.data.picture import Picture
 from torchdenoise.data.scaling import Scaling
-from torchdenoise.data.single import SingleImage
+from torchdenoise.data.single import SeveralImages, SingleImage
 from torchdenoise.paths import find_pictures
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PairFolder",
     "Picture",
     "Scaling",
+    "SeveralImages",
     "SingleImage",
     "check_output",
     "find_pictures",

@@ -261,6 +261,8 @@ def _encode_png(array: NDArray[Any], like: Picture) -> bytes:
         chunks[b"pHYs"] = struct.pack(">IIB", *(round(value / _METRES_PER_INCH) for value in like.dpi), 1)
     if like.exif:
         chunks[b"eXIf"] = like.exif
+    if like.comment:
+        chunks[b"tEXt"] = b"Comment\0" + like.comment.encode("latin-1", "replace")
     packed = b"".join(
         struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
         for name, content in chunks.items()
@@ -271,7 +273,12 @@ def _encode_png(array: NDArray[Any], like: Picture) -> bytes:
 
 def _encode_jpeg(array: NDArray[Any], like: Picture) -> bytes:
     """Encode as well as JPEG can: quality 95, colour at full resolution."""
-    metadata = {"icc_profile": like.icc, "exif": like.exif and _EXIF_HEAD + like.exif, "dpi": like.dpi}
+    metadata = {
+        "icc_profile": like.icc,
+        "exif": like.exif and _EXIF_HEAD + like.exif,
+        "dpi": like.dpi,
+        "comment": like.comment,
+    }
     buffer = io.BytesIO()
     Image.fromarray(array.reshape(array.shape[:2]) if array.shape[2:] == (1,) else array).save(
         buffer, "JPEG", quality=95, subsampling=0, **{name: value for name, value in metadata.items() if value}
@@ -296,7 +303,9 @@ def _encode_tiff(array: NDArray[Any], like: Picture) -> bytes:
         options["extratags"] = [(_ORIENTATION, "H", 1, orientation, True)]
     buffer = io.BytesIO()
     colour = "rgb" if like.image.shape[1] == 3 else "minisblack"
-    tifffile.imwrite(buffer, array, photometric=colour, iccprofile=like.icc, metadata=None, software=False, **options)
+    tifffile.imwrite(
+        buffer, array, photometric=colour, iccprofile=like.icc, metadata=None, software=like.comment or False, **options
+    )
     return buffer.getvalue()
 
 

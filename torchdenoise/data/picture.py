@@ -36,6 +36,8 @@ class Picture:
     """Without the ``Exif`` head that JPEG puts before it."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
+    comment: str = ""
+    """For whoever opens the file that it is written as."""
     png: Mapping[bytes, bytes] = field(default_factory=dict)
     """Chunks that only PNG can hold."""
     tiff: Mapping[str, Any] = field(default_factory=dict)

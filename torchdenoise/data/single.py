@@ -1,10 +1,11 @@
 """One picture, again and again: the data of a zero-shot fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
+from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -15,6 +16,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
 
 Item = dict[str, Tensor]
+Again = TypeVar("Again")
 _FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
 
 
@@ -142,14 +144,41 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         return _once({key: value for key, value in self._item.items() if key != "clean"} | _FIRST)
 
 
+class SeveralImages(LightningDataModule):
+    """The pictures of several ``SingleImage`` in step: a list of their batches to train on, one by one to predict.
+
+    Example:
+        >>> members = [SingleImage(), SingleImage()]
+        >>> for size, member in zip((8, 9), members):
+        ...     member.use(torch.zeros(1, 1, size, size))
+        >>> [item["noisy"].shape[-1] for item in next(iter(SeveralImages(members).train_dataloader()))]
+        [8, 9]
+    """
+
+    def __init__(self, members: Sequence[SingleImage]) -> None:
+        super().__init__()
+        self.members = members
+        for member in members:
+            member.prepare("fit")
+
+    def train_dataloader(self) -> DataLoader[list[Item]]:
+        """Return the pictures without end."""
+        return DataLoader(_Endless([member._item for member in self.members]), batch_size=None)
+
+    def predict_dataloader(self) -> DataLoader[Item]:
+        """Return the pictures once, one after the other."""
+        items = [{**member._item, **_FIRST} for member in self.members]
+        return DataLoader(items, batch_size=None)  # type: ignore[arg-type]  # a list is a data set to torch
+
+
 def _once(item: Item) -> DataLoader[Item]:
     return DataLoader([item], batch_size=None)  # type: ignore[arg-type]  # a list is a data set to torch
 
 
-class _Endless(IterableDataset[Item]):
-    def __init__(self, item: Item) -> None:
+class _Endless(IterableDataset[Again]):
+    def __init__(self, item: Again) -> None:
         self.item = item
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Again]:
         while True:
             yield self.item

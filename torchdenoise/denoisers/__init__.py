@@ -40,6 +40,7 @@ from torchdenoise.denoisers.schedules import RampDown, WarmDown
 from torchdenoise.denoisers.self2self import Self2Self, Self2SelfLoss, Self2SelfMean
 from torchdenoise.denoisers.shuffles import CellShuffle, LocalShuffle, TileShuffle
 from torchdenoise.denoisers.single_stage import SingleStage
+from torchdenoise.denoisers.stack import Stack, why_not
 from torchdenoise.denoisers.stages import Stage
 from torchdenoise.denoisers.zsn2m import ZSN2M, ZSN2MStar
 from torchdenoise.denoisers.zsn2m_losses import GRDLoss, ZSN2MLoss
@@ -107,6 +108,7 @@ __all__ = [
     "SkipNet",
     "SmallCNN",
     "Stabilized",
+    "Stack",
     "Stage",
     "TargetLoss",
     "TileShuffle",
@@ -118,4 +120,5 @@ __all__ = [
     "ZSN2MLoss",
     "ZSN2MStar",
     "ZSN2NLoss",
+    "why_not",
 ]

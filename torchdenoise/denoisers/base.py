@@ -167,16 +167,12 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Return the sum of the present stage's loss terms."""
         plan, step = self._planned(), self.global_step
         index = plan.index(step)
-        seen = self._seen(batch, index)
-        if step == plan.bounds[index]:
-            self.enter_stage(index, seen["noisy"])
-        stage = self.stages()[index]
         # Ranks, and batches whose gradients are accumulated, must not share their draws.
         parts = self.trainer.accumulate_grad_batches
         turn = self.global_rank * parts + batch_idx % parts
-        generator = seeded(self._seed, step, turn, device=seen["noisy"].device)
+        stage, seen, draws = self.prepare_step(batch, plan, step, turn)
         denoise = Recorder.of(stage.network, seen["noisy"].device.type)
-        terms = self._terms(stage.loss, denoise, seen, generator, plan.progress(step))
+        terms = self._terms(stage.loss, denoise, seen, draws, plan.progress(step))
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             self._refuse(terms, index)
@@ -189,6 +185,20 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
             self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         return total
 
+    def prepare_step(
+        self, batch: dict[str, Tensor], plan: Plan, step: int, turn: int = 0
+    ) -> tuple[Stage, dict[str, Tensor], dict[str, Tensor]]:
+        """Return a step's stage, what its loss sees, and what is drawn for it; ``turn`` tells steps' parts apart."""
+        index = plan.index(step)
+        stage, seen = self.stages()[index], self._seen(batch, index)
+        if step == plan.bounds[index]:
+            self.enter_stage(index, seen["noisy"])
+            if self.stages()[index].loss is not stage.loss:
+                self._kept = None  # the other loss may measure other things
+            stage, seen = self.stages()[index], self._seen(batch, index)
+        self._need_keys(stage.loss, seen)
+        return stage, seen, stage.loss.draw(seen, seeded(self._seed, step, turn, device=seen["noisy"].device))
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_loss``, which needs no clean image, and ``val_psnr`` and ``val_ssim`` where there is one."""
         index = self._planned().index(self.global_step)
@@ -197,7 +207,7 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         if all(key in seen for key in stage.loss.requires):
             generator = seeded(self._seed, -1, batch_idx, device=seen["noisy"].device)
             denoise = Recorder.of(stage.network, seen["noisy"].device.type)
-            terms = self._terms(stage.loss, denoise, seen, generator, 1.0)
+            terms = self._terms(stage.loss, denoise, seen, stage.loss.draw(seen, generator), 1.0)
             self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=size, sync_dist=True)
         if "clean" in batch:
             scores = self._scores(batch)
@@ -229,10 +239,13 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         return {"psnr": metrics.psnr(restored, clean), "ssim": metrics.ssim(restored, clean)}
 
     def _terms(
-        self, loss: DenoisingLoss, denoise: Denoise, seen: dict[str, Tensor], generator: Generator, progress: float
+        self,
+        loss: DenoisingLoss,
+        denoise: Denoise,
+        seen: dict[str, Tensor],
+        draws: dict[str, Tensor],
+        progress: float,
     ) -> Terms:
-        self._need_keys(loss, seen)
-        draws = loss.draw(seen, generator)
         with torch.autocast(seen["noisy"].device.type, enabled=False):
             terms = loss(denoise, seen, draws, progress)
         if not isinstance(terms, dict) or not all(

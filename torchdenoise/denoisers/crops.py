@@ -58,6 +58,10 @@ class OnCrops(DenoisingLoss, source="a step on small squares, whatever the pictu
             place["turn"] = torch.randint(8, (number,), generator=generator, device=noisy.device)
         return self.loss.draw(self._cut(batch, place), generator) | place
 
+    def narrowed(self, batch: Batch, draws: Mapping[str, Tensor]) -> tuple[DenoisingLoss, dict[str, Tensor]]:
+        """Return the inner loss and the crops."""
+        return self.loss.narrowed(self._cut(batch, draws), draws)
+
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the loss of the crops."""
         return self.loss(denoise, self._cut(batch, draws), draws, progress)

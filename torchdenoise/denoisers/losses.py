@@ -50,6 +50,10 @@ class DenoisingLoss(Registered, ABC, kind="losses"):
         """Return all that is random in one step, drawn by ``generator`` on its device."""
         return {}
 
+    def narrowed(self, batch: Batch, draws: Mapping[str, Tensor]) -> "tuple[DenoisingLoss, dict[str, Tensor]]":  # noqa: ARG002
+        """Return the loss and the batch that are left when all that needs no network is done, such as cropping."""
+        return self, dict(batch)
+
     @abstractmethod
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the weighted terms; ``progress`` runs from 0 to 1 over the stage."""

@@ -78,21 +78,31 @@ class Muon(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            alike: dict[tuple[int, ...], list[Tensor]] = {}
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    wide = parameter.ndim >= 2 and min(_matrix(parameter).shape) >= group["narrow"]
-                    (self._orthogonal if wide else self._adam)(parameter, group)
+                if parameter.grad is None:
+                    continue
+                if parameter.ndim >= 2 and min(_matrix(parameter).shape) >= group["narrow"]:
+                    alike.setdefault(tuple(_matrix(parameter).shape), []).append(parameter)
+                else:
+                    self._adam(parameter, group)
+            for parameters in alike.values():
+                self._orthogonal(parameters, group)
         return loss
 
-    def _orthogonal(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        gradient, state = parameter.grad, self.state[parameter]
-        assert gradient is not None
-        speed = state.setdefault("momentum", torch.zeros_like(gradient))
-        speed.mul_(group["momentum"]).add_(gradient)
-        direction = _matrix(gradient + group["momentum"] * speed)
-        rows, columns = direction.shape
-        step = orthogonalised(direction).view(parameter.shape)
-        parameter.sub_(step, alpha=group["lr"] * math.sqrt(max(1.0, rows / columns)))
+    def _orthogonal(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Take a step with parameters of one shape, together: small matrices one by one would cost more calls."""
+        directions = []
+        for parameter in parameters:
+            gradient, state = parameter.grad, self.state[parameter]
+            assert gradient is not None
+            speed = state.setdefault("momentum", torch.zeros_like(gradient))
+            speed.mul_(group["momentum"]).add_(gradient)
+            directions.append(_matrix(gradient + group["momentum"] * speed))
+        rows, columns = directions[0].shape
+        rate = group["lr"] * math.sqrt(max(1.0, rows / columns))
+        for parameter, step in zip(parameters, orthogonalised(torch.stack(directions)), strict=True):
+            parameter.sub_(step.view(parameter.shape), alpha=rate)
 
     def _adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
         gradient, state, (first, second) = parameter.grad, self.state[parameter], group["betas"]

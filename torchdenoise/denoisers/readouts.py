@@ -26,6 +26,11 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
     finished: bool = False
     """Set it in ``observe`` to end the fit before its number of steps."""
 
+    @property
+    def watches(self) -> bool:
+        """Whether it gathers anything during the fit."""
+        return type(self).observe is not Readout.observe
+
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """See the last output of the network in a training step of the last stage, without gradient."""
 

@@ -70,6 +70,11 @@ class NonLocalRidge(
         self.stride = stride
         self.level = level
 
+    @property
+    def watches(self) -> bool:
+        """Whether the inner readout gathers anything."""
+        return self.inner.watches
+
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """Hand on what the inner readout may gather."""
         self.inner.observe(denoise, noisy, output)

@@ -1,0 +1,129 @@
+"""Stacked fits against fits one by one."""
+
+import pytest
+import torch
+
+from torchdenoise import UserError, metrics
+from torchdenoise.denoisers import (
+    AsIs,
+    DeepImagePrior,
+    DenoisingLoss,
+    LastMean,
+    NonLocalRidge,
+    Self2Self,
+    SingleStage,
+    SmallCNN,
+    Wavelet,
+    why_not,
+)
+from torchdenoise.fitting import Options, fit_image, fit_images
+from torchdenoise.noise import repeatable
+from torchdenoise.recipes import load_recipe
+
+SIZES = ((40, 52), (48, 48), (52, 41))
+
+
+def pictures(sizes, channels=3):
+    generator = torch.Generator().manual_seed(0)
+    smooth = [torch.rand(1, channels, 4, 4, generator=generator) for _ in sizes]
+    grown = [
+        torch.nn.functional.interpolate(image, size, mode="bilinear") for image, size in zip(smooth, sizes, strict=True)
+    ]
+    return [repeatable("gaussian:25", image) for image in grown]
+
+
+def both(recipe, images, options):
+    plan = load_recipe(recipe)
+    return [fit_image(image, plan, options) for image in images], fit_images(images, plan, options)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sizes", "overrides"),
+    [
+        ("zsn2n", SIZES[:1] * 3, ()),
+        ("zsn2m-star", [(180, 180)] * 2, ()),
+        ("neighbor2neighbor-single", SIZES[:1] * 3, ()),
+        ("fast", SIZES, ("model.readout=EightTurns", "model.scheduler.steps=500", "trainer.precision=32-true")),
+    ],
+)
+def test_twenty_steps_give_what_each_fit_alone_gives(recipe, sizes, overrides):
+    options = Options(max_steps=20, overrides=overrides, device="cpu")
+    images = pictures(sizes)
+    alone, together = both(recipe, images, options)
+    for noisy, one, other in zip(images, alone, together, strict=True):
+        assert (one - other).abs().max() < 1e-4
+        assert (one - noisy.clamp(0, 1)).abs().max() > 0.02  # that much was done meanwhile
+
+
+def test_two_stages_and_sizes_that_differ():
+    options = Options(max_steps=9, overrides=("model.refiner.width=4",), device="cpu")
+    alone, together = both("zsn2m", pictures(SIZES), options)
+    assert all((one - other).abs().max() < 1e-4 for one, other in zip(alone, together, strict=True))
+
+
+def test_grey_and_colour_pictures_are_fitted_apart():
+    images = [*pictures(SIZES[:2]), *pictures(SIZES[:1], channels=1)]
+    results = fit_images(images, load_recipe("fast"), Options(max_steps=2, device="cpu"))
+    assert [result.shape for result in results] == [image.shape for image in images]
+
+
+def test_after_a_whole_fit_they_are_equally_good():
+    images = pictures(SIZES)
+    alone, together = both("fast", images, Options(max_steps=100, device="cpu"))
+    for one, other, image in zip(alone, together, images, strict=True):
+        assert metrics.psnr(one, image).item() == pytest.approx(metrics.psnr(other, image).item(), abs=0.05)
+
+
+def test_a_picture_that_becomes_nan_does_not_touch_the_others():
+    images = pictures(SIZES[:1] * 3)
+    broken = [images[0], images[1] * torch.inf, images[2]]
+    plan, options = load_recipe("zsn2n"), Options(max_steps=5, device="cpu")
+    results = fit_images(broken, plan, options)
+    assert isinstance(results[1], UserError)
+    assert "the loss became NaN or infinite at step 0" in str(results[1])
+    for place in (0, 2):
+        assert (results[place] - fit_image(images[place], plan, options)).abs().max() < 1e-4
+
+
+def test_steps_are_told_once_for_all():
+    told = []
+    options = Options(max_steps=3, device="cpu", progress=lambda step, steps: told.append((step, steps)))
+    fit_images(pictures(SIZES[:2]), load_recipe("fast"), options)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+class Statistics(SmallCNN):
+    def __init__(self, channels: int | None = None) -> None:
+        super().__init__(channels, width=4)
+        self.layers.append(torch.nn.BatchNorm2d(self.channels))
+
+
+class Fit(DenoisingLoss):
+    def forward(self, denoise, batch, draws, progress):
+        return {"fit": denoise(batch["noisy"]).mean()}
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "reason"),
+    [
+        (SingleStage(SmallCNN(), Fit(), domain=AsIs()), ""),
+        (DeepImagePrior(), "DeepImagePrior draws within its network or loss"),
+        (Self2Self(), "Self2Self draws within its network or loss"),
+        (Wavelet(), "Wavelet fits nothing"),
+        (SingleStage(Statistics(), Fit()), "SingleStage has a network with running statistics"),
+        (SingleStage(SmallCNN(), Fit(), readout=LastMean()), "LastMean gathers outputs during the fit"),
+        (SingleStage(SmallCNN(), Fit(), readout=NonLocalRidge(LastMean())), "NonLocalRidge gathers outputs"),
+    ],
+)
+def test_what_cannot_be_stacked_says_why(denoiser, reason):
+    assert why_not(denoiser).startswith(reason)
+    assert bool(why_not(denoiser)) == bool(reason)
+
+
+def test_what_cannot_be_stacked_is_fitted_one_by_one():
+    images = pictures(SIZES)
+    results = fit_images(images, load_recipe("tv"), Options(device="cpu"))
+    assert all(
+        (result - fit_image(image, load_recipe("tv"), Options(device="cpu"))).abs().max() == 0
+        for result, image in zip(results, images, strict=True)
+    )
