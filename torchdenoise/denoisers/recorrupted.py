@@ -36,9 +36,10 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
     Args:
         amount: how much noise is added; more makes the target better and the input worse.
         level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
+        share: of the level that is taken; less than 1, because too much costs more than too little.
 
     Raises:
-        UserError: an amount or a level that is not above 0.
+        UserError: an amount, a share or a level that is not above 0.
 
     Example:
         >>> loss, noisy = RecorruptedLoss(level=25), torch.rand(1, 3, 8, 8)
@@ -47,16 +48,17 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
         ['recorrupted']
     """
 
-    def __init__(self, amount: float = 0.7, level: float | None = None) -> None:
-        for name, value in (("amount", amount), ("level", level)):
+    def __init__(self, amount: float = 0.7, level: float | None = None, share: float = 1.0) -> None:
+        for name, value in (("amount", amount), ("level", level), ("share", share)):
             if value is not None and value <= 0:
                 raise UserError(f"RecorruptedLoss: {name} {value} must be above 0")
         self.amount = amount
         self.level = level
+        self.share = share
 
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
         """Return ``deviation (B, 1, 1, 1)``, of the noise of each image in units of the white level."""
-        return {"deviation": noise_deviation(noisy, self.level)}
+        return {"deviation": self.share * noise_deviation(noisy, self.level)}
 
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Return ``z`` of the images' shape."""

@@ -37,6 +37,7 @@ class NonLocalRidge(
         similar: patches in a group.
         window: side of the square around a reference patch in which others are looked for; odd.
         stride: from one reference patch to the next.
+        rounds: so many times, each beginning with the result of the one before.
         level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
 
     Raises:
@@ -55,19 +56,21 @@ class NonLocalRidge(
         similar: int = 64,
         window: int = 25,
         stride: int = 6,
+        rounds: int = 1,
         level: float | None = None,
     ) -> None:
         super().__init__()
-        if min(side, similar, stride) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
+        if min(side, similar, stride, rounds) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
             raise UserError(
-                f"NonLocalRidge: side {side}, similar {similar} and stride {stride} must be at least 1, window "
-                f"{window} odd, level {level} not negative"
+                f"NonLocalRidge: side {side}, similar {similar}, stride {stride} and rounds {rounds} must be at least 1, "
+                f"window {window} odd, level {level} not negative"
             )
         self.inner = inner or EightTurns()
         self.side = side
         self.similar = similar
         self.window = window
         self.stride = stride
+        self.rounds = rounds
         self.level = level
 
     @property
@@ -81,13 +84,14 @@ class NonLocalRidge(
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the combined patches' picture."""
-        first = self.inner(denoise, noisy, generator)
-        return torch.cat(
-            [self._combined(y, x) for y, x in zip(torch.split(noisy, 1), torch.split(first, 1), strict=True)]
-        )
+        result = self.inner(denoise, noisy, generator)
+        deviations = noise_deviation(noisy, self.level)
+        for _ in range(self.rounds):
+            parts = (torch.split(each, 1) for each in (noisy, result, deviations))
+            result = torch.cat([self._combined(*part) for part in zip(*parts, strict=True)])
+        return result
 
-    def _combined(self, noisy: Tensor, first: Tensor) -> Tensor:
-        deviation = noise_deviation(noisy, self.level).flatten()
+    def _combined(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
         side = min(self.side, *noisy.shape[-2:])
         y, x = _opponent(noisy)[0], _opponent(first)[0]
         width, pixels = y.shape[-1], y[0].numel()
@@ -98,7 +102,9 @@ class NonLocalRidge(
             for channel in range(len(y)):
                 ys, xs = y[channel].flatten()[where], x[channel].flatten()[where]
                 gram = xs @ xs.mT
-                noise = where.shape[-1] * deviation**2 + TINY * (1 + gram.diagonal(dim1=-2, dim2=-1).mean(-1))
+                noise = where.shape[-1] * deviation.flatten() ** 2 + TINY * (
+                    1 + gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+                )
                 gram_noisy = gram + noise[:, None, None] * torch.eye(gram.shape[-1], device=y.device)
                 mixing = torch.cholesky_solve(gram, torch.linalg.cholesky(gram_noisy)).mT
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])

@@ -24,7 +24,7 @@ class TwoScaleCNN(Network, source="a U-Net of one step, after Ronneberger et al.
 
     Example:
         >>> sum(p.numel() for p in TwoScaleCNN(3).parameters())
-        103507
+        85059
     """
 
     multiple = 2

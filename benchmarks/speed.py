@@ -1,0 +1,347 @@
+"""The default recipes against ZS-N2N: seconds, PSNR, what each ingredient does, large pictures, many pictures.
+
+    TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
+
+Parts: kodak24, levels, set14, fmd, ladder, level (rows in docs/results/speed.csv), then seconds, batch, large, which time
+and need the machine for themselves (docs/results/speed_*.csv). Without a part all of them, in this order: hours on two
+cores. A command that is killed goes on where it stopped; docs/results/speed.md shows what there is.
+"""
+
+import csv
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rows import RESULTS, Job, Row, average, centre_crop, data_folder, run, setting
+from zsn2m_choices import pictures as training_pictures
+
+from torchdenoise.data import Picture, read_picture, write_picture
+from torchdenoise.denoisers.networks import tiling
+from torchdenoise.fitting import Options, fit_images
+from torchdenoise.noise import repeatable
+from torchdenoise.recipes import load_recipe
+
+TABLE = RESULTS / "speed.csv"
+CLIPPED = "gaussian:25:clip"
+OURS = ("instant", "fast", "best")
+EIGHT = ("kodim01", "kodim04", "kodim07", "kodim10", "kodim13", "kodim16", "kodim19", "kodim22")
+LEVELS = ("gaussian:10", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
+TIMED = ("zsn2n", "zsn2n-bf16", *OURS, "zsn2m-star", "bm3d")
+OLD = (
+    "trainer.precision=bf16-mixed", "trainer.max_steps=500", "model.readout=OnePass", "model.domain=AsIs",
+    "model.network.width=48", "model.network.depth=3", "model.loss=ZSN2NLoss", "model.optimizer=torch.optim.Adam",
+    "model.optimizer.lr=0.001", "model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0",
+)  # fmt: skip
+CROPS = 'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":4,"turned":%s,"loss":%s}}'
+RECORRUPTED = '{"class_path":"RecorruptedLoss","init_args":{"amount":0.7,"share":0.93}}'
+PLAIN_LOSS = '{"class_path":"ZSN2NLoss"}'
+MUON = ("model.optimizer=Muon", "model.optimizer.lr=0.02", "model.scheduler=WarmDown")
+WIDER = ("model.network.width=32", "model.network.depth=5")
+RIDGE = (
+    "model.readout=NonLocalRidge", "model.readout.similar=64", "model.readout.window=25", "model.readout.rounds=2",
+)  # fmt: skip
+LADDER: dict[str, tuple[str, ...]] = {
+    "ZS-N2N's loss and network, 500 steps on the whole crop, Adam": OLD,
+    "+ four 48x48 crops a step": (*OLD, CROPS % ("false", PLAIN_LOSS)),
+    "+ Muon, warm-up and linear decay": (*OLD, CROPS % ("false", PLAIN_LOSS), *MUON),
+    "+ four 3x3 layers 32 wide": (*OLD, CROPS % ("false", PLAIN_LOSS), *MUON, *WIDER),
+    "+ recorruption": (*OLD, CROPS % ("false", RECORRUPTED), *MUON, *WIDER),
+    "+ crops turned": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER),
+    "+ mean of eight turns": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, "model.readout=EightTurns"),
+    "+ the picture's own similar patches": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
+    "+ stabilisation, clipping undone: `fast`": (),
+}
+WITHOUT: dict[str, tuple[str, ...]] = {
+    "`fast`": (),
+    "without Muon: Adam 1e-3": ("model.optimizer=torch.optim.Adam", "model.optimizer.lr=0.001"),
+    "without decay": ("model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0"),
+    "without recorruption: ZS-N2N's loss": (CROPS % ("false", PLAIN_LOSS),),
+    "without turning the crops": ("model.loss.turned=false",),
+    "without eight turns": ("model.readout.inner=OnePass",),
+    "without similar patches": ("model.readout=EightTurns",),
+    "similar patches once, not twice": ("model.readout.rounds=1",),
+    "without stabilisation": ("model.domain=AsIs",),
+    "in float32": ("trainer.precision=32-true",),
+    "the level taken whole, not 0.93 of it": ("model.loss.loss.share=1.0",),
+    "half the noise added": ("model.loss.loss.amount=0.35",),
+    "twice the noise added": ("model.loss.loss.amount=1.4",),
+    "twice the steps": ("trainer.max_steps=1000",),
+    "half the steps": ("trainer.max_steps=250",),
+}
+OFF = {
+    factor: (f"model.loss.loss.level={25 * factor}", f"model.readout.level={25 * factor}")
+    for factor in (0.8, 0.9, 1.0, 1.1, 1.2)
+}
+BATCHES = (1, 4, 16)
+LARGE = (4000, 6000)
+Number = float | int | str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the page: jobs in tables, each with a title and labelled lines."""
+
+    title: str
+    lines: dict[str, list[Job]]
+    noises: tuple[str, ...] = (CLIPPED,)
+    told: str = ""
+
+
+def jobs(pictures: list[Path], recipe: str, noises: tuple[str, ...], overrides: tuple[str, ...] = ()) -> list[Job]:
+    """Return a job for each picture and noise."""
+    return [Job(picture, recipe, noise, overrides) for noise in noises for picture in pictures]
+
+
+def parts() -> dict[str, Part]:
+    """Return the parts that score, by name."""
+    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
+    eight = [path for path in kodak if path.stem in EIGHT]
+    set14 = sorted((data_folder() / "set14").glob("*.png"))
+    large = [path for path in set14 if min(read_picture(path).image.shape[-2:]) >= 256]
+    fields = sorted((data_folder() / "fmd" / "noisy").iterdir())
+    fmd = {
+        recipe: [Job(data_folder() / "fmd" / "clean" / path.name, recipe, "real fmd", noisy=path) for path in fields]
+        for recipe in ("zsn2n-bf16", *OURS)
+    }
+    tuned = training_pictures()
+    both = (CLIPPED, "poisson:25")
+    return {
+        "kodak24": Part(
+            "All 24 Kodak24 crops",
+            {recipe: jobs(kodak, recipe, (CLIPPED,)) for recipe in ("zsn2n-bf16", *OURS, "bm3d")},
+        ),
+        "levels": Part(
+            "Eight Kodak24 crops, by level",
+            {recipe: jobs(eight, recipe, LEVELS) for recipe in ("zsn2n-bf16", *OURS)},
+            LEVELS,
+        ),
+        "set14": Part(
+            f"Set14's crops that exist ({len(large)} of 14)",
+            {recipe: jobs(large, recipe, (CLIPPED,)) for recipe in ("zsn2n-bf16", *OURS)},
+        ),
+        "fmd": Part("A crop of each of FMD's 12 fields", fmd, ("real fmd",)),
+        "ladder": Part(
+            "The ingredients of `fast`, added up",
+            {label: jobs(tuned, "fast", both, overrides) for label, overrides in LADDER.items()},
+            both,
+            "Six centre crops of BSDS500's training pictures, on which the recipe was tuned.",
+        ),
+        "without": Part(
+            "`fast` with one thing changed",
+            {label: jobs(tuned, "fast", both, overrides) for label, overrides in WITHOUT.items()},
+            both,
+            "The same six crops.",
+        ),
+        "level": Part(
+            "`fast` told a level that is off",
+            {f"{f:g} times the true one": jobs(tuned, "fast", ("gaussian:25",), how) for f, how in OFF.items()},
+            ("gaussian:25",),
+            "The same six crops; the level goes to the loss and to the readout.",
+        ),
+    }
+
+
+def section(part: Part) -> list[str]:
+    """Return a part of the page; nothing while it has no row."""
+    found = {label: run(each, TABLE, only_done=True) for label, each in part.lines.items()}
+    rows = [row for each in found.values() for row in each]
+    if not rows:
+        return []
+    lines = [f"## {part.title}", ""]
+    if part.told:
+        lines += [part.told, ""]
+    lines += [f"{setting(rows)[0].upper()}{setting(rows)[1:]}; PSNR / SSIM, in brackets how many pictures.", ""]
+    lines += [f"| | {' | '.join(f'`{noise}`' for noise in part.noises)} |", "|---|" + "---|" * len(part.noises)]
+    for label, each in found.items():
+        cells = [_cell([row for row in each if row["noise"] == noise]) for noise in part.noises]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _cell(rows: list[Row]) -> str:
+    return f"{average(rows):.2f} / {average(rows, 'ssim'):.3f} ({len(rows)})" if rows else "not run"
+
+
+def timed(name: str, columns: tuple[str, ...], work: dict[str, Callable[[], dict[str, Number]]]) -> None:
+    """Do what is missing of a timing: each key's work gives the values of its row."""
+    path = RESULTS / f"speed_{name}.csv"
+    done = {row["key"] for row in _timings(name)}
+    for key, measure in work.items():
+        if key in done:
+            continue
+        values = {"key": key, **measure()}
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, ["key", *columns])
+            if fresh:
+                writer.writeheader()
+            writer.writerow(values)
+        print(values, flush=True)
+
+
+def _timings(name: str) -> list[dict[str, str]]:
+    path = RESULTS / f"speed_{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def seconds() -> None:
+    """Time each recipe on three crops, one after the other, all threads, nothing else running."""
+    kodak = sorted((data_folder() / "kodak24").glob("*.png"))[::8]
+
+    def measure(recipe: str, path: Path) -> dict[str, Number]:
+        plan, options = load_recipe(recipe), Options()
+        noisy = repeatable(CLIPPED, centre_crop(read_picture(path).image, 256))
+        fit_images([noisy[..., :64, :64]], plan, Options(max_steps=2))  # imports and first calls
+        begin = time.perf_counter()
+        fit_images([noisy], plan, options)
+        return {"seconds": round(time.perf_counter() - begin, 2), "threads": torch.get_num_threads()}
+
+    work = {f"{recipe} {path.stem}": _later(measure, recipe, path) for path in kodak for recipe in TIMED}
+    timed("seconds", ("seconds", "threads"), work)
+
+
+def batch() -> None:
+    """Time sixteen crops in batches."""
+    kodak = sorted((data_folder() / "kodak24").glob("*.png"))[:16]
+    noisy = [repeatable(CLIPPED, centre_crop(read_picture(path).image, 256)) for path in kodak]
+
+    def measure(recipe: str, size: int) -> dict[str, Number]:
+        plan, options = load_recipe(recipe), Options()
+        fit_images([noisy[0][..., :64, :64]], plan, Options(max_steps=2))
+        begin = time.perf_counter()
+        for at in range(0, len(noisy), size):
+            fit_images(noisy[at : at + size], plan, options)
+        took = time.perf_counter() - begin
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+        return {"pictures_per_second": round(len(noisy) / took, 4), "device": device}
+
+    sizes = (1, 4, 16, 24) if torch.cuda.is_available() else BATCHES
+    recipes = ("zsn2n-bf16", "fast") if torch.cuda.is_available() else ("instant", "fast")
+    timed(
+        "batch",
+        ("pictures_per_second", "device"),
+        {f"{recipe} {size}": _later(measure, recipe, size) for recipe in recipes for size in sizes},
+    )
+
+
+def large() -> None:
+    """Time a picture of 24 megapixels from file to file, in a process of its own, and watch its memory."""
+
+    def measure() -> dict[str, Number]:
+        folder = Path("runs") / "large"
+        folder.mkdir(parents=True, exist_ok=True)
+        clean = _scene(*LARGE)
+        noisy = Picture.from_array((repeatable(CLIPPED, clean)[0].permute(1, 2, 0) * 255).round().byte().numpy())
+        write_picture(folder / "noisy.png", noisy.image, noisy, overwrite=True)
+        del noisy
+        words = ["denoise", str(folder / "noisy.png"), "-o", str(folder / "clean.png"), "--overwrite"]
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "torchdenoise", *words], check=True)
+        took = time.perf_counter() - begin
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        result = read_picture(folder / "clean.png").image
+        error = (result - clean).square().mean((0, 1))
+        seams = {at: error[max(0, at - 1) : at + 1].mean().item() for at in range(tiling.TILE, LARGE[0], tiling.TILE)}
+        worst = max(seams.values()) / error.mean().item()
+        psnr = -10 * torch.log10(error.mean()).item()
+        return {"seconds": round(took, 1), "peak_mb": round(peak), "psnr": round(psnr, 2), "seam": round(worst, 3)}
+
+    timed("large", ("seconds", "peak_mb", "psnr", "seam"), {"fast 4000x6000": measure})
+
+
+def _scene(height: int, width: int) -> torch.Tensor:
+    """Return a large picture of our own making: shapes and gratings of all sizes."""
+    y = torch.linspace(0, 1, height)[:, None]
+    x = torch.linspace(0, 1, width)[None, :]
+    waves = [torch.sin(60 * (1 + 3 * shift) * (x * (1 + y) + shift * y * y)) for shift in (0.0, 0.3, 0.6)]
+    rings = ((x - 0.5) ** 2 + (y - 0.5) ** 2).sqrt().mul(200).floor().remainder(2)
+    return torch.stack([0.5 + 0.2 * wave + 0.15 * (rings - 0.5) for wave in waves])[None]
+
+
+def _later(measure: Callable[..., dict[str, Number]], *arguments: object) -> Callable[[], dict[str, Number]]:
+    return lambda: measure(*arguments)
+
+
+def page() -> str:
+    """Return what there is as Markdown."""
+    lines = [
+        "# Speed",
+        "",
+        "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by `python benchmarks/speed.py`. "
+        "The recipes `instant`, `fast` (the default) and `best` are told nothing about the noise.",
+        "",
+        *_seconds_section(),
+    ]
+    for part in parts().values():
+        lines += section(part)
+    lines += [*_batch_section(), *_large_section()]
+    return "\n".join(lines)
+
+
+def _seconds_section() -> list[str]:
+    rows = _timings("seconds")
+    if not rows:
+        return ["## Seconds", "", "Not run: `python benchmarks/speed.py seconds`, on an idle machine.", ""]
+    means = {}
+    for recipe in TIMED:
+        mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
+        if mine:
+            means[recipe] = sum(mine) / len(mine)
+    head = f"Mean of three Kodak24 crops, {rows[0]['threads']} threads, nothing else running, readout included."
+    lines = ["## Seconds", "", head, "", "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |", "|---|---|---|---|"]
+    for recipe, mean in means.items():
+        ratios = [f"1/{means[base] / mean:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
+        lines.append(f"| `{recipe}` | {mean:.1f} | {' | '.join(ratios)} |")
+    return [*lines, ""]
+
+
+def _batch_section() -> list[str]:
+    rows = _timings("batch")
+    if not rows:
+        return ["## Many pictures", "", "Not run: `python benchmarks/speed.py batch`, on an idle machine.", ""]
+    lines = ["## Many pictures", "", "Sixteen crops.", "", "| recipe, batch | pictures a second | device |"]
+    lines += ["|---|---|---|", *(f"| {row['key']} | {row['pictures_per_second']} | {row['device']} |" for row in rows)]
+    if all(row["device"] == "CPU" for row in rows):
+        lines += ["", "On a GPU: not run; the same command."]
+    return [*lines, ""]
+
+
+def _large_section() -> list[str]:
+    rows = _timings("large")
+    if not rows:
+        return ["## 24 megapixels", "", "Not run: `python benchmarks/speed.py large`, on an idle machine.", ""]
+    row = rows[0]
+    return [
+        "## 24 megapixels",
+        "",
+        f"`{row['key']}`, `{CLIPPED}`, from file to file: {row['seconds']} s, {row['peak_mb']} MB at most, "
+        f"{row['psnr']} dB. Mean squared error of the two lines at a seam between tiles, the worst one, over that of the "
+        f"whole picture: {row['seam']}.",
+        "",
+    ]
+
+
+def main() -> None:
+    """Run the named parts, or all, and write the page after each."""
+    timings = {"seconds": seconds, "batch": batch, "large": large}
+    for name in sys.argv[1:] or [*parts(), *timings]:
+        if name in timings:
+            timings[name]()
+        else:
+            part = parts()[name]
+            # Picture by picture, so that a part that is half done compares the same pictures.
+            lines = zip(*part.lines.values(), strict=True)
+            run([job for line in lines for job in line], TABLE)
+        (RESULTS / "speed.md").write_text(page())
+
+
+if __name__ == "__main__":
+    main()
