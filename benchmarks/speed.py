@@ -2,9 +2,9 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
 
-Parts: kodak24, levels, set14, fmd, ladder, level (rows in docs/results/speed.csv), then seconds, batch, large, which time
-and need the machine for themselves (docs/results/speed_*.csv). Without a part all of them, in this order: hours on two
-cores. A command that is killed goes on where it stopped; docs/results/speed.md shows what there is.
+Parts: kodak24, levels, set14, fmd, ladder, without, level (rows in docs/results/speed.csv), then seconds, batch, large,
+which time and need the machine for themselves (docs/results/speed_*.csv). Without a part all of them, in this order:
+hours on two cores. A command that is killed goes on where it stopped; docs/results/speed.md shows what there is.
 """
 
 import csv
@@ -275,8 +275,8 @@ def page() -> str:
     lines = [
         "# Speed",
         "",
-        "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by `python benchmarks/speed.py`. "
-        "The recipes `instant`, `fast` (the default) and `best` are told nothing about the noise.",
+        "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
+        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` are told nothing about the noise.",
         "",
         *_seconds_section(),
     ]
@@ -323,8 +323,8 @@ def _large_section() -> list[str]:
         "## 24 megapixels",
         "",
         f"`{row['key']}`, `{CLIPPED}`, from file to file: {row['seconds']} s, {row['peak_mb']} MB at most, "
-        f"{row['psnr']} dB. Mean squared error of the two lines at a seam between tiles, the worst one, over that of the "
-        f"whole picture: {row['seam']}.",
+        f"{row['psnr']} dB. Mean squared error of the two lines at a seam between tiles, the worst one, "
+        f"over that of the whole picture: {row['seam']}.",
         "",
     ]
 
