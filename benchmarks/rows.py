@@ -58,10 +58,10 @@ class Job:
     crop: int = 256
 
     def steps(self) -> int:
-        """Return how many steps the fit takes, or took."""
+        """Return how many steps the fit takes, or took; none where nothing is fitted."""
         if self.checkpoint is not None:
             return int(read_checkpoint(self.checkpoint)["global_step"])
-        return self.max_steps or int(load_recipe(self.recipe)["trainer"]["max_steps"])
+        return self.max_steps or int(load_recipe(self.recipe).get("trainer", {}).get("max_steps", 0))
 
     def key(self) -> tuple[str, ...]:
         """Return what tells this row from others."""

@@ -276,7 +276,8 @@ def page() -> str:
         "# Speed",
         "",
         "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` are told nothing about the noise.",
+        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` are told nothing about "
+        "the noise.",
         "",
         *_seconds_section(),
     ]

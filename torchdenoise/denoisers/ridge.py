@@ -62,8 +62,8 @@ class NonLocalRidge(
         super().__init__()
         if min(side, similar, stride, rounds) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
             raise UserError(
-                f"NonLocalRidge: side {side}, similar {similar}, stride {stride} and rounds {rounds} must be at least 1, "
-                f"window {window} odd, level {level} not negative"
+                f"NonLocalRidge: side {side}, similar {similar}, stride {stride} and rounds {rounds} must be at "
+                f"least 1, window {window} odd, level {level} not negative"
             )
         self.inner = inner or EightTurns()
         self.side = side
@@ -84,7 +84,7 @@ class NonLocalRidge(
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the combined patches' picture."""
-        result = self.inner(denoise, noisy, generator)
+        result: Tensor = self.inner(denoise, noisy, generator)
         deviations = noise_deviation(noisy, self.level)
         for _ in range(self.rounds):
             parts = (torch.split(each, 1) for each in (noisy, result, deviations))
@@ -102,9 +102,8 @@ class NonLocalRidge(
             for channel in range(len(y)):
                 ys, xs = y[channel].flatten()[where], x[channel].flatten()[where]
                 gram = xs @ xs.mT
-                noise = where.shape[-1] * deviation.flatten() ** 2 + TINY * (
-                    1 + gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-                )
+                size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+                noise = where.shape[-1] * deviation.flatten() ** 2 + TINY * (1 + size)
                 gram_noisy = gram + noise[:, None, None] * torch.eye(gram.shape[-1], device=y.device)
                 mixing = torch.cholesky_solve(gram, torch.linalg.cholesky(gram_noisy)).mT
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
