@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from rows import RESULTS, Job, Row, average, centre_crop, data_folder, run, setting
+from rows import HALF, RESULTS, Job, Row, average, centre_crop, data_folder, run, setting
 from zsn2m_choices import pictures as training_pictures
 
 from torchdenoise.data import Picture, read_picture, write_picture
@@ -30,6 +30,7 @@ TABLE = RESULTS / "speed.csv"
 CLIPPED = "gaussian:25:clip"
 OURS = ("instant", "fast", "best")
 EIGHT = ("kodim01", "kodim04", "kodim07", "kodim10", "kodim13", "kodim16", "kodim19", "kodim22")
+ZSN2N = "`zsn2n`, bf16-mixed"
 LEVELS = ("gaussian:10", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
 TIMED = ("zsn2n", "zsn2n-bf16", *OURS, "zsn2m-star", "bm3d")
 OLD = (
@@ -90,6 +91,12 @@ class Part:
     lines: dict[str, list[Job]]
     noises: tuple[str, ...] = (CLIPPED,)
     told: str = ""
+    elsewhere: dict[str, Path] = field(default_factory=dict)
+    """Tables of other commands that hold some lines' rows."""
+
+    def table(self, label: str) -> Path:
+        """Return where a line's rows stand."""
+        return self.elsewhere.get(label, TABLE)
 
 
 def jobs(pictures: list[Path], recipe: str, noises: tuple[str, ...], overrides: tuple[str, ...] = ()) -> list[Job]:
@@ -113,7 +120,9 @@ def parts() -> dict[str, Part]:
     return {
         "kodak24": Part(
             "All 24 Kodak24 crops",
-            {recipe: jobs(kodak, recipe, (CLIPPED,)) for recipe in ("zsn2n-bf16", *OURS, "bm3d")},
+            {ZSN2N: jobs(kodak, "zsn2n", (CLIPPED,), HALF)}
+            | {recipe: jobs(kodak, recipe, (CLIPPED,)) for recipe in (*OURS, "bm3d")},
+            elsewhere={ZSN2N: RESULTS / "zsn2m.csv"},
         ),
         "levels": Part(
             "Eight Kodak24 crops, by level",
@@ -122,7 +131,9 @@ def parts() -> dict[str, Part]:
         ),
         "set14": Part(
             f"Set14's crops that exist ({len(large)} of 14)",
-            {recipe: jobs(large, recipe, (CLIPPED,)) for recipe in ("zsn2n-bf16", *OURS)},
+            {ZSN2N: jobs(large, "zsn2n", (CLIPPED,), HALF)}
+            | {recipe: jobs(large, recipe, (CLIPPED,)) for recipe in OURS},
+            elsewhere={ZSN2N: RESULTS / "zsn2m.csv"},
         ),
         "fmd": Part("A crop of each of FMD's 12 fields", fmd, ("real fmd",)),
         "ladder": Part(
@@ -148,7 +159,7 @@ def parts() -> dict[str, Part]:
 
 def section(part: Part) -> list[str]:
     """Return a part of the page; nothing while it has no row."""
-    found = {label: run(each, TABLE, only_done=True) for label, each in part.lines.items()}
+    found = {label: run(each, part.table(label), only_done=True) for label, each in part.lines.items()}
     rows = [row for each in found.values() for row in each]
     if not rows:
         return []
@@ -339,8 +350,9 @@ def main() -> None:
         else:
             part = parts()[name]
             # Picture by picture, so that a part that is half done compares the same pictures.
-            lines = zip(*part.lines.values(), strict=True)
-            run([job for line in lines for job in line], TABLE)
+            for line in zip(*part.lines.values(), strict=True):
+                for label, job in zip(part.lines, line, strict=True):
+                    run([job], part.table(label))
         (RESULTS / "speed.md").write_text(page())
 
 

@@ -1,0 +1,102 @@
+"""How much work a fit does, in steps, passes and pixels: what it costs on any machine."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch.nn.modules.module import register_module_forward_hook
+
+from torchdenoise.denoisers import Network, NonLocalRidge
+from torchdenoise.fitting import Options, fit_image, fit_images
+from torchdenoise.noise import line, repeatable
+from torchdenoise.recipes import load_recipe
+
+SIDE, STEPS = 96, 5
+PIXELS = SIDE * SIDE
+
+
+@dataclass
+class Work:
+    """Images and pixels that went through networks, with and without gradient, and other costly things."""
+
+    calls: int = 0
+    learnt: int = 0
+    read: int = 0
+    noise_looked_at: int = 0
+    groups: list[int] = field(default_factory=list)
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Count what happens in a test."""
+    counted = Work()
+
+    def seen(module, inputs, output):
+        if isinstance(module, Network):
+            counted.calls += 1
+            pixels = inputs[0].shape[0] * inputs[0].shape[-2] * inputs[0].shape[-1]
+            if torch.is_grad_enabled():
+                counted.learnt += pixels
+            else:
+                counted.read += pixels
+
+    handle = register_module_forward_hook(seen)
+    classes, groups = line._classes, NonLocalRidge._groups
+
+    def counted_classes(pixels):
+        counted.noise_looked_at += 1
+        return classes(pixels)
+
+    def counted_groups(self, brightness, side):
+        for corners in groups(self, brightness, side):
+            counted.groups.append(len(corners))
+            yield corners
+
+    monkeypatch.setattr(line, "_classes", counted_classes)
+    monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
+    yield counted
+    handle.remove()
+
+
+def noisy():
+    clean = torch.linspace(0.2, 0.8, SIDE).expand(1, 3, SIDE, SIDE)
+    return repeatable("gaussian:25", clean)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "learnt", "read", "noise_looked_at", "rounds"),
+    [
+        # The whole picture, and its two halves, of a quarter each: in two calls a step.
+        ("zsn2n", PIXELS + PIXELS // 2, PIXELS, 0, 0),
+        ("zsn2n-bf16", PIXELS + PIXELS // 2, PIXELS, 0, 0),
+        # Four crops of 48; eight turns; the noise is looked at by the domain (twice), the loss and the readout.
+        ("fast", 4 * 48 * 48, 8 * PIXELS, 4, 2),
+        ("instant", 4 * 48 * 48, PIXELS, 4, 1),
+        ("best", 4 * 64 * 64, 8 * PIXELS, 4, 1),
+    ],
+)
+def test_a_fit_does_no_more_work_than_it_should(work, recipe, learnt, read, noise_looked_at, rounds):
+    told = []
+    options = Options(max_steps=STEPS, device="cpu", progress=lambda *step: told.append(step))
+    fit_image(noisy(), load_recipe(recipe), options)
+    assert len(told) == STEPS
+    assert work.learnt == STEPS * learnt
+    assert work.read == read
+    assert work.calls <= 2 * STEPS + 8
+    assert work.noise_looked_at == noise_looked_at
+    per_side = len(range(0, SIDE - 8, 6)) + 1
+    assert sum(work.groups) == rounds * per_side**2
+
+
+def test_stacked_fits_call_the_network_once_a_step(work):
+    plan, options = load_recipe("instant"), Options(max_steps=STEPS, device="cpu")
+    results = fit_images([noisy() for _ in range(6)], plan, options)
+    assert len(results) == 6
+    assert work.calls == STEPS + 6
+
+
+def test_the_work_of_learning_does_not_grow_with_the_picture(work):
+    plan, options = load_recipe("fast"), Options(max_steps=STEPS, device="cpu", overrides=["model.readout=OnePass"])
+    fit_image(noisy().repeat(1, 1, 3, 3), plan, options)
+    assert work.learnt == STEPS * 4 * 48 * 48
+    assert work.read == 9 * PIXELS
