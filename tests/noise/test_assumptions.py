@@ -29,3 +29,16 @@ def test_a_small_picture_is_not_judged():
 def test_values_that_are_cut_off_are_counted():
     (reason,) = broken_assumptions(repeatable("gaussian:25:clip", torch.zeros(1, 3, 64, 64)))
     assert "of the values are cut off at black or white" in reason
+
+
+def test_weak_correlation_counts_if_little_of_the_noise_is_white():
+    """Noise without the highest fifth of frequencies: neighbours are correlated by sin(0.8 pi) / 0.8 pi = 0.23."""
+    low = torch.fft.fftfreq(128).abs() < 0.4
+    smooth = torch.fft.ifft2(torch.fft.fft2(white(1, 3, 128, 128)) * (low & low[:, None])).real
+    (reason,) = broken_assumptions(0.5 + 0.1 * smooth)
+    assert reason == "the noise of neighbouring pixels is correlated (0.2)"
+
+
+def test_texture_in_white_noise_is_no_correlation(coffee):
+    for level in (10, 25, 50):
+        assert broken_assumptions(repeatable(f"gaussian:{level}", coffee)) == []

@@ -1,17 +1,11 @@
 """How noise grows with brightness, found in pictures whose noise is known."""
 
 import pytest
-import skimage.data
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from torchdenoise.noise import noise_deviation, noise_line, repeatable
-
-
-@pytest.fixture(scope="module")
-def coffee():
-    return torch.from_numpy(skimage.data.coffee()[:256, 200:456]).permute(2, 0, 1)[None] / 255
 
 
 @pytest.mark.parametrize("level", [5, 15, 25, 50])

@@ -2,7 +2,7 @@
 
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.draws import repeatable, seeded
-from torchdenoise.noise.estimate import correlation, gaussian_level, poisson_photons, wavelet_level
+from torchdenoise.noise.estimate import correlation, flat_level, gaussian_level, poisson_photons, wavelet_level
 from torchdenoise.noise.line import NoiseLine, noise_deviation, noise_line
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.specs import from_spec
@@ -24,6 +24,7 @@ __all__ = [
     "anscombe",
     "clipped_moments",
     "correlation",
+    "flat_level",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",

@@ -2,10 +2,15 @@
 
 from torch import Tensor
 
-from torchdenoise.noise.estimate import correlation
+from torchdenoise.noise.estimate import correlation, flat_level
+from torchdenoise.noise.line import noise_deviation
 
-CORRELATED = 0.3
-"""Texture alone shows less."""
+CORRELATED = 0.33
+"""Texture alone seldom shows as much."""
+PERHAPS = 0.15
+"""Noise that is correlated so little is believed to be so only if it is also ..."""
+SMOOTH = 3.0
+"""... so many times stronger, as variance, than its white part."""
 JUDGED = 96 * 96
 """Pixels; a smaller picture has too few flat places to tell noise from texture."""
 CUT = 1 / 3
@@ -27,9 +32,15 @@ def broken_assumptions(image: Tensor) -> list[str]:
     """
     reasons = []
     neighbours = max(correlation(image), key=abs) if image[0, 0].numel() >= JUDGED else 0.0
-    if abs(neighbours) > CORRELATED:
+    if abs(neighbours) > CORRELATED or (abs(neighbours) > PERHAPS and _smoothness(image) > SMOOTH):
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
     cut = ((image <= 0) | (image >= 1)).double().mean().item()
     if cut > CUT:
         reasons.append(f"{cut:.0%} of the values are cut off at black or white")
     return reasons
+
+
+def _smoothness(image: Tensor) -> float:
+    """Return the variance of all noise over that of its white part."""
+    white = 255 * noise_deviation(image).item()
+    return (flat_level(image) / max(white, 0.1)) ** 2

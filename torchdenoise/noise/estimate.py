@@ -150,21 +150,56 @@ def correlation(image: Tensor) -> tuple[float, float]:
         >>> [round(number, 1) + 0.0 for number in correlation(smeared)]
         [0.4, 0.0]
     """
-    blocks = _blocks(telling_channels(image), BLOCK, BLOCK).reshape(-1, BLOCK * BLOCK)
+    project, rest, variances = _flattest(image)
+    if not len(rest):
+        return 0.0, 0.0
+    seen = rest.T @ rest / variances.sum()
+    excess = seen - project  # of every two pixels of a block, over what white noise shows
+    y, x = _places_in_block()
+    right = (y[:, None] == y) & (x[:, None] + 1 == x)
+    below = (x[:, None] == x) & (y[:, None] + 1 == y)
+    return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
+
+
+def flat_level(image: Tensor) -> float:
+    """Return the standard deviation in the flattest places on the 0-255 scale, be it of noise or of fine texture.
+
+    It does not care whether the noise is white, as ``gaussian_level`` does: much more than that level speaks of noise
+    that is smooth. The flattest tenth of all 8x8 blocks, each less the plane that fits it best, shows a little less
+    than all blocks of the noise would.
+
+    Args:
+        image: ``(1, C, H, W)``, 1.0 is white.
+
+    Example:
+        >>> white = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+        >>> round(flat_level(0.1 * white) / 25.5, 1)
+        0.8
+    """
+    _, _, variances = _flattest(image)
+    return 255 * sqrt(variances.mean().item()) if len(variances) else 0.0
+
+
+def _places_in_block() -> tuple[Tensor, Tensor]:
+    """Return row and column of each pixel of a block."""
     y, x = torch.cartesian_prod(*2 * [torch.arange(BLOCK).double()]).T
+    return y, x
+
+
+def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what takes a plane out of a block, and of the flattest blocks what is left ``(N, 64)`` and its variances.
+
+    No block where there is no noise, or no room for one.
+    """
+    blocks = _blocks(telling_channels(image), BLOCK, BLOCK).reshape(-1, BLOCK * BLOCK)
+    y, x = _places_in_block()
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
     project = torch.eye(BLOCK * BLOCK).double() - planes @ planes.T
     rest = blocks @ project
     variances = rest.square().sum(1) / project.trace()
     noisy = variances > 1e-12
-    if not noisy.any():
-        return 0.0, 0.0
-    flat = noisy & (variances <= variances[noisy].quantile(FLAT))
-    seen = rest[flat].T @ rest[flat] / variances[flat].sum()
-    excess = seen - project  # of every two pixels of a block, over what white noise shows
-    right = (y[:, None] == y) & (x[:, None] + 1 == x)
-    below = (x[:, None] == x) & (y[:, None] + 1 == y)
-    return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
+    flat = noisy & (variances <= variances[noisy].quantile(FLAT)) if noisy.any() else noisy
+    return project, rest[flat], variances[flat]
 
 
 def telling_channels(image: Tensor) -> Tensor:
