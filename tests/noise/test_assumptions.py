@@ -2,7 +2,7 @@
 
 import torch
 
-from torchdenoise.noise import repeatable
+from torchdenoise.noise import assumptions, repeatable
 from torchdenoise.noise.assumptions import broken_assumptions
 
 
@@ -31,12 +31,14 @@ def test_values_that_are_cut_off_are_counted():
     assert "of the values are cut off at black or white" in reason
 
 
-def test_weak_correlation_counts_if_little_of_the_noise_is_white():
-    """Noise without the highest fifth of frequencies: neighbours are correlated by sin(0.8 pi) / 0.8 pi = 0.23."""
-    low = torch.fft.fftfreq(128).abs() < 0.4
+def test_weak_correlation_counts_if_little_of_the_noise_is_white(monkeypatch):
+    """Noise without the highest two fifths of frequencies, and neighbours whose correlation is not enough by itself."""
+    monkeypatch.setattr(assumptions, "CORRELATED", 0.9)
+    low = torch.fft.fftfreq(128).abs() < 0.3
     smooth = torch.fft.ifft2(torch.fft.fft2(white(1, 3, 128, 128)) * (low & low[:, None])).real
     (reason,) = broken_assumptions(0.5 + 0.1 * smooth)
-    assert reason == "the noise of neighbouring pixels is correlated (0.2)"
+    assert reason == "the noise of neighbouring pixels is correlated (0.4)"
+    assert broken_assumptions(0.5 + 0.1 * white(1, 3, 128, 128)) == []
 
 
 def test_texture_in_white_noise_is_no_correlation(coffee):
