@@ -84,7 +84,7 @@ def test_a_fit_does_no_more_work_than_it_should(work, recipe, learnt, read, nois
     assert work.read == read
     assert work.calls <= 2 * STEPS + 8
     assert work.noise_looked_at == noise_looked_at
-    per_side = len(range(0, SIDE - 8, 6)) + 1
+    per_side = -(-(SIDE - 8) // 6) + 1
     assert sum(work.groups) == rounds * per_side**2
 
 

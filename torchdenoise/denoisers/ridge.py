@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from torchdenoise.denoisers.losses import Denoise
+from torchdenoise.denoisers.networks.padding import reflect
 from torchdenoise.denoisers.readouts import EightTurns, Readout
 from torchdenoise.errors import UserError
 from torchdenoise.noise import noise_deviation
@@ -92,10 +93,13 @@ class NonLocalRidge(
         return result
 
     def _combined(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
-        side = min(self.side, *noisy.shape[-2:])
-        y, x = _opponent(noisy)[0], _opponent(first)[0]
-        width, pixels = y.shape[-1], y[0].numel()
-        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
+        height, width = noisy.shape[-2:]
+        side = min(self.side, height, width)
+        # Reflected until the last patches end with the picture.
+        below, right = (-(size - side) % self.stride for size in (height, width))
+        y, x = (_opponent(reflect(image, below, right))[0] for image in (noisy, first))
+        across, pixels = y.shape[-1], y[0].numel()
+        patch = (across * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
         total, weights = torch.zeros_like(y).view(-1, pixels), torch.zeros_like(y).view(-1, pixels)
         for corners in self._groups(x[0], side):
             where = corners[..., None] + patch
@@ -104,18 +108,21 @@ class NonLocalRidge(
                 gram = xs @ xs.mT
                 size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
                 noise = where.shape[-1] * deviation.flatten() ** 2 + TINY * (1 + size)
-                gram_noisy = gram + noise[:, None, None] * torch.eye(gram.shape[-1], device=y.device)
-                mixing = torch.cholesky_solve(gram, torch.linalg.cholesky(gram_noisy)).mT
+                identity, noise = torch.eye(gram.shape[-1], device=y.device), noise[:, None, None]
+                factor = torch.linalg.cholesky(gram + noise * identity)
+                mixing = identity - noise * torch.cholesky_inverse(factor)  # the same, in fewer operations
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
                 total[channel].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
                 weights[channel].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
-        return _opponent((total / weights).view_as(y)[None], back=True)
+        return _opponent((total / weights).view_as(y)[None], back=True)[..., :height, :width]
 
     def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
         """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""
         height, width = brightness.shape
         reach = self.window // 2
-        rows, columns = (_places(size - side + 1, self.stride).to(brightness.device) for size in brightness.shape)
+        rows, columns = (
+            torch.arange(0, size - side + 1, self.stride, device=brightness.device) for size in brightness.shape
+        )
         shifts = torch.cartesian_prod(*2 * [torch.arange(-reach, reach + 1)]).tolist()
         step = max(1, AT_ONCE // len(columns))
         for part in torch.split(rows, step):
@@ -130,18 +137,12 @@ class NonLocalRidge(
             distances = []
             for down, right in shifts:
                 other = around[reach + down :, reach + right :][: len(strip), :width]
-                blocks = F.avg_pool2d((strip - other).square()[None, None], side, 1)[0, 0]
-                distances.append(blocks[part - top][:, columns].flatten())
+                distances.append(F.avg_pool2d((strip - other).square()[None], side, self.stride).flatten())
             seen = [min(reach, size - side) + 1 for size in brightness.shape]  # places that a corner sees each way
             number = min(self.similar, seen[0] * seen[1])
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices
             offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
             yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
-
-
-def _places(room: int, stride: int) -> Tensor:
-    """Return every ``stride``-th place, and the last one."""
-    return torch.cat([torch.arange(0, room - 1, stride), torch.tensor([room - 1])])
 
 
 def _opponent(image: Tensor, back: bool = False) -> Tensor:

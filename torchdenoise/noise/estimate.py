@@ -4,7 +4,7 @@ Every function takes one picture ``(1, C, H, W)`` of any size in units of the wh
 """
 
 from collections.abc import Callable
-from math import sqrt
+from math import ceil, sqrt
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ ROWS = 32
 """Rows of patches looked at together: all at once would need 100 times the memory of the picture."""
 BLOCK = 8
 """Side of the blocks in which correlation is looked for."""
+MOST_BLOCKS = 20_000
+"""In a larger picture blocks are left out between others."""
 FLAT = 0.1
 """The share of the blocks that counts as flat."""
 
@@ -51,7 +53,7 @@ def gaussian_level(image: Tensor) -> float:
     eigenvalues = _eigenvalues(pixels, lambda patches: patches)
     if eigenvalues is not None:
         return 255 * sqrt(noise_variance(eigenvalues))
-    differences = _cells(pixels)[0].abs()
+    differences = _cells(pixels.double())[0].abs()
     # The median of a normal variable's size is 0.6745 standard deviations.
     return 255 * differences.median().item() / 0.6745 if differences.numel() else 0.0
 
@@ -124,7 +126,7 @@ def poisson_photons(image: Tensor) -> float:
         # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
         variance = noise_variance(eigenvalues[len(pixels) :])
     else:
-        differences, means = _cells(pixels)
+        differences, means = _cells(pixels.double())
         bright = means > dark
         variance = (differences[bright].square() / means[bright]).mean().nan_to_num().item()
     return 1 / max(variance, 1 / MOST_PHOTONS)
@@ -191,7 +193,9 @@ def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     No block where there is no noise, or no room for one.
     """
-    blocks = _blocks(telling_channels(image), BLOCK, BLOCK).reshape(-1, BLOCK * BLOCK)
+    channels = telling_channels(image)
+    stride = max(BLOCK, ceil(sqrt(channels[:1].numel() / MOST_BLOCKS)))
+    blocks = _blocks(channels, BLOCK, stride).reshape(-1, BLOCK * BLOCK).double()
     y, x = _places_in_block()
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
     project = torch.eye(BLOCK * BLOCK).double() - planes @ planes.T
@@ -204,8 +208,12 @@ def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def telling_channels(image: Tensor) -> Tensor:
     """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
-    distinct: Tensor = torch.unique(image[0].detach().cpu().double(), dim=0)
-    return distinct[distinct.amax((1, 2)) > distinct.amin((1, 2))]
+    channels = image[0].detach().cpu().float()
+    new = [
+        not any(torch.equal(channels[number], before) for before in channels[:number])
+        for number in range(len(channels))
+    ]
+    return channels[torch.tensor(new) & (channels.amax((1, 2)) > channels.amin((1, 2)))]
 
 
 def _blocks(pixels: Tensor, side: int, stride: int) -> Tensor:
@@ -238,7 +246,7 @@ def _eigenvalues(pixels: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor 
         for top in range(0, pixels.shape[1] - side + 1, ROWS * stride):
             strip = pixels[:, top : top + (ROWS - 1) * stride + side]
             patches = unfold(strip[None], side, stride=stride).view(len(pixels), side * side, -1)
-            columns = prepare(patches).flatten(0, 1)
+            columns = prepare(patches.double()).flatten(0, 1)
             count += columns.shape[1]
             total += columns.sum(1)
             products += columns @ columns.T

@@ -99,7 +99,7 @@ def _classes(pixels: Tensor) -> list[Tensor]:
     for side in SIDES:
         if not len(pixels) or min(pixels.shape[1:]) < side:
             continue
-        patches = unfold(pixels[None], side, stride=stride).view(len(pixels), side * side, -1)
+        patches = unfold(pixels[None], side, stride=stride).view(len(pixels), side * side, -1).double()
         number = min(CLASSES, patches.shape[2] // (ENOUGH * len(pixels) * side * side))
         if number:
             return [patches[..., part] for part in patches.mean((0, 1)).argsort().chunk(number)]
