@@ -1,5 +1,6 @@
 """Domains: the values in which a network sees pictures, and the way back."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from torchdenoise.noise import (
 )
 from torchdenoise.registry import Registered
 
+BAND = 128
 Way = Callable[[Tensor], Tensor]
 """From image to image, ``(B, C, H, W)`` both."""
 
@@ -87,17 +89,32 @@ def _same(images: Tensor) -> Tensor:
 def _stabilized(image: Tensor, line: NoiseLine) -> Tensor:
     if not line.gain:
         return image
+    return _band_by_band(functools.partial(_evened, line), image)
+
+
+def _evened(line: NoiseLine, image: Tensor) -> Tensor:
     black, white = _ends(line)
     stabilized: Tensor = (generalized_anscombe(image, line.gain, sigma=line.sigma) - black) / (white - black)
     return stabilized
 
 
 def _restored(image: Tensor, line: NoiseLine) -> Tensor:
+    if not line.gain and not line.clipped:
+        return image
+    return _band_by_band(functools.partial(_undone, line), image)
+
+
+def _undone(line: NoiseLine, image: Tensor) -> Tensor:
     if not line.gain:
-        return undo_clipped_mean(image, line.sigma) if line.clipped else image
+        return undo_clipped_mean(image, line.sigma)
     black, white = _ends(line)
     values: Tensor = black + (white - black) * image
     return inverse_generalized_anscombe(values, line.gain, sigma=line.sigma)
+
+
+def _band_by_band(change: Way, image: Tensor) -> Tensor:
+    """Return what becomes of the image pixel by pixel; in bands, since it takes many times its memory meanwhile."""
+    return torch.cat([change(band) for band in torch.split(image, BAND, -2)], -2)
 
 
 def _ends(line: NoiseLine) -> Tensor:

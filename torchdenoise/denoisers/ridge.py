@@ -114,7 +114,9 @@ class NonLocalRidge(
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
                 total[channel].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
                 weights[channel].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
-        return _opponent((total / weights).view_as(y)[None], back=True)[..., :height, :width]
+        result = total.div_(weights).view_as(y)[None]
+        del x, y, weights  # of a large picture these take much
+        return _opponent(result, back=True)[..., :height, :width]
 
     def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
         """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""

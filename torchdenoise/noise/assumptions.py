@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from torchdenoise.noise.estimate import correlation, flat_level
-from torchdenoise.noise.line import noise_deviation
+from torchdenoise.noise.line import cut_share, noise_deviation
 
 CORRELATED = 0.33
 """Texture alone seldom shows as much."""
@@ -34,7 +34,7 @@ def broken_assumptions(image: Tensor) -> list[str]:
     neighbours = max(correlation(image), key=abs) if image[0, 0].numel() >= JUDGED else 0.0
     if abs(neighbours) > CORRELATED or (abs(neighbours) > PERHAPS and _smoothness(image) > SMOOTH):
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
-    cut = ((image <= 0) | (image >= 1)).double().mean().item()
+    cut = cut_share(image)
     if cut > CUT:
         reasons.append(f"{cut:.0%} of the values are cut off at black or white")
     return reasons

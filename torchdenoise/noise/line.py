@@ -59,7 +59,7 @@ def noise_line(image: Tensor) -> NoiseLine:
     if not classes:
         return NoiseLine(0.0, gaussian_level(image) / 255)
     variances = _variances(classes, 0.0, 1.0)
-    cut = ((image <= 0) | (image >= 1)).double().mean() > CLIPPED and image.min() >= 0 and image.max() <= 1
+    cut = cut_share(image) > CLIPPED and image.min() >= 0 and image.max() <= 1
     if cut:
         sigma, mismatch = _clipped_gaussian(classes, variances)
         if mismatch < MISMATCH:
@@ -72,6 +72,11 @@ def noise_line(image: Tensor) -> NoiseLine:
     # Channels that differ in brightness differ in noise: with the noise made even, its level is found better.
     gain, rest = _fitted(means, _variances(classes, gain, rest) * (gain * means + rest))
     return NoiseLine(gain, sqrt(rest), bool(cut))
+
+
+def cut_share(image: Tensor) -> float:
+    """Return the share of values at or beyond black and white."""
+    return ((image <= 0) | (image >= 1)).count_nonzero().item() / image.numel()
 
 
 def noise_deviation(images: Tensor, level: float | None = None) -> Tensor:
