@@ -163,18 +163,22 @@ def section(part: Part) -> list[str]:
     rows = [row for each in found.values() for row in each]
     if not rows:
         return []
+    # Lines are compared on the pictures that all of them have.
+    sets = [{(row["noise"], row["image"]) for row in each} for each in found.values()]
+    shared = set.intersection(*sets)
     lines = [f"## {part.title}", ""]
     if part.told:
         lines += [part.told, ""]
     lines += [f"{setting(rows)[0].upper()}{setting(rows)[1:]}; PSNR / SSIM, in brackets how many pictures.", ""]
     lines += [f"| | {' | '.join(f'`{noise}`' for noise in part.noises)} |", "|---|" + "---|" * len(part.noises)]
     for label, each in found.items():
-        cells = [_cell([row for row in each if row["noise"] == noise]) for noise in part.noises]
+        cells = [_cell([row for row in each if (row["noise"], row["image"]) in shared], noise) for noise in part.noises]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _cell(rows: list[Row]) -> str:
+def _cell(rows: list[Row], noise: str) -> str:
+    rows = [row for row in rows if row["noise"] == noise]
     return f"{average(rows):.2f} / {average(rows, 'ssim'):.3f} ({len(rows)})" if rows else "not run"
 
 

@@ -65,8 +65,9 @@ def write_page() -> None:
         "",
         "## On two cores",
         "",
-        "`UnshuffleCNN` (272,396 parameters), Muon, 16 crops of 64x64 a step; two trainings at a time with one thread "
-        f"each. All 24 Kodak24 256x256 centre crops, {setting([row for row in rows if row['recipe'] in LIGHT])}.",
+        "`UnshuffleCNN` (272,396 parameters), Muon, 16 crops of 64x64 a step (Neighbor2Neighbor: 8 of 128x128), "
+        "two trainings at a time with one thread each. All 24 Kodak24 256x256 centre crops, "
+        f"{setting([row for row in rows if row['recipe'] in LIGHT])}.",
         "",
         f"| network | trained at | steps | minutes | {' | '.join(ALL)} |",
         "|---|---|---|---|" + "---|" * len(ALL),

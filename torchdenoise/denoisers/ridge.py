@@ -14,7 +14,7 @@ from torchdenoise.noise import noise_deviation
 
 OPPONENT = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 """Orthonormal: brightness and two colour differences, which hold little but noise."""
-AT_ONCE = 2048
+AT_ONCE = 1024
 """Groups of patches that are worked on together: with the window and the patch they bound the memory."""
 TINY = 1e-5
 """So much of a group's own size is added where there is no noise: the matrix could not be inverted."""
