@@ -8,7 +8,9 @@ from typing import NamedTuple
 import imagecodecs
 import numpy as np
 import pytest
+import skimage.data
 import tifffile
+import torch
 from numpy.typing import NDArray
 
 from torchdenoise.cli import main
@@ -81,3 +83,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def noisy_png(tmp_path: Path) -> Path:
     """Return a small noisy colour picture."""
     return write_png(tmp_path / "noisy.png", noisy_scene())
+
+
+@pytest.fixture(scope="session")
+def coffee() -> torch.Tensor:
+    """Return a photograph (1, 3, 256, 256) in 0..1, its colours saturated."""
+    return torch.from_numpy(skimage.data.coffee()[:256, 200:456].copy()).permute(2, 0, 1)[None] / 255
