@@ -193,8 +193,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         stage, seen = self.stages()[index], self._seen(batch, index)
         if step == plan.bounds[index]:
             self.enter_stage(index, seen["noisy"])
-            if self.stages()[index].loss is not stage.loss:
-                self._kept = None  # the other loss may measure other things
             stage, seen = self.stages()[index], self._seen(batch, index)
         self._need_keys(stage.loss, seen)
         return stage, seen, stage.loss.draw(seen, seeded(self._seed, step, turn, device=seen["noisy"].device))
@@ -289,8 +287,13 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
     def enter_stage(self, index: int, noisy: Tensor) -> None:
         """Prepare stage ``index`` at its first step, when the earlier ones are done; nothing unless overridden.
 
-        What is found out here and shapes ``stages`` belongs into a buffer, so that a fit that goes on knows it.
+        What is found out here and shapes ``stages`` belongs into a buffer, so that a fit that goes on knows it. Call
+        ``forget`` if the stage's loss has become another one.
         """
+
+    def forget(self) -> None:
+        """Forget what is known of the present picture; it is found out again when it is needed."""
+        self._kept = None
 
     def on_fit_start(self) -> None:
         """Find out early what could not be written into a checkpoint later."""

@@ -131,6 +131,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         broken = [reason for image in torch.split(noisy, 1) for reason in broken_assumptions(image)]
         self.trusted.fill_(not broken)
         if broken:
+            self.forget()
             warnings.warn(
                 f"{broken[0]}: recorruption would take it for picture; {type(self.fallback).__name__} takes over",
                 AssumptionWarning,

@@ -134,7 +134,7 @@ class _Member:
     draws: Batch
 
 
-class _Networks(Network):
+class _Networks(Network, source="what an optimizer is given"):
     """Several networks' parameters as one's; never called."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
