@@ -57,21 +57,29 @@ def noisy() -> torch.Tensor:
 
 @contextmanager
 def watched(seconds: Counter[str]) -> Iterator[None]:
-    """Add up the seconds of each phase; what a phase calls of another one counts for both."""
+    """Add up the seconds of each phase, less those of the phases that it calls."""
+    inner = [0.0]
     with ExitStack() as patches:
         for name, (owner, attribute) in PHASES.items():
-            patches.enter_context(patch.object(owner, attribute, _timed(getattr(owner, attribute), name, seconds)))
+            patches.enter_context(
+                patch.object(owner, attribute, _timed(getattr(owner, attribute), name, seconds, inner))
+            )
         yield
 
 
-def _timed(function: Callable[..., Any], name: str, seconds: Counter[str]) -> Callable[..., Any]:
+def _timed(function: Callable[..., Any], name: str, seconds: Counter[str], inner: list[float]) -> Callable[..., Any]:
+    """Return the function, timed; ``inner`` holds the time of what each phase that is running has called."""
+
     @functools.wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
         begin = time.perf_counter()
+        inner.append(0.0)
         try:
             return function(*arguments, **named)
         finally:
-            seconds[name] += time.perf_counter() - begin
+            took = time.perf_counter() - begin
+            seconds[name] += took - inner.pop()
+            inner[-1] += took
 
     return run
 
