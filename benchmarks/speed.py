@@ -311,7 +311,10 @@ def _seconds_section() -> list[str]:
         mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
         if mine:
             means[recipe] = sum(mine) / len(mine)
-    head = f"Mean of three Kodak24 crops, {rows[0]['threads']} threads, nothing else running, readout included."
+    crops = len({row["key"].split()[1] for row in rows})
+    head = (
+        f"Mean of {crops} of three Kodak24 crops, {rows[0]['threads']} threads, nothing else running, readout included."
+    )
     lines = ["## Seconds", "", head, "", "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |", "|---|---|---|---|"]
     for recipe, mean in means.items():
         ratios = [f"1/{means[base] / mean:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
