@@ -41,7 +41,7 @@ OLD = (
 CROPS = 'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":4,"turned":%s,"loss":%s}}'
 RECORRUPTED = '{"class_path":"RecorruptedLoss","init_args":{"amount":0.7,"share":0.93}}'
 PLAIN_LOSS = '{"class_path":"ZSN2NLoss"}'
-MUON = ("model.optimizer=Muon", "model.optimizer.lr=0.02", "model.scheduler=WarmDown")
+MUON = ("model.optimizer=torchdenoise.denoisers.Muon", "model.optimizer.lr=0.02", "model.scheduler=WarmDown")
 WIDER = ("model.network.width=32", "model.network.depth=5")
 RIDGE = (
     "model.readout=NonLocalRidge", "model.readout.similar=64", "model.readout.window=25", "model.readout.rounds=2",

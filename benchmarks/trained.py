@@ -1,4 +1,4 @@
-"""Networks trained on two cores in under an hour each: writes docs/results/trained.csv row by row, and trained.md.
+"""Networks trained on two cores, each in about an hour: writes docs/results/trained.csv row by row, and trained.md.
 
     TORCHDENOISE_DATA=DIR python benchmarks/trained.py [NAME ...]
 

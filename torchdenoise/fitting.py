@@ -50,7 +50,7 @@ class Options:
     callbacks: Sequence[lightning.Callback] = ()
     budget: float | None = None
     told: Callable[[str], None] | None = None
-    """Told what was chosen for a budget, in a line."""
+    """Told in a line what was chosen for a budget, or why pictures are not fitted together."""
 
     def changes(self) -> list[str]:
         """Return all that can be said as ``KEY=VALUE``.
@@ -142,6 +142,8 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
+        if options.budget is not None:
+            raise UserError("a checkpoint is applied as it is, there are no steps to choose: leave the budget out")
         return lambda images: [apply_denoiser(start, image, options.device) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
@@ -220,8 +222,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
     """
     where = accelerator(options.device)
     with own_random_state(), quiet(), interruptible():
-        # Copies: the next picture must not begin where this one ends.
-        fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+        fit = _built(recipe, options)
         data = _single(fit)
         data.use(image, options.level)
         trainer = _trainer(fit, where, options)
@@ -237,35 +238,68 @@ def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Opt
     Their networks are stacked, those of one number of channels together; each result is what ``fit_image`` gives, but
     for rounding. A method that cannot be stacked fits them one after the other.
     """
+    reason = _why_alone(recipe, options) if len(images) > 1 else ""
+    if reason and options.told is not None:
+        options.told(f"{reason}: the pictures are fitted one after the other")
+    if reason or len(images) == 1:
+        return [_tried(functools.partial(fit_image, image, recipe, options)) for image in images]
     results: dict[int, Result] = {}
     for channels in {image.shape[1]: None for image in images}:
         places = [place for place, image in enumerate(images) if image.shape[1] == channels]
-        found = _fit_alike([images[place] for place in places], recipe, options)
+        found = _fit_stacked([images[place] for place in places], recipe, options)
         results |= dict(zip(places, found, strict=True))
     return [results[place] for place in range(len(images))]
 
 
-def _fit_alike(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+def _why_alone(recipe: Mapping[str, Any], options: Options) -> str:
+    """Return why a recipe's fits cannot be stacked; an empty string if they can."""
+    with own_random_state(), quiet():
+        fit = _built(recipe, options)
+        cropped = _single(fit).crop is not None
+    return why_not(fit.model) or ("data.crop cuts one picture at a time (OnCrops cuts many)" if cropped else "")
+
+
+def _built(recipe: Mapping[str, Any], options: Options) -> Fit:
+    """Return a fit's objects; copies of the caller's parts, for the next picture must not begin where this one ends."""
+    return build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+
+
+def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+    """Return what becomes of images with one number of channels; what is wrong for all is wrong with each."""
     with own_random_state(), quiet(), interruptible():
-        fits = [build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts))) for _ in images]
-        members = [_single(fit) for fit in fits]
-        if len(images) == 1 or members[0].crop is not None or why_not(fits[0].model):
-            return [_tried(functools.partial(fit_image, image, recipe, options)) for image in images]
-        for fit, member, image in zip(fits, members, images, strict=True):
-            member.use(image, options.level)
+        fits: dict[int, Fit] = {}
+        results: dict[int, Result] = {}
+        for place, image in enumerate(images):
+            fit = _built(recipe, options)
+            _single(fit).use(image, options.level)
             seed_everything(fit.seed, workers=True, verbose=False)
-            fit.model.match_pictures(*image.shape[1:])
-        stack, data = Stack([fit.model for fit in fits]), SeveralImages(members)
-        trainer = _trainer(fits[0], accelerator(options.device), options)
-        seed_everything(fits[0].seed, workers=True, verbose=False)
-        trainer.fit(stack, datamodule=data)
-        clean = trainer.predict(stack, datamodule=data)
-        assert clean is not None
-        return [
-            UserError(f"{stack.failed[place]}: lower the rate") if place in stack.failed else result.cpu()
-            for place, result in enumerate(clean)
-            if isinstance(result, Tensor)
-        ]
+            try:
+                fit.model.match_pictures(*image.shape[1:])
+            except UserError as error:
+                results[place] = error
+            else:
+                fits[place] = fit
+        try:
+            results |= dict(zip(fits, _stacked_results(list(fits.values()), options), strict=True))
+        except UserError as error:
+            results |= dict.fromkeys(fits, error)
+        return [results[place] for place in range(len(images))]
+
+
+def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
+    if not fits:
+        return []
+    stack, data = Stack([fit.model for fit in fits]), SeveralImages([_single(fit) for fit in fits])
+    trainer = _trainer(fits[0], accelerator(options.device), options)
+    seed_everything(fits[0].seed, workers=True, verbose=False)
+    trainer.fit(stack, datamodule=data)
+    clean = trainer.predict(stack, datamodule=data)
+    assert clean is not None
+    return [
+        UserError(f"{stack.failed[place]}: lower the rate") if place in stack.failed else result.cpu()
+        for place, result in enumerate(clean)
+        if isinstance(result, Tensor)
+    ]
 
 
 def _tried(fit: Callable[[], Tensor]) -> Result:

@@ -245,6 +245,31 @@ def test_pictures_fitted_together_are_those_fitted_alone(run, tmp_path):
         assert np.abs(alone - together).max() <= 1
 
 
+def test_one_picture_that_does_not_fit_its_batch_is_told_and_the_others_are_done(run, tmp_path):
+    write_png(tmp_path / "one.png", noisy_scene(1, 1))
+    write_png(tmp_path / "a.png", noisy_scene())
+    write_png(tmp_path / "b.png", noisy_scene(seed=1))
+    outcome = run("denoise", "one.png", "a.png", "b.png", "-o", "out", "--batch", "3", *FEW)
+    assert outcome.code == 2
+    assert "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2" in outcome.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+
+
+def test_what_cannot_be_stacked_says_so_and_goes_on(run, tmp_path):
+    write_png(tmp_path / "a.png", noisy_scene())
+    write_png(tmp_path / "b.png", noisy_scene(seed=1))
+    outcome = run("denoise", "a.png", "b.png", "-o", "out", "--batch", "2", "--recipe", "tv")
+    assert outcome.code == 0
+    assert "TotalVariation fits nothing: the pictures are fitted one after the other" in outcome.out
+    assert b"torchdenoise:" not in (tmp_path / "out" / "a.png").read_bytes()
+
+
+def test_a_checkpoint_has_no_steps_to_choose(run, checkpoint):
+    outcome = run("denoise", "noisy.png", "--ckpt", checkpoint, "--budget", "2s")
+    assert outcome.code == 2
+    assert "a checkpoint is applied as it is" in outcome.err
+
+
 @pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])
 def test_a_budget_says_what_it_chose_in_the_file_too(run, tmp_path, suffix):
     write_png(tmp_path / "noisy.png", noisy_scene())
@@ -278,4 +303,4 @@ def test_correlated_noise_is_told_in_a_line(run, tmp_path):
     write_png(tmp_path / "noisy.png", np.clip(0.5 + smeared / 255, 0, 1))
     outcome = run("denoise", "noisy.png", *FEW)
     assert outcome.code == 0
-    assert "warning: the noise of neighbouring pixels is correlated (0.4): recorruption would" in outcome.out
+    assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), which recorruption" in outcome.out

@@ -65,7 +65,7 @@ def test_any_method_may_have_the_loss(ramp):
 def test_correlated_noise_gets_a_warning_and_another_loss():
     noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
     noisy = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
-    message = r"neighbouring pixels is correlated \(0\..\): recorruption would take it for picture; .* takes over"
+    message = r"neighbouring pixels is correlated \(0\..\), which recorruption does not bear: .* takes over"
     with pytest.warns(AssumptionWarning, match=message):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
 

@@ -107,8 +107,8 @@ class Fit(DenoisingLoss):
     ("denoiser", "reason"),
     [
         (SingleStage(SmallCNN(), Fit(), domain=AsIs()), ""),
-        (DeepImagePrior(), "DeepImagePrior draws within its network or loss"),
-        (Self2Self(), "Self2Self draws within its network or loss"),
+        (DeepImagePrior(), "DeepImagePrior is not made for stacking"),
+        (Self2Self(), "Self2Self is not made for stacking"),
         (Wavelet(), "Wavelet fits nothing"),
         (SingleStage(Statistics(), Fit()), "SingleStage has a network with running statistics"),
         (SingleStage(SmallCNN(), Fit(), readout=LastMean()), "LastMean gathers outputs during the fit"),
@@ -125,5 +125,18 @@ def test_what_cannot_be_stacked_is_fitted_one_by_one():
     results = fit_images(images, load_recipe("tv"), Options(device="cpu"))
     assert all(
         (result - fit_image(image, load_recipe("tv"), Options(device="cpu"))).abs().max() == 0
+        for result, image in zip(results, images, strict=True)
+    )
+
+
+def test_crops_of_the_data_keep_pictures_apart():
+    told, images = [], pictures(SIZES[:2])
+    options = Options(max_steps=2, overrides=("data.crop=16",), device="cpu", told=told.append)
+    results = fit_images(images, load_recipe("zsn2n"), options)
+    assert told == [
+        "data.crop cuts one picture at a time (OnCrops cuts many): the pictures are fitted one after the other"
+    ]
+    assert all(
+        torch.equal(result, fit_image(image, load_recipe("zsn2n"), options))
         for result, image in zip(results, images, strict=True)
     )

@@ -78,11 +78,11 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
 
     if options.batch > 1 and options.budget is not None:
         raise UserError("--budget is for one picture at a time: leave --batch out")
-    chosen: list[str] = []
+    told: list[str] = []
     with shown_progress(len(todo)) as progress:
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, told=chosen.append,
+            budget=options.budget, told=told.append,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
@@ -91,8 +91,8 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
             part = todo[at : at + options.batch]
             begin = time.monotonic()
             progress.begin(part[0][0].name if len(part) == 1 else f"{part[0][0].name} and {len(part) - 1} more")
-            chosen.clear()
-            errors = _denoise_some(part, restore, options.overwrite, progress.say, chosen)
+            told.clear()
+            errors = _denoise_some(part, restore, options, progress.say, told)
             if errors and len(todo) == 1:
                 raise errors[part[0]]
             failed += len(errors)
@@ -110,9 +110,9 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
 def _denoise_some(
     part: list[tuple[Path, Path]],
     restore: "Restore",
-    overwrite: bool,
+    options: argparse.Namespace,
     say: Callable[[str], None],
-    chosen: list[str],
+    told: list[str],
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise some pictures together and write them; return what went wrong with each that failed."""
     from torchdenoise.data import check_output, read_picture, write_picture
@@ -121,21 +121,22 @@ def _denoise_some(
     for pair in part:
         try:
             picture = read_picture(pair[0])
-            check_output(pair[1], picture, overwrite)
+            check_output(pair[1], picture, options.overwrite)
         except UserError as error:
             errors[pair] = error
         else:
             pictures[pair] = picture
-    with _told_in_a_line(say):
+    names = ", ".join(str(source) for source, _ in pictures)
+    with _told_in_a_line(lambda line: say(f"warning: {names}: {line}")):
         results = restore([picture.image for picture in pictures.values()])
-    for line in chosen:
+    for line in told:
         say(line)
+    comment = f"torchdenoise: {told[0]}" if told and options.budget is not None else ""
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
                 raise UserError(f"{source}: {result}")
-            noted = replace(picture, comment=f"torchdenoise: {chosen[0]}" if chosen else "")
-            write_picture(target, result, like=noted, overwrite=overwrite)
+            write_picture(target, result, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors
@@ -149,6 +150,6 @@ def _told_in_a_line(say: Callable[[str], None]) -> Iterator[None]:
         yield
     for warning in caught:
         if issubclass(warning.category, AssumptionWarning):
-            say(f"warning: {warning.message}")
+            say(str(warning.message))
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -20,8 +20,7 @@ from torchdenoise.denoisers.single_stage import SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.denoisers.zsn2m_losses import ZSN2MLoss
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.noise import noise_deviation
-from torchdenoise.noise.assumptions import broken_assumptions
+from torchdenoise.noise import broken_assumptions, noise_deviation
 
 SOURCE = "Pang et al., Recorrupted-to-Recorrupted, CVPR 2021"
 
@@ -133,7 +132,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         if broken:
             self.forget()
             warnings.warn(
-                f"{broken[0]}: recorruption would take it for picture; {type(self.fallback).__name__} takes over",
+                f"{broken[0]}, which recorruption does not bear: a loss that needs no level takes over",
                 AssumptionWarning,
                 stacklevel=2,
             )

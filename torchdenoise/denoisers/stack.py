@@ -113,7 +113,7 @@ def why_not(denoiser: Denoiser) -> str:
     """Return why fits of a method cannot be stacked; an empty string if they can."""
     name = type(denoiser).__name__
     if not denoiser.stackable:
-        return f"{name} draws within its network or loss"
+        return f"{name} is not made for stacking"
     if not denoiser.stages():
         return f"{name} fits nothing"
     if any(True for stage in denoiser.stages() for _ in stage.network.buffers()):

@@ -1,5 +1,6 @@
 """Noise: synthesis by model or spec, draws that can be repeated, estimation, and stabilisation of its variance."""
 
+from torchdenoise.noise.assumptions import broken_assumptions
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimate import correlation, flat_level, gaussian_level, poisson_photons, wavelet_level
@@ -22,6 +23,7 @@ __all__ = [
     "PoissonNoise",
     "SummedNoise",
     "anscombe",
+    "broken_assumptions",
     "clipped_moments",
     "correlation",
     "flat_level",
