@@ -21,6 +21,7 @@ from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import UserError
+from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.recipes import recipe_path
 from torchdenoise.recipes.building import mendable, shortened
@@ -243,8 +244,10 @@ class _CLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Return the Trainer; what it has against its options is the user's to mend."""
+        chosen = self.config_init[self.config_init.subcommand].trainer
+        precision = precision_here(chosen.precision, chosen.accelerator)
         try:
-            return super().instantiate_trainer(**kwargs)
+            return super().instantiate_trainer(precision=precision, **kwargs)
         except (ValueError, ImportError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
 

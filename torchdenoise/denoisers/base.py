@@ -1,17 +1,15 @@
 """What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
 
 import functools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-from lightning import LightningModule
 from torch import Generator, Tensor
 
 from torchdenoise import metrics
-from torchdenoise.denoisers.checkpoints import read_checkpoint, stamp, verify
+from torchdenoise.denoisers.checkpoints import Checkpointed
 from torchdenoise.denoisers.domains import AsIs, Domain
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
@@ -22,10 +20,9 @@ from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import UserError
 from torchdenoise.noise import seeded
-from torchdenoise.registry import Registered, build
 
 
-class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
+class Denoiser(Checkpointed, kind="denoisers"):
     """A denoising method; a subclass names its parts and lists its stages.
 
     When a stage ends, its network is frozen; later stages find its result under ``batch["guide"]``. For one picture it
@@ -70,7 +67,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         self.scheduler = scheduler
         self.readout = readout or OnePass()
         self.domain = domain or AsIs()
-        self.fitted = False
         self._seed = 0
         self._plan: Plan | None = None
         self._kept: tuple[int, Tensor, dict[str, Tensor]] | None = None
@@ -295,14 +291,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         """Forget what is known of the present picture; it is found out again when it is needed."""
         self._kept = None
 
-    def on_fit_start(self) -> None:
-        """Find out early what could not be written into a checkpoint later."""
-        self.recipe()
-
-    def on_train_end(self) -> None:
-        """Remember that there is a result."""
-        self.fitted = True
-
     def configure_optimizers(self) -> Any:
         """Return one optimizer with a parameter group for each stage, and its schedule."""
         self._plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
@@ -324,53 +312,6 @@ class Denoiser(Registered, LightningModule, ABC, kind="denoisers"):
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
         if stage == "fit" and kwargs is not None and len(self.stages()) > 1:
             kwargs.setdefault("find_unused_parameters", True)
-
-    # -- checkpoints -------------------------------------------------------------------------------------------------
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write how to build this denoiser beside its weights."""
-        stamp(checkpoint, self.recipe())
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another method or network by name, before its weights fail to fit."""
-        verify(checkpoint, self.recipe())
-        self.fitted = True
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Return the denoiser that a checkpoint holds, with its weights, on the CPU and ready to predict.
-
-        Only classes that are already imported are built, and no code of the file is run.
-
-        Raises:
-            UserError: no such file, not one of our checkpoints, or a class that is not known here.
-        """
-        checkpoint = read_checkpoint(path)
-        denoiser = build(checkpoint["torchdenoise"]["recipe"])
-        if not isinstance(denoiser, cls):
-            raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
-        denoiser.load_state_dict(checkpoint["state_dict"])
-        denoiser.fitted = True
-        return denoiser.eval()
-
-    def on_predict_start(self) -> None:
-        """Refuse to show what an unfitted network makes of a picture."""
-        self._need_weights()
-
-    def on_test_start(self) -> None:
-        """Refuse to score an unfitted network."""
-        self._need_weights()
-
-    def on_validation_start(self) -> None:
-        """Refuse to score an unfitted network, but for the validation inside a fit."""
-        if self.trainer.state.fn != "fit":
-            self._need_weights()
-
-    def _need_weights(self) -> None:
-        if not self.fitted and any(parameter.requires_grad for parameter in self.parameters()):
-            raise UserError(
-                f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
-            )
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

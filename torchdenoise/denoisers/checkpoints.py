@@ -1,26 +1,84 @@
 """Checkpoints: how a denoiser was built, beside Lightning's weights, and nothing that runs when it is read."""
 
 import warnings
+from abc import ABC
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
+from lightning import LightningModule
 
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.errors import UserError
-from torchdenoise.registry import Recipe, all_classes, class_path
+from torchdenoise.registry import Recipe, Registered, all_classes, build, class_path
 
 KEY = "torchdenoise"
 REMEDY = "give one that `torchdenoise fit` wrote"
 
 
-def stamp(checkpoint: dict[str, Any], recipe: Recipe) -> None:
-    """Write a denoiser's recipe into a checkpoint that is about to be saved."""
-    checkpoint[KEY] = {"recipe": recipe}
+class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
+    """A module whose checkpoints say how to build it again, and that shows nothing before it was fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fitted = False
+
+    def on_fit_start(self) -> None:
+        """Find out early what could not be written into a checkpoint later."""
+        self.recipe()
+
+    def on_train_end(self) -> None:
+        """Remember that there is a result."""
+        self.fitted = True
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write how to build this denoiser beside its weights."""
+        checkpoint[KEY] = {"recipe": self.recipe()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another method or network by name, before its weights fail to fit."""
+        _verify(checkpoint, self.recipe())
+        self.fitted = True
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return the denoiser that a checkpoint holds, with its weights, on the CPU and ready to predict.
+
+        Only classes that are already imported are built, and no code of the file is run.
+
+        Raises:
+            UserError: no such file, not one of our checkpoints, or a class that is not known here.
+        """
+        checkpoint = read_checkpoint(path)
+        denoiser = build(checkpoint[KEY]["recipe"])
+        if not isinstance(denoiser, cls):
+            raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
+        denoiser.load_state_dict(checkpoint["state_dict"])
+        denoiser.fitted = True
+        return denoiser.eval()
+
+    def on_predict_start(self) -> None:
+        """Refuse to show what an unfitted network makes of a picture."""
+        self._need_weights()
+
+    def on_test_start(self) -> None:
+        """Refuse to score an unfitted network."""
+        self._need_weights()
+
+    def on_validation_start(self) -> None:
+        """Refuse to score an unfitted network, but for the validation inside a fit."""
+        if self.trainer.state.fn != "fit":
+            self._need_weights()
+
+    def _need_weights(self) -> None:
+        if not self.fitted and any(parameter.requires_grad for parameter in self.parameters()):
+            raise UserError(
+                f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
+            )
 
 
-def verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
+def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
     """Refuse a checkpoint whose method or networks differ from those of ``recipe``.
 
     Raises:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchdenoise import UserError, budget, denoise
-from torchdenoise.budget import Budget
+from torchdenoise.fitting.budget import Budget
 
 
 class Clock:

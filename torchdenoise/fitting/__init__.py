@@ -1,0 +1,23 @@
+"""From a noisy picture to a clean one by a recipe: the road that command line, Python API and comparisons all take."""
+
+from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
+from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.single import apply_denoiser, build, fit_image
+from torchdenoise.fitting.together import Result, fit_images, settled
+from torchdenoise.fitting.trainers import HYGIENE, accelerator
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "HYGIENE",
+    "Options",
+    "Restore",
+    "Result",
+    "accelerator",
+    "apply_denoiser",
+    "build",
+    "denoise",
+    "fit_image",
+    "fit_images",
+    "restorer",
+    "settled",
+]

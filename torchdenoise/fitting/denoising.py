@@ -1,0 +1,128 @@
+"""The one road from a noisy picture to a clean one, which the command line and the Python API take."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from torchdenoise.data import Picture, Scaling, read_picture
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.budget import Budget, Progress
+from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.single import apply_denoiser, build, fit_image
+from torchdenoise.fitting.together import Result, fit_images, settled, tried
+from torchdenoise.fitting.trainers import accelerator
+from torchdenoise.recipes import load_recipe
+
+Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
+DEFAULT_RECIPE = "fast"
+
+Restore = Callable[[Sequence[Tensor]], list[Result]]
+"""Makes of noisy images ``(1, C, H, W)`` in 0..1 clean ones, or says what went wrong with each."""
+
+
+def denoise(
+    noisy: Noisy | str | Path,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    data_range: float | tuple[float, float] | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    level: float | None = None,
+    batch: int = 1,
+    budget: float | None = None,
+    **parts: Any,
+) -> Noisy | NDArray[Any]:
+    """Return the denoised picture: same shape, dtype, range and device as the noisy one.
+
+    Args:
+        noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are each fitted by themselves, or the
+            path of a PNG, TIFF or JPEG file, which gives an array.
+        recipe: a recipe's name, the path of your own YAML file, or a dict; ``fast`` unless given.
+        checkpoint: of an earlier fit, which is applied as it is; with a recipe, that fit starts from its network.
+        max_steps: instead of the recipe's.
+        seed: instead of the recipe's.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        data_range: the white level, or (black, white); unless given, it follows from the dtype, or for floats from
+            the data: 0 to 1 if they lie there, else their own minimum and maximum.
+        overrides: any other argument, ``"model.network.width=64"``.
+        progress: called after every step.
+        level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
+        batch: of a tensor, so many pictures are fitted together.
+        budget: seconds that a picture may take; the number of steps is then chosen by the clock of this machine.
+        parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
+
+    The caller's random state, warnings and signal handlers are left as they were.
+
+    Raises:
+        UserError: whatever the caller can mend; its message says how.
+
+    Example:
+        >>> noisy = (torch.rand(1, 3, 8, 8) * 255).byte()
+        >>> denoise(noisy, max_steps=2).shape
+        torch.Size([1, 3, 8, 8])
+    """
+    options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget)
+    work = restorer(recipe, checkpoint, options)
+    if isinstance(noisy, Tensor):
+        return _denoised_stack(noisy, data_range, work, batch)
+    if isinstance(noisy, np.ndarray):
+        picture = Picture.from_array(noisy, data_range)
+    elif isinstance(noisy, (str, Path)):
+        picture = read_picture(noisy, data_range)
+    else:
+        raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
+    (clean,) = work([picture.image])
+    return picture.restore(settled(clean))
+
+
+def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options) -> Restore:
+    """Return what makes noisy images clean: a fit, a checkpoint, or both.
+
+    Raises:
+        UserError: what is wrong with the recipe, its overrides, the checkpoint or the device, before any work is done.
+    """
+    accelerator(options.device)
+    start = None if checkpoint is None else Denoiser.load(checkpoint)
+    if start is not None and recipe is None:
+        if options.budget is not None:
+            raise UserError("a checkpoint is applied as it is, there are no steps to choose: leave the budget out")
+        return lambda images: [apply_denoiser(start, image, options.device) for image in images]
+    plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
+    if start is not None:
+        options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
+    denoiser = build(plan, options)
+    if options.budget is None:
+        return lambda images: fit_images(images, plan, options)
+    if not denoiser.stages():
+        raise UserError("a budget chooses the number of steps, and this recipe has none")
+
+    def fit(image: Tensor, steps: int, progress: Progress | None) -> Tensor:
+        return fit_image(image, plan, replace(options, budget=None, max_steps=steps, progress=progress))
+
+    budget = Budget(options.budget, fit, options.told)
+    return lambda images: [tried(functools.partial(budget.fit, image, options.progress)) for image in images]
+
+
+def _denoised_stack(noisy: Tensor, data_range: float | tuple[float, float] | None, work: Restore, batch: int) -> Tensor:
+    if noisy.ndim != 4:
+        raise UserError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
+    if batch < 1:
+        raise UserError(f"batch={batch}: must be at least 1")
+    plain = noisy.detach().cpu()
+    array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
+    scaling = Scaling.of(array, data_range)
+    images = torch.split(scaling.to_unit(array), 1)
+    clean = [settled(result) for at in range(0, len(images), batch) for result in work(images[at : at + batch])]
+    return torch.cat([torch.from_numpy(scaling.from_unit(image)) for image in clean]).to(noisy.device, noisy.dtype)

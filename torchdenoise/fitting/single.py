@@ -1,0 +1,82 @@
+"""A fit to one picture."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning
+from lightning.fabric.utilities.seed import seed_everything
+from torch import Tensor
+
+from torchdenoise.data import SingleImage
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.trainers import HYGIENE, accelerator, trainer_of
+from torchdenoise.isolation import interruptible, own_random_state, quiet
+from torchdenoise.recipes.building import Fit, build_fit
+
+
+def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
+    """Return the unfitted denoiser of a recipe for single pictures; the caller's random state stays as it was.
+
+    Raises:
+        UserError: what is wrong with the recipe or its overrides, or that it is trained on a data set.
+    """
+    with own_random_state(), quiet():
+        fit = build_fit(recipe, options.changes())
+        data_of(fit)
+    return fit.model
+
+
+def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Tensor:
+    """Return the clean version of one image ``(1, C, H, W)`` in 0..1, by a zero-shot fit of a recipe.
+
+    Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
+
+    Raises:
+        UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
+    """
+    with own_random_state(), quiet(), interruptible():
+        fit = built(recipe, options)
+        data = data_of(fit)
+        data.use(image, options.level)
+        trainer = trainer_of(fit.trainer, options)
+        seed_everything(fit.seed, workers=True, verbose=False)
+        if fit.model.stages():
+            trainer.fit(fit.model, datamodule=data)
+        return _predicted(trainer, fit.model, data)
+
+
+def apply_denoiser(
+    model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = ()
+) -> Tensor:
+    """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
+    with own_random_state(), quiet(), interruptible():
+        data = SingleImage()
+        data.use(image)
+        trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
+        return _predicted(trainer, model, data)
+
+
+def built(recipe: Mapping[str, Any], options: Options) -> Fit:
+    """Return a fit's objects; copies of the caller's parts, for the next picture must not begin where this one ends."""
+    return build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+
+
+def data_of(fit: Fit) -> SingleImage:
+    """Return the data of a zero-shot fit; UserError for a recipe that is none."""
+    if not isinstance(fit.data, SingleImage):
+        raise UserError(
+            f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
+            "use `torchdenoise fit`, then `torchdenoise denoise --ckpt`"
+        )
+    return fit.data
+
+
+def _predicted(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
+    predictions = trainer.predict(model, datamodule=data)
+    assert predictions is not None
+    result = predictions[0]
+    assert isinstance(result, Tensor)
+    return result.cpu()

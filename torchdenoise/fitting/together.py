@@ -1,0 +1,100 @@
+"""Fits to several pictures at once, with stacked networks."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lightning.fabric.utilities.seed import seed_everything
+from torch import Tensor
+
+from torchdenoise.data import SeveralImages
+from torchdenoise.denoisers import Stack, why_not
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.single import built, data_of, fit_image
+from torchdenoise.fitting.trainers import trainer_of
+from torchdenoise.isolation import interruptible, own_random_state, quiet
+from torchdenoise.recipes.building import Fit
+
+Result = Tensor | UserError
+"""A clean image, or what went wrong with it."""
+
+
+def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+    """Return the clean versions of images ``(1, C, H, W)`` of any sizes, fitted together, or what went wrong with each.
+
+    Their networks are stacked, those of one number of channels together; each result is what ``fit_image`` gives, but
+    for rounding. A method that cannot be stacked fits them one after the other.
+    """
+    reason = _why_alone(recipe, options) if len(images) > 1 else ""
+    if reason and options.told is not None:
+        options.told(f"{reason}: the pictures are fitted one after the other")
+    if reason or len(images) == 1:
+        return [tried(functools.partial(fit_image, image, recipe, options)) for image in images]
+    results: dict[int, Result] = {}
+    for channels in {image.shape[1]: None for image in images}:
+        places = [place for place, image in enumerate(images) if image.shape[1] == channels]
+        found = _fit_stacked([images[place] for place in places], recipe, options)
+        results |= dict(zip(places, found, strict=True))
+    return [results[place] for place in range(len(images))]
+
+
+def settled(result: Result) -> Tensor:
+    """Return a result, or raise what went wrong."""
+    if isinstance(result, UserError):
+        raise result
+    return result
+
+
+def tried(fit: Callable[[], Tensor]) -> Result:
+    """Return a fit's clean image, or the error that the user can mend."""
+    try:
+        return fit()
+    except UserError as error:
+        return error
+
+
+def _why_alone(recipe: Mapping[str, Any], options: Options) -> str:
+    """Return why a recipe's fits cannot be stacked; an empty string if they can."""
+    with own_random_state(), quiet():
+        fit = built(recipe, options)
+        cropped = data_of(fit).crop is not None
+    return why_not(fit.model) or ("data.crop cuts one picture at a time (OnCrops cuts many)" if cropped else "")
+
+
+def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
+    """Return what becomes of images with one number of channels; what is wrong for all is wrong with each."""
+    with own_random_state(), quiet(), interruptible():
+        fits: dict[int, Fit] = {}
+        results: dict[int, Result] = {}
+        for place, image in enumerate(images):
+            fit = built(recipe, options)
+            data_of(fit).use(image, options.level)
+            seed_everything(fit.seed, workers=True, verbose=False)
+            try:
+                fit.model.match_pictures(*image.shape[1:])
+            except UserError as error:
+                results[place] = error
+            else:
+                fits[place] = fit
+        try:
+            results |= dict(zip(fits, _stacked_results(list(fits.values()), options), strict=True))
+        except UserError as error:
+            results |= dict.fromkeys(fits, error)
+        return [results[place] for place in range(len(images))]
+
+
+def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
+    if not fits:
+        return []
+    stack, data = Stack([fit.model for fit in fits]), SeveralImages([data_of(fit) for fit in fits])
+    trainer = trainer_of(fits[0].trainer, options)
+    seed_everything(fits[0].seed, workers=True, verbose=False)
+    trainer.fit(stack, datamodule=data)
+    clean = trainer.predict(stack, datamodule=data)
+    assert clean is not None
+    return [
+        UserError(f"{stack.failed[place]}: lower the rate") if place in stack.failed else result.cpu()
+        for place, result in enumerate(clean)
+        if isinstance(result, Tensor)
+    ]

@@ -1,0 +1,87 @@
+"""The Trainer of a zero-shot fit: on the device that is asked for, silent, and leaving no files behind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.budget import Progress
+from torchdenoise.fitting.options import Options
+
+HYGIENE: Mapping[str, Any] = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "limit_val_batches": 0,
+}
+"""What keeps a zero-shot fit silent and leaves no files behind."""
+
+
+def accelerator(device: str) -> dict[str, Any]:
+    """Return the Trainer's arguments for a device name.
+
+    Raises:
+        UserError: not a device, or one that is not there.
+
+    Example:
+        >>> accelerator("cpu")
+        {'accelerator': 'cpu', 'devices': 1}
+    """
+    if device == "auto":
+        return {"accelerator": "auto", "devices": 1}
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"device {device}: not one of auto, cpu, cuda, cuda:N, mps") from None
+    if wanted.type == "cpu":
+        return {"accelerator": "cpu", "devices": 1}
+    present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(wanted.type, 0)
+    if (wanted.index or 0) >= present:
+        raise UserError(f"device {device}: PyTorch finds {present or 'none'} of this kind here; use --device cpu")
+    return {"accelerator": wanted.type, "devices": 1 if wanted.type == "mps" else [wanted.index or 0]}
+
+
+def trainer_of(arguments: Mapping[str, Any], options: Options) -> lightning.Trainer:
+    """Return the Trainer with a recipe's arguments, and what a caller's options add to them.
+
+    Raises:
+        UserError: a device that is not there.
+    """
+    given = {**arguments, **HYGIENE, **accelerator(options.device)}
+    given["precision"] = precision_here(given.get("precision"), given["accelerator"])
+    callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
+    if options.progress is not None:
+        callbacks.append(_Reporter(options.progress))
+    return lightning.Trainer(**given, callbacks=callbacks)
+
+
+def precision_here(wanted: Any, accelerator: str) -> Any:
+    """Return the wanted precision, or full precision for ``bf16-mixed`` where the machine would only imitate it.
+
+    Example:
+        >>> precision_here("32-true", "cpu")
+        '32-true'
+    """
+    return wanted if wanted != "bf16-mixed" or _has_bf16(accelerator) else "32-true"
+
+
+def _has_bf16(accelerator: str) -> bool:
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return bool(torch.backends.mps.is_macos_or_newer(14, 0))
+    # An older torch does not tell.
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return not capabilities or any(there for name, there in capabilities.items() if "bf16" in name)
+
+
+class _Reporter(lightning.Callback):
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
