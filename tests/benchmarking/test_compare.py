@@ -14,6 +14,7 @@ import yaml
 from conftest import noisy_scene, scene, write_png
 from torchdenoise import DenoisingLoss, UserError, compare, denoise, from_spec, metrics
 from torchdenoise.benchmarking import store
+from torchdenoise.benchmarking.comparing import Silent
 from torchdenoise.data import read_picture
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
@@ -121,6 +122,35 @@ def test_a_checkpoint_is_applied_or_a_fit_starts_from_it(run, clean, noisy_png):
     assert len({row["psnr"] for row in table}) == 4
 
 
+def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):
+    words = ("compare", "--recipes", "zsn2n,tv", "--data", clean, "--noise", "gaussian:25", *SHORT)
+    assert run(*words, "-o", "alone").code == 0
+    outcome = run(*words, "--batch", "2", "-o", "together")
+    assert outcome.code == 0, outcome.err
+    assert "tv, one picture at a time: TotalVariation fits nothing" in outcome.out
+    assert "up to 2 pictures fitted together" in outcome.out
+    for one, other in zip(rows(Path("alone")), rows(Path("together")), strict=True):
+        assert one["image"] == other["image"]
+        assert float(one["psnr"]) == pytest.approx(float(other["psnr"]), abs=1e-2)
+        assert (one["steps"], one["parameters"]) == (other["steps"], other["parameters"])
+        assert (one["batch"], other["batch"]) == ("1", {"zsn2n": "2", "tv": "1"}[one["recipe"]])
+
+
+def test_what_a_method_finds_wrong_with_the_noise_is_in_its_row(run, tmp_path):
+    noise = np.random.default_rng(0).normal(0, 40, (98, 98, 3))
+    smeared = (noise[2:, 2:] + noise[1:-1, 2:] + noise[2:, 1:-1] + noise[1:-1, 1:-1]) / 2
+    (tmp_path / "noisy").mkdir()
+    write_png(tmp_path / "noisy" / "x.png", np.clip(0.5 + smeared / 255, 0, 1))
+    outcome = run("compare", "--recipes", "fast,zsn2n", "--noisy", "noisy", *SHORT, "-o", "res")
+    assert outcome.code == 0, outcome.err
+    [fast, zsn2n] = rows(Path("res"))
+    assert fast["warning"].startswith("the noise of neighbouring pixels is correlated")
+    assert zsn2n["warning"] == ""
+    assert outcome.err == ""
+    assert f"## Warnings\n\n- fast, real, 1 of 1: {fast['warning']}" in Path("res/table.md").read_text()
+    assert fast["warning"] in Path("res/report.html").read_text()
+
+
 # -- going on ----------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +176,7 @@ def test_what_is_done_is_not_done_again_and_what_changed_is(run, clean, tmp_path
     assert "4 of 4 jobs were done before" in run(*words, "zsn2m-star,own.yaml").out
 
 
-class Stop:
+class Stop(Silent):
     """A listener that ends the run after some jobs, as a kill would."""
 
     def __init__(self, after):
@@ -154,9 +184,6 @@ class Stop:
 
     def planned(self, jobs, done):
         self.done = done
-
-    def started(self, job):
-        pass
 
     def ended(self, job, outcome):
         self.left -= 1
@@ -224,11 +251,12 @@ def own_recipe(loss, name="own.yaml"):
     return name
 
 
-def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch):
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, batch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     own = own_recipe({"class_path": "test_compare.Fragile"})
     words = ("compare", "--recipes", f"zsn2n,{own}", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
-    outcome = run(*words)
+    outcome = run(*words, "--batch", batch)
     assert outcome.code == 1, outcome.err
     assert "1 of 4 jobs failed" in outcome.out
     by_key = {(row["recipe"], row["image"]): row for row in rows(Path("res"))}
@@ -293,7 +321,19 @@ def test_a_folder_of_other_things_is_left_alone(run, clean, tmp_path):
     assert "res: holds a comparison of clean pictures, crop None; choose a new folder" in outcome.err
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0)])
+def test_rows_of_another_version_are_left_alone(run, clean):
+    words = ("compare", "--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert run(*words).code == 0
+    path = Path("res/results.csv")
+    before = path.read_text().replace(",warning,", ",remark,")
+    path.write_text(before)
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "res: results.csv has other columns than this version writes; choose a new folder with -o" in outcome.err
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0), ("batch", 0)])
 def test_numbers_below_one_are_refused(clean, name, value):
     with pytest.raises(UserError, match=f"{name} 0: must be at least 1"):
         compare("zsn2n", clean, "gaussian:25", **{name: value})

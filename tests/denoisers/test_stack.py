@@ -16,7 +16,8 @@ from torchdenoise.denoisers import (
     Wavelet,
     why_not,
 )
-from torchdenoise.fitting import Options, fit_image, fit_images
+from torchdenoise.errors import AssumptionWarning
+from torchdenoise.fitting import Options, fit_image, fit_images, settled
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
@@ -34,7 +35,8 @@ def pictures(sizes, channels=3):
 
 def both(recipe, images, options):
     plan = load_recipe(recipe)
-    return [fit_image(image, plan, options) for image in images], fit_images(images, plan, options)
+    alone = [fit_image(image, plan, options).image for image in images]
+    return alone, [settled(result) for result in fit_images(images, plan, options)]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_two_stages_and_sizes_that_differ():
 def test_grey_and_colour_pictures_are_fitted_apart():
     images = [*pictures(SIZES[:2]), *pictures(SIZES[:1], channels=1)]
     results = fit_images(images, load_recipe("fast"), Options(max_steps=2, device="cpu"))
-    assert [result.shape for result in results] == [image.shape for image in images]
+    assert [settled(result).shape for result in results] == [image.shape for image in images]
 
 
 def test_after_a_whole_fit_they_are_equally_good():
@@ -82,7 +84,7 @@ def test_a_picture_that_becomes_nan_does_not_touch_the_others():
     assert isinstance(results[1], UserError)
     assert "the loss became NaN or infinite at step 0" in str(results[1])
     for place in (0, 2):
-        assert (results[place] - fit_image(images[place], plan, options)).abs().max() < 1e-4
+        assert (settled(results[place]) - fit_image(images[place], plan, options).image).abs().max() < 1e-4
 
 
 def test_steps_are_told_once_for_all():
@@ -124,7 +126,7 @@ def test_what_cannot_be_stacked_is_fitted_one_by_one():
     images = pictures(SIZES)
     results = fit_images(images, load_recipe("tv"), Options(device="cpu"))
     assert all(
-        (result - fit_image(image, load_recipe("tv"), Options(device="cpu"))).abs().max() == 0
+        torch.equal(settled(result), fit_image(image, load_recipe("tv"), Options(device="cpu")).image)
         for result, image in zip(results, images, strict=True)
     )
 
@@ -137,6 +139,17 @@ def test_crops_of_the_data_keep_pictures_apart():
         "data.crop cuts one picture at a time (OnCrops cuts many): the pictures are fitted one after the other"
     ]
     assert all(
-        torch.equal(result, fit_image(image, load_recipe("zsn2n"), options))
+        torch.equal(settled(result), fit_image(image, load_recipe("zsn2n"), options).image)
         for result, image in zip(results, images, strict=True)
     )
+
+
+def test_doubts_about_the_noise_belong_to_their_picture():
+    images = pictures([(98, 98)] * 2)
+    noise = torch.randn(1, 3, 99, 99, generator=torch.Generator().manual_seed(1)) * 40 / 255
+    smeared = (noise[..., 1:, 1:] + noise[..., 1:, :-1] + noise[..., :-1, 1:] + noise[..., :-1, :-1]) / 2
+    images[1] = 0.5 + smeared
+    with pytest.warns(AssumptionWarning, match="correlated"):
+        results = fit_images(images, load_recipe("fast"), Options(max_steps=1, device="cpu"))
+    assert not results[0].doubts
+    assert "correlated" in results[1].doubts[0]

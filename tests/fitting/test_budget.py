@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from torchdenoise import UserError, budget, denoise
+from torchdenoise import UserError, denoise
+from torchdenoise.fitting import budget
 from torchdenoise.fitting.budget import Budget
 
 

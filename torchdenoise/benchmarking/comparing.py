@@ -1,14 +1,15 @@
 """``compare()``: methods, pictures and noises in, rows, a table and a report out."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import torch
 
-from torchdenoise.benchmarking.jobs import REAL, Job, Method, Settings, methods, plan, scenes
+from torchdenoise.benchmarking.jobs import REAL, Job, Method, Settings, bundles, methods, plan, scenes
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
 from torchdenoise.benchmarking.scoring import Outcome, Row, row_key
@@ -16,7 +17,7 @@ from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.datasets import header
 from torchdenoise.errors import UserError
-from torchdenoise.fitting import Options, accelerator, build
+from torchdenoise.fitting import Options, accelerator, build, why_alone
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import writing
 
@@ -25,6 +26,9 @@ Paths = str | Path | Sequence[str | Path]
 
 class Listener(Protocol):
     """What is told of a comparison while it runs."""
+
+    def said(self, line: str) -> None:
+        """Hear what is good to know."""
 
     def planned(self, jobs: Sequence[Job], done: int) -> None:
         """Hear of all jobs, and how many were done before."""
@@ -38,6 +42,9 @@ class Listener(Protocol):
 
 class Silent:
     """A listener that says nothing."""
+
+    def said(self, line: str) -> None:
+        """Say nothing."""
 
     def planned(self, jobs: Sequence[Job], done: int) -> None:
         """Say nothing."""
@@ -60,6 +67,7 @@ def compare(
     max_steps: int | None = None,
     threads: int | None = None,
     workers: int = 1,
+    batch: int = 1,
     dask: str | None = None,
     device: str = "auto",
     output: str | Path | None = None,
@@ -81,6 +89,7 @@ def compare(
         max_steps: cuts every fit.
         threads: of each job; as many as torch takes unless given.
         workers: jobs at a time; above 1 the seconds are contended.
+        batch: pictures that are fitted together where the method can, which rounds a little differently.
         dask: address of a Dask cluster that does the jobs.
         device: as in ``denoise``.
         output: folder for ``results.csv``, ``table.md``, ``report.html`` and the pictures; what is done there already
@@ -101,10 +110,9 @@ def compare(
         >>> row["recipe"], row["status"], row["psnr"] > 10
         ('zsn2n', 'done', True)
     """
-    if workers < 1:
-        raise UserError(f"workers {workers}: must be at least 1")
-    if threads is not None and threads < 1:
-        raise UserError(f"threads {threads}: must be at least 1")
+    for name, number in (("workers", workers), ("batch", batch), ("threads", threads)):
+        if number is not None and number < 1:
+            raise UserError(f"{name} {number}: must be at least 1")
     accelerator(device)
     listener = listener or Silent()
     named = methods(recipes.split(",") if isinstance(recipes, str) else recipes)
@@ -112,8 +120,8 @@ def compare(
     pictures = scenes(clean, own)
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
     # Settled here: left to itself, each of several workers would take fewer threads than one alone.
-    settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device)
-    jobs = _applicable(plan(named, pictures, list(specs), seeds, settings))
+    settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device, batch)
+    jobs = _suited(plan(named, pictures, list(specs), seeds, settings), listener.said)
     _check_pictures(jobs)
     with _folder(output) as folder:
         store = Store(folder, jobs)
@@ -131,20 +139,27 @@ def _run(jobs: Sequence[Job], store: Store, workers: int, dask: str | None, list
     done = store.done(jobs)
     by_key = {job.key: job for job in jobs}
     listener.planned(jobs, len(done))
-    missing = [job for job in jobs if job.key not in done]
+    missing = bundles(job for job in jobs if job.key not in done)
     for outcome in outcomes(missing, workers, dask, listener.started):
         store.add(outcome)
         listener.ended(by_key[row_key(outcome.row)], outcome)
 
 
-def _applicable(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs whose noise has what their method must be told.
+def _suited(jobs: Sequence[Job], say: Callable[[str], None]) -> list[Job]:
+    """Return the jobs whose noise has what their method must be told, one by one where the method cannot be stacked.
 
     Raises:
         UserError: a method that cannot be built, or that none of the noises suits.
     """
-    told = {job.method.name: _requires(job.method, job.settings) for job in jobs}
-    fitting = [job for job in jobs if "level" not in told[job.method.name] or _has_level(job.noise)]
+    known = {job.method.name: _known(job.method, job.settings) for job in jobs}
+    for name, (_, alone) in known.items():
+        if alone and jobs[0].settings.batch > 1:
+            say(f"{name}, one picture at a time: {alone}")
+    fitting = []
+    for job in jobs:
+        requires, alone = known[job.method.name]
+        if "level" not in requires or _has_level(job.noise):
+            fitting.append(replace(job, settings=replace(job.settings, batch=1)) if alone else job)
     left = {job.method.name for job in fitting}
     for job in jobs:
         if job.method.name not in left:
@@ -155,8 +170,12 @@ def _applicable(jobs: Sequence[Job]) -> list[Job]:
     return fitting
 
 
-def _requires(method: Method, settings: Settings) -> tuple[str, ...]:
-    return () if method.recipe is None else build(method.recipe, Options(max_steps=settings.max_steps)).requires
+def _known(method: Method, settings: Settings) -> tuple[tuple[str, ...], str]:
+    """Return what a method must be told, and why its fits are not stacked, if they are not."""
+    if method.recipe is None:
+        return (), "a checkpoint is applied"
+    options = Options(max_steps=settings.max_steps)
+    return build(method.recipe, options).requires, why_alone(method.recipe, options)
 
 
 def _has_level(noise: str) -> bool:

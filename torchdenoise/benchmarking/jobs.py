@@ -51,6 +51,8 @@ class Settings:
     max_steps: int | None = None
     threads: int = 1
     device: str = "auto"
+    batch: int = 1
+    """So many pictures are fitted together at most."""
 
 
 @dataclass(frozen=True)
@@ -187,3 +189,17 @@ def plan(
     specs = [REAL] if own else list(dict.fromkeys(from_spec(noise).spec for noise in noises))
     chosen = list(dict.fromkeys(seeds)) or [0]
     return [Job(*choice, settings) for choice in product(named, pictures, specs, chosen)]
+
+
+def bundles(jobs: Iterable[Job]) -> list[Sequence[Job]]:
+    """Return the jobs as they are done: by itself each, or so many pictures of a method together as it allows."""
+    open_: dict[tuple[str, str, int], list[Job]] = {}
+    made: list[Sequence[Job]] = []
+    for job in jobs:
+        bundle = open_.setdefault((job.method.name, job.noise, job.seed), [])
+        if not bundle:
+            made.append(bundle)
+        bundle.append(job)
+        if len(bundle) == job.settings.batch:
+            del open_[job.method.name, job.noise, job.seed]
+    return made

@@ -18,7 +18,7 @@ from torchdenoise.benchmarking.charts import Series, chart
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.scoring import Curve, Row, as_bytes, images
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import Line, lines, setting, shown
+from torchdenoise.benchmarking.tables import Line, lines, setting, shown, warned
 from torchdenoise.noise import from_spec
 
 SCENES = 8
@@ -68,6 +68,7 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
         "parts": [_part(noise, table, rows, curves, numbers) for noise in noises],
         "levels": _levels(table, numbers),
         "legend": [_legend(Series(name, number, [])) for name, number in numbers.items()],
+        "warnings": warned(rows),
         "failures": [row for row in rows if row["status"] == "failed"],
         "scenes": [_scene(job, rows, store) for job in pictured[:SCENES]],
         "more": max(0, len(pictured) - SCENES),

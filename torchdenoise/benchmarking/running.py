@@ -1,6 +1,7 @@
 """Jobs on the workers that there are: this process, others of this machine, or a cluster's, by joblib."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,14 +15,14 @@ from torchdenoise.errors import UserError
 Started = Callable[[Job], None]
 
 
-def outcomes(jobs: Sequence[Job], workers: int, dask: str | None, started: Started) -> Iterator[Outcome]:
-    """Yield the outcome of each job as it ends.
+def outcomes(bundles: Sequence[Sequence[Job]], workers: int, dask: str | None, started: Started) -> Iterator[Outcome]:
+    """Yield the outcome of each job as its bundle ends.
 
-    A worker that is killed takes those beside it along. What they were at is done again, one by one: a job whose worker
-    dies for the second time is a failure, and no other job is.
+    A worker that is killed takes those beside it along. What they were at is done again, job by job: one whose worker
+    dies for the second time is a failure, and no other is.
 
     Args:
-        jobs: what to do.
+        bundles: what to do; the jobs of each are done together.
         workers: processes of this machine; with 1 this process does the work.
         dask: address of a Dask cluster that does it instead, if any.
         started: told of each job that is handed out.
@@ -29,36 +30,40 @@ def outcomes(jobs: Sequence[Job], workers: int, dask: str | None, started: Start
     Raises:
         UserError: a Dask cluster that is asked for and not there.
     """
-    left = list(jobs)
+    left = list(bundles)
     with _engine(workers, dask):
-        begun: list[Job] = []
+        begun: list[Sequence[Job]] = []
         try:
-            for outcome in _run(left, workers, started, begun):
-                left = [job for job in left if job.key != row_key(outcome.row)]
-                yield outcome
+            for made in _run(left, workers, started, begun):
+                left = [bundle for bundle in left if bundle[0].key != row_key(made[0].row)]
+                yield from made
             return
         except TerminatedWorkerError:
-            suspects = [job for job in begun if job in left]
-    for job in suspects:
+            suspects = [bundle for bundle in begun if bundle in left]
+    for job in itertools.chain(*suspects):
         yield _alone(job, workers, started)
-    yield from outcomes([job for job in left if job not in suspects], workers, dask, started)
+    yield from outcomes([bundle for bundle in left if bundle not in suspects], workers, dask, started)
 
 
-def _run(jobs: Iterable[Job], workers: int, started: Started, begun: list[Job]) -> Iterator[Outcome]:
+def _run(
+    bundles: Iterable[Sequence[Job]], workers: int, started: Started, begun: list[Sequence[Job]]
+) -> Iterator[list[Outcome]]:
     def handed_out() -> Iterator[Any]:
-        for job in jobs:
-            begun.append(job)
-            started(job)
-            yield delayed(score)(job, workers)
+        for bundle in bundles:
+            begun.append(bundle)
+            for job in bundle:
+                started(job)
+            yield delayed(score)(bundle, workers)
 
-    # One job at a time for each worker: what was handed out and is not back is what a dead worker was at.
+    # One bundle at a time for each worker: what was handed out and is not back is what a dead worker was at.
     yield from Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)(handed_out())
 
 
 def _alone(job: Job, workers: int, started: Started) -> Outcome:
     try:
         with parallel_config("loky", n_jobs=2):  # of two workers one has nothing to do; with one there is no process
-            return next(_run([job], workers, started, []))
+            (outcome,) = next(_run([[job]], workers, started, []))
+            return outcome
     except TerminatedWorkerError:
         return failed(job, workers, "its worker process was killed twice: is there memory enough?")
 

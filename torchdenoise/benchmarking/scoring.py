@@ -6,7 +6,8 @@ import gc
 import platform
 import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,24 +24,28 @@ from torchdenoise import __version__, metrics
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import UserError
-from torchdenoise.fitting import Options, apply_denoiser, fit_image
+from torchdenoise.errors import AssumptionWarning, UserError
+from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images
 from torchdenoise.noise import from_spec, repeatable
 
 FIELDS = [
     "recipe", "image", "noise", "seed", "status", "psnr", "ssim", "noisy_psnr", "noisy_ssim", "removed", "correlation",
-    "seconds", "steps", "parameters", "memory_mb", "crop", "threads", "workers", "device", "torch", "lightning",
-    "torchdenoise", "fingerprint", "error",
+    "seconds", "steps", "parameters", "memory_mb", "batch", "crop", "threads", "workers", "device", "torch",
+    "lightning", "torchdenoise", "fingerprint", "warning", "error",
 ]  # fmt: skip
 """The columns of ``results.csv``; `removed` is the deviation of what was taken away on the 0-255 scale, `correlation`
-that of neighbouring pixels of it, which is 0 for noise that is independent from pixel to pixel."""
+that of neighbouring pixels of it, which is 0 for noise that is independent from pixel to pixel, `warning` what the
+method found wrong with the noise. `batch` pictures were fitted together: the seconds are a share, the memory is all."""
 
 Row = dict[str, str]
 Curve = list[tuple[int, float]]
 """PSNR after steps of a fit."""
 
 
-def row_key(row: Row) -> tuple[str, str, str, str]:
+Key = tuple[str, str, str, str]
+
+
+def row_key(row: Row) -> Key:
     """Return what names a row, as the key of a job does."""
     return (row["recipe"], row["image"], row["noise"], row["seed"])
 
@@ -60,26 +65,63 @@ class Outcome:
     curve: Curve = field(default_factory=list)
 
 
-def score(job: Job, workers: int = 1) -> Outcome:
-    """Return the outcome of a job; a failure is a row too. The process has as many threads afterwards as before."""
+Pictures = tuple[Tensor, Tensor | None]
+"""Noisy and, where there is one, clean image."""
+
+
+def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
+    """Return the outcomes of jobs of one method, noise and seed, done together; a failure is a row too.
+
+    The process has as many threads afterwards as before.
+    """
     _baseline()
     threads = torch.get_num_threads()
-    torch.set_num_threads(job.settings.threads)
+    torch.set_num_threads(jobs[0].settings.threads)
+    pictures: dict[Key, Pictures] = {}
+    outcomes: dict[Key, Outcome] = {}
     try:
-        noisy, clean = images(job)
-        _warm_up(job, noisy)
-        watch = _Watch(noisy, clean)
-        with _peak_memory() as memory:
-            begin = time.perf_counter()
-            result = _denoised(job, noisy, watch)
-            seconds = time.perf_counter() - begin - watch.spent
-    except Exception as error:  # whatever a method raises is its own failure, and the others go on
-        return failed(job, workers, _one_line(error))
+        for job in jobs:
+            try:
+                pictures[job.key] = images(job)
+            except Exception as error:  # whatever a job raises is its own failure, and the others go on
+                outcomes[job.key] = failed(job, workers, _one_line(error))
+        ready = [job for job in jobs if job.key in pictures]
+        made = _outcomes(ready, [pictures[job.key] for job in ready], workers) if ready else []
     finally:
         torch.set_num_threads(threads)
-    row = _begun(job, workers) | {"status": "done", "seconds": f"{seconds:.3f}", "steps": str(watch.steps)}
-    row |= {"parameters": str(watch.parameters), "memory_mb": f"{memory[0]:.0f}"}
-    return Outcome(row | _scores(noisy, clean, result), as_bytes(result), watch.curve)
+    outcomes |= {row_key(outcome.row): outcome for outcome in made}
+    return [outcomes[job.key] for job in jobs]
+
+
+def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -> list[Outcome]:
+    noisy = [image for image, _ in pictures]
+    watch = _Watch(*pictures[0]) if len(jobs) == 1 else _Watch(noisy[0], None)
+    try:
+        _warm_up(jobs[0], noisy[0])
+        with _peak_memory() as memory:
+            begin = time.perf_counter()
+            results = _denoised(jobs[0], noisy, watch)
+            seconds = (time.perf_counter() - begin - watch.spent) / len(jobs)
+    except Exception as error:  # as above
+        if len(jobs) > 1:  # one may fail where all would do by themselves
+            return [_outcomes([job], [pair], workers)[0] for job, pair in zip(jobs, pictures, strict=True)]
+        return [failed(jobs[0], workers, _one_line(error))]
+    about = {
+        "status": "done",
+        "seconds": f"{seconds:.3f}",
+        "steps": str(watch.steps),
+        "parameters": str(watch.parameters),
+        "memory_mb": f"{memory[0]:.0f}",
+        "batch": str(len(jobs)),
+    }
+    made = []
+    for job, (image, clean), result in zip(jobs, pictures, results, strict=True):
+        if isinstance(result, UserError):
+            made.append(failed(job, workers, _one_line(result)))
+            continue
+        row = _begun(job, workers) | about | {"warning": "; ".join(result.doubts)} | _scores(image, clean, result.image)
+        made.append(Outcome(row, as_bytes(result.image), watch.curve))
+    return made
 
 
 def failed(job: Job, workers: int, error: str) -> Outcome:
@@ -126,19 +168,23 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def _denoised(job: Job, noisy: Tensor, watch: "_Watch | None", max_steps: int | None = None) -> Tensor:
-    """Return the method's result; nobody but the watch sees the clean image."""
+def _denoised(
+    job: Job, noisy: Sequence[Tensor], watch: "_Watch | None", max_steps: int | None = None
+) -> Sequence[Result]:
+    """Return the method's results; nobody but the watch sees a clean image."""
     method, device = job.method, job.settings.device
     callbacks = () if watch is None else (watch,)
     start = None if method.checkpoint is None else Denoiser.load(method.checkpoint)
     if method.recipe is None:
         assert start is not None
-        return apply_denoiser(start, noisy, device, callbacks)
+        return [Fitted(apply_denoiser(start, image, device, callbacks)) for image in noisy]
     level = None if job.noise == REAL else from_spec(job.noise).level
     parts = {} if start is None else {"network": start.stages()[-1].network}
     steps = max_steps or job.settings.max_steps
     options = Options(max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts)
-    return fit_image(noisy, method.recipe, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
+        return fit_images(noisy, method.recipe, options)
 
 
 _warm: set[str] = set()
@@ -150,8 +196,8 @@ def _warm_up(job: Job, noisy: Tensor) -> None:
     if job.method.name in _warm:
         return
     _warm.add(job.method.name)
-    with contextlib.suppress(UserError):  # a corner may be too small for a method; the picture itself will tell
-        _denoised(job, noisy[..., :WARM_UP, :WARM_UP], None, max_steps=1)
+    with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
+        _denoised(job, [noisy[..., :WARM_UP, :WARM_UP]], None, max_steps=1)
 
 
 class _Watch(lightning.Callback):
@@ -180,7 +226,8 @@ class _Watch(lightning.Callback):
 
     def on_predict_start(self, trainer: Any, pl_module: Any) -> None:
         self.steps = trainer.global_step
-        self.parameters = sum(parameter.numel() for parameter in pl_module.parameters())
+        together = len(getattr(pl_module, "denoisers", [pl_module]))
+        self.parameters = sum(parameter.numel() for parameter in pl_module.parameters()) // together
 
 
 @contextlib.contextmanager

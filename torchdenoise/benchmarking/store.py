@@ -36,6 +36,7 @@ class Store:
         about = {"pictures": " and ".join(kinds), "crop": crop}
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            _check_columns(folder / ROWS)
             if not (folder / ABOUT).exists():
                 if any(folder.iterdir()):
                     raise UserError("holds other files than a comparison's; choose a new folder with -o")
@@ -115,6 +116,14 @@ def _read(path: Path) -> list[Row]:
         return []
     with path.open(newline="") as file:
         return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def _check_columns(path: Path) -> None:
+    if path.is_file():
+        with path.open(newline="") as file:
+            columns = next(csv.reader(file), FIELDS)
+        if columns != FIELDS:
+            raise UserError(f"{path.name} has other columns than this version writes; choose a new folder with -o")
 
 
 def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:

@@ -1,5 +1,6 @@
 """The table of a comparison: means over the pictures that all its rows share."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -88,10 +89,12 @@ def setting(rows: Sequence[Row]) -> str:
         for name in ("seed", "crop", "threads", "device", "torch", "lightning", "torchdenoise")
     }
     crop = f"Centre crops {told['crop']}x{told['crop']}" if told["crop"] else "Whole pictures"
+    together = max((int(row["batch"]) for row in rows if row["batch"]), default=1)
+    batch = f", up to {together} pictures fitted together" if together > 1 else ""
     busy = any(row["workers"] not in ("", "1") for row in rows)
     contended = ", several jobs at a time: **seconds are contended**" if busy else ""
     return (
-        f"{crop}, seed {told['seed']}, {told['threads']} threads a job on {told['device']}{contended}; "
+        f"{crop}, seed {told['seed']}, {told['threads']} threads a job on {told['device']}{batch}{contended}; "
         f"torch {told['torch']}, lightning {told['lightning']}, torchdenoise {told['torchdenoise']}"
     )
 
@@ -112,11 +115,24 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     ]
     for noise in dict.fromkeys(row["noise"] for row in rows):
         text += ["", f"## {noise}", "", *_table([line for line in lines(rows) if line.noise == noise])]
+    told = warned(rows)
+    if told:
+        text += ["", "## Warnings", "", *(f"- {line}" for line in told)]
     failures = [row for row in rows if row["status"] == "failed"]
     if failures:
         text += ["", "## Failed", ""]
         text += [f"- {row['recipe']} on {row['image']}, {row['noise']}: {row['error']}" for row in failures]
     return "\n".join([*text, ""])
+
+
+def warned(rows: Sequence[Row]) -> list[str]:
+    """Return what methods found wrong with the noise, and on how many pictures."""
+    told = []
+    for recipe, noise in dict.fromkeys((row["recipe"], row["noise"]) for row in rows):
+        mine = [row for row in rows if (row["recipe"], row["noise"], row["status"]) == (recipe, noise, "done")]
+        reasons = Counter(row["warning"] for row in mine if row["warning"])
+        told += [f"{recipe}, {noise}, {count} of {len(mine)}: {reason}" for reason, count in reasons.items()]
+    return told
 
 
 def _table(table: Sequence[Line]) -> list[str]:

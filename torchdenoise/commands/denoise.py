@@ -1,10 +1,9 @@
 """``torchdenoise denoise``: pictures in, clean pictures out."""
 
 import argparse
-import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,8 +125,8 @@ def _denoise_some(
             errors[pair] = error
         else:
             pictures[pair] = picture
-    names = ", ".join(str(source) for source, _ in pictures)
-    with _told_in_a_line(lambda line: say(f"warning: {names}: {line}")):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)  # told below, with the picture's name
         results = restore([picture.image for picture in pictures.values()])
     for line in told:
         say(line)
@@ -136,20 +135,9 @@ def _denoise_some(
         try:
             if isinstance(result, UserError):
                 raise UserError(f"{source}: {result}")
-            write_picture(target, result, like=replace(picture, comment=comment), overwrite=options.overwrite)
+            for doubt in result.doubts:
+                say(f"warning: {source}: {doubt}")
+            write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors
-
-
-@contextlib.contextmanager
-def _told_in_a_line(say: Callable[[str], None]) -> Iterator[None]:
-    """Say what a method finds wrong with a picture's noise; other warnings go their own way."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", AssumptionWarning)
-        yield
-    for warning in caught:
-        if issubclass(warning.category, AssumptionWarning):
-            say(str(warning.message))
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

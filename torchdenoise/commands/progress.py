@@ -75,11 +75,15 @@ class JobProgress:
         self._done = 0
         self._all = 0
 
+    def said(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def planned(self, jobs: "Sequence[Job]", done: int) -> None:
         """Begin with what was done before."""
         self._done, self._all = done, len(jobs)
         if done:
-            self._say(f"{done} of {len(jobs)} jobs were done before")
+            self.said(f"{done} of {len(jobs)} jobs were done before")
         if self._bars is not None and self._bar is not None:
             self._bars.update(self._bar, total=len(jobs) - done)
 
@@ -96,7 +100,9 @@ class JobProgress:
         result = f"failed: {row['error']}" if row["status"] == "failed" else f"{row['seconds']} s"
         if row["psnr"]:
             result = f"{row['psnr']} dB, {result}"
-        self._say(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
+        self.said(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
+        if row["warning"]:
+            self.said(f"warning: {row['warning']}")
         if self._bars is not None and self._bar is not None:
             self._bars.advance(self._bar)
         self._show()
@@ -104,9 +110,6 @@ class JobProgress:
     def _show(self) -> None:
         if self._bars is not None and self._bar is not None:
             self._bars.update(self._bar, description=", ".join(self._running.values()) or "jobs")
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

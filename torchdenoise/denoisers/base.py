@@ -1,6 +1,7 @@
 """What every method is: a LightningModule whose training, validation and prediction steps are written here, once."""
 
 import functools
+import warnings
 from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from torchdenoise.denoisers.networks.tiling import tiled_call
 from torchdenoise.denoisers.readouts import OnePass, Readout
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
-from torchdenoise.errors import UserError
+from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.noise import seeded
 
 
@@ -67,6 +68,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         self.scheduler = scheduler
         self.readout = readout or OnePass()
         self.domain = domain or AsIs()
+        self.doubts: list[str] = []
         self._seed = 0
         self._plan: Plan | None = None
         self._kept: tuple[int, Tensor, dict[str, Tensor]] | None = None
@@ -287,6 +289,11 @@ class Denoiser(Checkpointed, kind="denoisers"):
         ``forget`` if the stage's loss has become another one.
         """
 
+    def doubt(self, reason: str) -> None:
+        """Warn that a picture's noise is not what the method takes it for, and keep the reason in ``doubts``."""
+        self.doubts.append(reason)
+        warnings.warn(reason, AssumptionWarning, stacklevel=3)
+
     def forget(self) -> None:
         """Forget what is known of the present picture; it is found out again when it is needed."""
         self._kept = None
@@ -303,6 +310,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
     def setup(self, stage: str) -> None:
         """Take the run's seed, and let several processes train a method whose networks take turns."""
         if stage == "fit":
+            self.doubts = []
             self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):
             # Half precision is there for speed, and its convolutions are faster in this order.

@@ -1,7 +1,6 @@
 """Recorrupted-to-Recorrupted: Pang, Zheng, Quan and Ji, CVPR 2021."""
 
 import functools
-import warnings
 from collections.abc import Mapping
 
 import torch
@@ -19,7 +18,7 @@ from torchdenoise.denoisers.schedules import WarmDown
 from torchdenoise.denoisers.single_stage import SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.denoisers.zsn2m_losses import ZSN2MLoss
-from torchdenoise.errors import AssumptionWarning, UserError
+from torchdenoise.errors import UserError
 from torchdenoise.noise import broken_assumptions, noise_deviation
 
 SOURCE = "Pang et al., Recorrupted-to-Recorrupted, CVPR 2021"
@@ -131,8 +130,4 @@ class Recorrupted(SingleStage, source=SOURCE):
         self.trusted.fill_(not broken)
         if broken:
             self.forget()
-            warnings.warn(
-                f"{broken[0]}, which recorruption does not bear: a loss that needs no level takes over",
-                AssumptionWarning,
-                stacklevel=2,
-            )
+            self.doubt(f"{broken[0]}, which recorruption does not bear: a loss that needs no level takes over")

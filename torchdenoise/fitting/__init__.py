@@ -2,13 +2,14 @@
 
 from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.single import apply_denoiser, build, fit_image
-from torchdenoise.fitting.together import Result, fit_images, settled
+from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
+from torchdenoise.fitting.together import Result, fit_images, settled, why_alone
 from torchdenoise.fitting.trainers import HYGIENE, accelerator
 
 __all__ = [
     "DEFAULT_RECIPE",
     "HYGIENE",
+    "Fitted",
     "Options",
     "Restore",
     "Result",
@@ -20,4 +21,5 @@ __all__ = [
     "fit_images",
     "restorer",
     "settled",
+    "why_alone",
 ]

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from torch import Size, Tensor
 
+Made = TypeVar("Made")
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all) after every step."""
 
@@ -15,7 +17,7 @@ WARM = 4
 CORNER = 64
 
 
-class Budget:
+class Budget(Generic[Made]):
     """Chooses the number of steps by a short trial for each size of pictures; what it chooses depends on the clock.
 
     Args:
@@ -37,7 +39,7 @@ class Budget:
     def __init__(
         self,
         seconds: float,
-        fit: Callable[[Tensor, int, Progress | None], Tensor],
+        fit: Callable[[Tensor, int, Progress | None], Made],
         told: Callable[[str], None] | None = None,
     ) -> None:
         self.seconds = seconds
@@ -45,8 +47,8 @@ class Budget:
         self._told = told
         self._steps: dict[Size, int] = {}
 
-    def fit(self, image: Tensor, progress: Progress | None = None) -> Tensor:
-        """Return the clean image, after as many steps as the budget allows."""
+    def fit(self, image: Tensor, progress: Progress | None = None) -> Made:
+        """Return what the fit makes of an image, in as many steps as the budget allows."""
         steps = self.steps(image)
         if self._told is not None:
             self._told(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")

@@ -16,7 +16,7 @@ from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.single import apply_denoiser, build, fit_image
+from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_images, settled, tried
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.recipes import load_recipe
@@ -98,7 +98,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     if start is not None and recipe is None:
         if options.budget is not None:
             raise UserError("a checkpoint is applied as it is, there are no steps to choose: leave the budget out")
-        return lambda images: [apply_denoiser(start, image, options.device) for image in images]
+        return lambda images: [Fitted(apply_denoiser(start, image, options.device)) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
@@ -108,7 +108,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     if not denoiser.stages():
         raise UserError("a budget chooses the number of steps, and this recipe has none")
 
-    def fit(image: Tensor, steps: int, progress: Progress | None) -> Tensor:
+    def fit(image: Tensor, steps: int, progress: Progress | None) -> Fitted:
         return fit_image(image, plan, replace(options, budget=None, max_steps=steps, progress=progress))
 
     budget = Budget(options.budget, fit, options.told)

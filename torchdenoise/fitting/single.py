@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightning
@@ -17,6 +18,14 @@ from torchdenoise.isolation import interruptible, own_random_state, quiet
 from torchdenoise.recipes.building import Fit, build_fit
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit made of a picture, and what the method found wrong with its noise."""
+
+    image: Tensor
+    doubts: Sequence[str] = ()
+
+
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
     """Return the unfitted denoiser of a recipe for single pictures; the caller's random state stays as it was.
 
@@ -29,8 +38,8 @@ def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
     return fit.model
 
 
-def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Tensor:
-    """Return the clean version of one image ``(1, C, H, W)`` in 0..1, by a zero-shot fit of a recipe.
+def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fitted:
+    """Return what a zero-shot fit of a recipe makes of one image ``(1, C, H, W)`` in 0..1.
 
     Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
 
@@ -45,7 +54,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Ten
         seed_everything(fit.seed, workers=True, verbose=False)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
-        return _predicted(trainer, fit.model, data)
+        return Fitted(_predicted(trainer, fit.model, data), fit.model.doubts)
 
 
 def apply_denoiser(

@@ -11,22 +11,22 @@ from torchdenoise.data import SeveralImages
 from torchdenoise.denoisers import Stack, why_not
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.single import built, data_of, fit_image
+from torchdenoise.fitting.single import Fitted, built, data_of, fit_image
 from torchdenoise.fitting.trainers import trainer_of
 from torchdenoise.isolation import interruptible, own_random_state, quiet
 from torchdenoise.recipes.building import Fit
 
-Result = Tensor | UserError
-"""A clean image, or what went wrong with it."""
+Result = Fitted | UserError
+"""What a fit made of a picture, or what went wrong."""
 
 
 def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
-    """Return the clean versions of images ``(1, C, H, W)`` of any sizes, fitted together, or what went wrong with each.
+    """Return what fits make of images ``(1, C, H, W)`` of any sizes, together, or what went wrong with each.
 
     Their networks are stacked, those of one number of channels together; each result is what ``fit_image`` gives, but
     for rounding. A method that cannot be stacked fits them one after the other.
     """
-    reason = _why_alone(recipe, options) if len(images) > 1 else ""
+    reason = why_alone(recipe, options) if len(images) > 1 else ""
     if reason and options.told is not None:
         options.told(f"{reason}: the pictures are fitted one after the other")
     if reason or len(images) == 1:
@@ -39,27 +39,27 @@ def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Opt
     return [results[place] for place in range(len(images))]
 
 
-def settled(result: Result) -> Tensor:
-    """Return a result, or raise what went wrong."""
-    if isinstance(result, UserError):
-        raise result
-    return result
-
-
-def tried(fit: Callable[[], Tensor]) -> Result:
-    """Return a fit's clean image, or the error that the user can mend."""
-    try:
-        return fit()
-    except UserError as error:
-        return error
-
-
-def _why_alone(recipe: Mapping[str, Any], options: Options) -> str:
+def why_alone(recipe: Mapping[str, Any], options: Options) -> str:
     """Return why a recipe's fits cannot be stacked; an empty string if they can."""
     with own_random_state(), quiet():
         fit = built(recipe, options)
         cropped = data_of(fit).crop is not None
     return why_not(fit.model) or ("data.crop cuts one picture at a time (OnCrops cuts many)" if cropped else "")
+
+
+def settled(result: Result) -> Tensor:
+    """Return a clean image, or raise what went wrong."""
+    if isinstance(result, UserError):
+        raise result
+    return result.image
+
+
+def tried(fit: Callable[[], Fitted]) -> Result:
+    """Return what a fit made, or the error that the user can mend."""
+    try:
+        return fit()
+    except UserError as error:
+        return error
 
 
 def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
@@ -94,7 +94,9 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
     clean = trainer.predict(stack, datamodule=data)
     assert clean is not None
     return [
-        UserError(f"{stack.failed[place]}: lower the rate") if place in stack.failed else result.cpu()
-        for place, result in enumerate(clean)
+        UserError(f"{stack.failed[place]}: lower the rate")
+        if place in stack.failed
+        else Fitted(result.cpu(), fit.model.doubts)
+        for place, (result, fit) in enumerate(zip(clean, fits, strict=True))
         if isinstance(result, Tensor)
     ]
