@@ -2,7 +2,7 @@
 
 import torch
 
-from torchdenoise.noise import assumptions, repeatable
+from torchdenoise.noise import correlation, repeatable, unevenness
 from torchdenoise.noise.assumptions import broken_assumptions
 
 
@@ -31,16 +31,34 @@ def test_values_that_are_cut_off_are_counted():
     assert "of the values are cut off at black or white" in reason
 
 
-def test_weak_correlation_counts_if_little_of_the_noise_is_white(monkeypatch):
-    """Noise without the highest two fifths of frequencies, and neighbours whose correlation is not enough by itself."""
-    monkeypatch.setattr(assumptions, "CORRELATED", 0.9)
-    low = torch.fft.fftfreq(128).abs() < 0.3
+def test_weak_correlation_counts_in_colour_if_the_spectrum_is_uneven():
+    """Noise without the highest frequencies, whose neighbours are hardly more alike than those of texture."""
+    low = torch.fft.fftfreq(128).abs() < 0.4
     smooth = torch.fft.ifft2(torch.fft.fft2(white(1, 3, 128, 128)) * (low & low[:, None])).real
     (reason,) = broken_assumptions(0.5 + 0.1 * smooth)
-    assert reason == "the noise of neighbouring pixels is correlated (0.4)"
-    assert broken_assumptions(0.5 + 0.1 * white(1, 3, 128, 128)) == []
+    assert reason == "the noise of neighbouring pixels is correlated (0.2)"
+    assert broken_assumptions(0.5 + 0.1 * smooth[:, :1]) == []
+    assert broken_assumptions(0.5 + 0.1 * smooth[:, :1].expand(1, 3, 128, 128)) == []  # grey, stored as colour
+
+
+def test_no_photon_is_not_cut_off():
+    """At few photons half of the pixels are black, and nothing lies between none and one."""
+    dark = torch.full((1, 3, 96, 96), 0.15)
+    assert broken_assumptions(repeatable("poisson:4", dark)) == []
+    (reason,) = broken_assumptions(repeatable("gaussian:50:clip", dark - 0.2))
+    assert "cut off" in reason
 
 
 def test_texture_in_white_noise_is_no_correlation(coffee):
     for level in (10, 25, 50):
         assert broken_assumptions(repeatable(f"gaussian:{level}", coffee)) == []
+
+
+def test_texture_under_weak_noise_is_no_correlation():
+    """Stripes as strong as the noise is weak, in every block: neighbours are alike, the spectrum's floor is even."""
+    columns = torch.arange(160.0)
+    stripes = 0.5 + 0.1 * torch.sin(columns * (0.6 + columns / 400)).expand(1, 3, 160, 160)
+    noisy = repeatable("gaussian:2", stripes)
+    assert max(correlation(noisy)) > 0.4
+    assert unevenness(noisy) < 1.5
+    assert broken_assumptions(noisy) == []

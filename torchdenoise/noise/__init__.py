@@ -3,7 +3,7 @@
 from torchdenoise.noise.assumptions import broken_assumptions
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.draws import repeatable, seeded
-from torchdenoise.noise.estimate import correlation, flat_level, gaussian_level, poisson_photons, wavelet_level
+from torchdenoise.noise.estimate import correlation, gaussian_level, poisson_photons, unevenness, wavelet_level
 from torchdenoise.noise.line import NoiseLine, noise_deviation, noise_line
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.specs import from_spec
@@ -26,7 +26,6 @@ __all__ = [
     "broken_assumptions",
     "clipped_moments",
     "correlation",
-    "flat_level",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
@@ -38,5 +37,6 @@ __all__ = [
     "repeatable",
     "seeded",
     "undo_clipped_mean",
+    "unevenness",
     "wavelet_level",
 ]

@@ -1,20 +1,21 @@
 """What of a method's assumptions about the noise a picture does not keep."""
 
+import torch
 from torch import Tensor
 
-from torchdenoise.noise.estimate import correlation, flat_level
-from torchdenoise.noise.line import cut_share, noise_deviation
+from torchdenoise.noise.estimate import correlation, telling_channels, unevenness
+from torchdenoise.noise.line import cut_share, noise_line
 
-CORRELATED = 0.33
-"""Texture alone seldom shows as much."""
-PERHAPS = 0.15
-"""Noise that is correlated so little is believed to be so only if it is also ..."""
-SMOOTH = 3.0
-"""... so many times stronger, as variance, than its white part."""
+CORRELATED = {"grey": 0.33, "colour": 0.15}
+"""Texture shows as much at low levels, and a grey picture has no other channels that would tell it from noise."""
+UNEVEN = 1.5
+"""White noise stays below, in colour under any texture; noise that a camera has smoothed is above."""
 JUDGED = 96 * 96
 """Pixels; a smaller picture has too few flat places to tell noise from texture."""
 CUT = 1 / 3
 """With a larger share of values at black or white, little is left that tells of the noise."""
+BETWEEN = 0.1
+"""Clipped noise has more values than this just above black, as a share of the black ones."""
 
 
 def broken_assumptions(image: Tensor) -> list[str]:
@@ -32,15 +33,18 @@ def broken_assumptions(image: Tensor) -> list[str]:
     """
     reasons = []
     neighbours = max(correlation(image), key=abs) if image[0, 0].numel() >= JUDGED else 0.0
-    if abs(neighbours) > CORRELATED or (abs(neighbours) > PERHAPS and _smoothness(image) > SMOOTH):
+    colours = "colour" if len(telling_channels(image)) > 1 else "grey"
+    if abs(neighbours) > CORRELATED[colours] and unevenness(image) > UNEVEN:
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
-    cut = cut_share(image)
+    cut = 0.0 if _counts_photons(image) else cut_share(image)
     if cut > CUT:
         reasons.append(f"{cut:.0%} of the values are cut off at black or white")
     return reasons
 
 
-def _smoothness(image: Tensor) -> float:
-    """Return the variance of all noise over that of its white part."""
-    white = 255 * noise_deviation(image).item()
-    return (flat_level(image) / max(white, 0.1)) ** 2
+def _counts_photons(image: Tensor) -> bool:
+    """Return whether black means that no photon came: then there is next to nothing between none and one."""
+    one = noise_line(image).gain
+    edges = torch.tensor([0.0, 0.5, 1.5]) * one
+    none, between, single = torch.bucketize(image, edges).flatten().bincount(minlength=4)[:3].tolist()
+    return bool(between < BETWEEN * min(none, single))
