@@ -22,6 +22,7 @@ from torchdenoise.commands.progress import shown_jobs
 
 FOLDER = RESULTS / "compare"
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
+OURS = ("instant", "fast", "best")
 TRAINED = ("n2c-blind", "n2n-blind")
 MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single", "noise2fast-colour", "mash")
 """Of zero-shot methods, those of a few minutes a picture."""
@@ -39,6 +40,12 @@ PUBLISHED = {
     },
 }  # fmt: skip
 """For all 24 Kodak24 crops: ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range over papers."""
+COSTS = {
+    "dip": ("long", "45 min", "2.2M"), "self2self": ("long", "4.5 h", "1M"), "self2self-15k": ("long", "-", "1M"),
+    "zsn2n": ("four", "80 s", "22K"), "zsn2m-star": ("four", "80 s", "22K"), "zsn2m": ("four", "40 min", "2.7M"),
+    **dict.fromkeys(OURS, ("four", "-", "-")), "bm3d": ("four", "-", "-"),
+}  # fmt: skip
+"""ZS-N2M's Table 3: the part that holds our rows, and the paper's time on a CPU and number of parameters."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,9 @@ def parts() -> dict[str, Part]:
     both = ("gaussian:25:clip", "poisson:25")
     every = tuple(f"{kind}:{level}" for kind in ("gaussian", "poisson") for level in (10, 25, 50))
     made = {
-        "four": Part("Every method, kodim05, 08, 19, 23", (*CLASSICAL, *MINUTES, *LONGER), four, both),
-        "kodak24": Part("Those under a minute, all of Kodak24", CLASSICAL, kodak, both),
-        "levels": Part("Those under a minute, by level, kodim05, 08, 19, 23", CLASSICAL, four, every),
+        "four": Part("Every method, kodim05, 08, 19, 23", (*CLASSICAL, *OURS, *MINUTES, *LONGER), four, both),
+        "kodak24": Part("Those under a minute, all of Kodak24", (*CLASSICAL, *OURS), kodak, both),
+        "levels": Part("Those under a minute, by level, kodim05, 08, 19, 23", (*CLASSICAL, *OURS), four, every),
         "oracle": Part("BM3D told the level", ("bm3d-oracle",), kodak, ("gaussian:25", "gaussian:25:clip"), trained=()),
         "long": Part("Longer than five minutes, kodim19", ("dip", "self2self-15k"), four[2:3], both[:1], trained=()),
     }
@@ -70,7 +77,7 @@ def parts() -> dict[str, Part]:
         noisy = sorted((data_folder() / name / "noisy").iterdir())
         chosen = noisy[:: len(noisy) // 10][:10]
         clean = [data_folder() / name / "clean" / path.name for path in chosen]
-        recipes = ("bm3d", "nlm", "zsn2n", "zsn2m-star-real")
+        recipes = ("bm3d", "nlm", *OURS, "zsn2n", "zsn2m-star-real")
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
         made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
     return made
@@ -113,7 +120,30 @@ def page() -> str:
         for noise in dict.fromkeys(row["noise"] for row in rows):
             table = [line for line in lines(rows) if line.noise == noise]
             text += ["", f"`{noise}`:", "", *_table(table, PUBLISHED.get(noise, {}))]
-    return "\n".join([*text, ""])
+    return "\n".join([*text, *costs(), ""])
+
+
+def costs() -> list[str]:
+    """Return what one 256x256 picture in colour costs, as ZS-N2M's Table 3 has it."""
+    text = [
+        "",
+        "## What a picture costs",
+        "",
+        "One 256x256 crop in colour on one CPU thread: means of the rows above at `gaussian:25:clip`, beside ZS-N2M's "
+        "Table 3.",
+        "",
+        "| recipe | n | s | parameters | MiB | paper: CPU | paper: parameters |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for recipe, (part, time, size) in COSTS.items():
+        rows = [
+            row for row in Store.read(FOLDER / part) if (row["recipe"], row["noise"]) == (recipe, "gaussian:25:clip")
+        ]
+        cells = "- | not run | - | -"
+        for line in lines(rows):
+            cells = f"{line.done} | {shown(line.seconds, 1)} | {line.parameters} | {shown(line.memory, 0)}"
+        text.append(f"| `{recipe}` | {cells} | {time} | {size} |")
+    return text
 
 
 def _table(table: list[Line], published: dict[str, str]) -> list[str]:
