@@ -74,6 +74,9 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "twice the steps": ("trainer.max_steps=900",),
     "half the steps": ("trainer.max_steps=225",),
 }
+LIMITS = {"`fast`": (), "without the limit": ("model.fallback_readout=EightTurns",)}
+WEAK = ("gaussian:0", "gaussian:2", "gaussian:5")
+CAMERAS = tuple(f"real {name}" for name in ("sidd", "polyu", "fmd"))
 OFF = {
     factor: (f"model.loss.loss.level={25 * factor}", f"model.readout.level={25 * factor}")
     for factor in (0.8, 0.9, 1.0, 1.1, 1.2)
@@ -116,6 +119,15 @@ def parts() -> dict[str, Part]:
         for recipe in ("zsn2n-bf16", *OURS)
     }
     tuned = training_pictures()
+    cameras = {
+        label: [
+            Job(data_folder() / name / "clean" / path.name, "fast", f"real {name}", overrides, noisy=path)
+            for name in ("sidd", "polyu", "fmd")
+            for path in sorted((data_folder() / name / "noisy").iterdir())[4::12]
+        ]
+        for label, overrides in LIMITS.items()
+    }
+    weak = {label: jobs(tuned, "fast", WEAK, overrides) for label, overrides in LIMITS.items()}
     both = (CLIPPED, "poisson:25")
     return {
         "kodak24": Part(
@@ -147,6 +159,13 @@ def parts() -> dict[str, Part]:
             {label: jobs(tuned, "fast", both, overrides) for label, overrides in WITHOUT.items()},
             both,
             "The same six crops.",
+        ),
+        "cameras": Part("Camera noise, every twelfth crop", cameras, CAMERAS),
+        "weak": Part(
+            "Little noise or none",
+            weak,
+            WEAK,
+            "The same six crops, whose own noise is that of JPEG files of a camera: at level 0 it is what is seen.",
         ),
         "level": Part(
             "`fast` told a level that is off",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchdenoise import UserError, denoise, metrics
-from torchdenoise.denoisers import EightTurns, Recorrupted, RecorruptedLoss, SmallCNN, ZSN2MLoss
+from torchdenoise.denoisers import Limited, Recorrupted, RecorruptedLoss, SmallCNN, ZSN2MLoss
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.noise import repeatable
 
@@ -73,7 +73,7 @@ def test_correlated_noise_gets_a_warning_and_another_loss():
 def test_what_took_over_is_remembered():
     model = Recorrupted(SmallCNN(1, width=4), fallback=ZSN2MLoss())
     assert isinstance(model.stages()[0].loss.loss, RecorruptedLoss)
-    assert not isinstance(model.reader(), EightTurns)
+    assert not isinstance(model.reader(), Limited)
     model.load_state_dict(model.state_dict() | {"trusted": torch.tensor(False)})
     assert isinstance(model.stages()[0].loss, ZSN2MLoss)
-    assert isinstance(model.reader(), EightTurns)
+    assert isinstance(model.reader(), Limited)

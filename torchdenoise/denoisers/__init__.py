@@ -10,6 +10,7 @@ from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.domains import AsIs, Domain, Stabilized
 from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
 from torchdenoise.denoisers.gathered import LastMean, RunningMean
+from torchdenoise.denoisers.limited import Limited
 from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.mash import MASH
 from torchdenoise.denoisers.masking import MaskedLoss, MaskedMean, MaskingRatio
@@ -70,6 +71,7 @@ __all__ = [
     "GRDLoss",
     "GRDNet",
     "LastMean",
+    "Limited",
     "LocalShuffle",
     "MaskedLoss",
     "MaskedMean",

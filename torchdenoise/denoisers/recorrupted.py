@@ -9,10 +9,11 @@ from torch import Generator, Tensor
 from torchdenoise.denoisers.crops import OnCrops
 from torchdenoise.denoisers.defaults import OwnParts
 from torchdenoise.denoisers.domains import Domain, Stabilized
+from torchdenoise.denoisers.limited import Limited
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.networks import Network, SmallCNN
 from torchdenoise.denoisers.optimizers import Muon
-from torchdenoise.denoisers.readouts import EightTurns, Readout
+from torchdenoise.denoisers.readouts import Readout
 from torchdenoise.denoisers.ridge import NonLocalRidge
 from torchdenoise.denoisers.schedules import WarmDown
 from torchdenoise.denoisers.single_stage import SingleStage
@@ -79,7 +80,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         network: ``SmallCNN(width=32, depth=5)`` unless given.
         loss: ``RecorruptedLoss()`` on turned crops unless given.
         fallback: the other loss, ZS-N2M's first one on crops unless given.
-        fallback_readout: ``EightTurns()`` unless given.
+        fallback_readout: ``Limited()`` unless given.
         optimizer: Muon unless given.
         scheduler: ``WarmDown()`` unless given.
         readout: ``NonLocalRidge()`` unless given.
@@ -113,7 +114,7 @@ class Recorrupted(SingleStage, source=SOURCE):
     ) -> None:
         super().__init__(network, loss, optimizer, scheduler, readout, domain)
         self.fallback = fallback or OnCrops(ZSN2MLoss(), size=48, count=4)
-        self.fallback_readout = fallback_readout or EightTurns()
+        self.fallback_readout = fallback_readout or Limited()
         self.register_buffer("trusted", torch.tensor(True))
 
     def stages(self) -> list[Stage]:
