@@ -36,8 +36,8 @@ def broken_assumptions(image: Tensor) -> list[str]:
     colours = "colour" if len(telling_channels(image)) > 1 else "grey"
     if abs(neighbours) > CORRELATED[colours] and unevenness(image) > UNEVEN:
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
-    cut = 0.0 if _counts_photons(image) else cut_share(image)
-    if cut > CUT:
+    cut = cut_share(image)
+    if cut > CUT and not _counts_photons(image):
         reasons.append(f"{cut:.0%} of the values are cut off at black or white")
     return reasons
 
