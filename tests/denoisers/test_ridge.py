@@ -76,6 +76,15 @@ def test_strips_do_not_show(monkeypatch):
     assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("height", [36, 37, 53, 55])
+def test_bands_do_not_show(monkeypatch, height):
+    noisy = torch.rand(1, 3, height, 20, generator=torch.Generator().manual_seed(0))
+    readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, level=LEVEL)
+    whole = readout(identity, noisy, torch.Generator())
+    monkeypatch.setattr("torchdenoise.denoisers.ridge.BAND", 17)
+    assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
+
+
 def test_it_brings_back_what_the_network_smoothed_away():
     row = (torch.arange(64) // 4 % 2).float() * 0.5 + 0.25
     clean = row.expand(1, 3, 64, 64)

@@ -300,8 +300,13 @@ class Denoiser(Checkpointed, kind="denoisers"):
 
     def configure_optimizers(self) -> Any:
         """Return one optimizer with a parameter group for each stage, and its schedule."""
-        self._plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
-        return one_optimizer(self.stages(), self._plan, self.optimizer, self.scheduler)
+        plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
+        self.follow(plan)
+        return one_optimizer(self.stages(), plan, self.optimizer, self.scheduler)
+
+    def follow(self, plan: Plan) -> None:
+        """Take the plan of a fit, which another module may lead."""
+        self._plan = plan
 
     def _planned(self) -> Plan:
         """Return the plan of the fit; outside of one all stages are over."""

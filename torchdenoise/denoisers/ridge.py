@@ -16,6 +16,8 @@ OPPONENT = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 
 """Orthonormal: brightness and two colour differences, which hold little but noise."""
 AT_ONCE = 1024
 """Groups of patches that are worked on together: with the window and the patch they bound the memory."""
+BAND = 1024
+"""Rows, without a margin."""
 TINY = 1e-5
 """So much of a group's own size is added where there is no noise: the matrix could not be inverted."""
 
@@ -89,7 +91,20 @@ class NonLocalRidge(
         deviations = noise_deviation(noisy, self.level)
         for _ in range(self.rounds):
             parts = (torch.split(each, 1) for each in (noisy, result, deviations))
-            result = torch.cat([self._combined(*part) for part in zip(*parts, strict=True)])
+            result = torch.cat([self._banded(*part) for part in zip(*parts, strict=True)])
+        return result
+
+    def _banded(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
+        """Return the combined patches' picture, computed band by band, since it takes many times a band's memory."""
+        # What lacks neighbours at a band's edge spoils pixels half a window further, and it looked for them as far.
+        margin = -(-(self.window + self.side) // self.stride) * self.stride
+        step = -(-BAND // self.stride) * self.stride  # so that the reference patches stay where they are
+        result = torch.empty_like(noisy)
+        for top in range(0, noisy.shape[-2], step):
+            begin = max(0, top - margin)
+            band = slice(begin, top + step + margin)
+            combined = self._combined(noisy[..., band, :], first[..., band, :], deviation)
+            result[..., top : top + step, :] = combined[..., top - begin :, :][..., :step, :]
         return result
 
     def _combined(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
@@ -114,9 +129,7 @@ class NonLocalRidge(
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
                 total[channel].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
                 weights[channel].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
-        result = total.div_(weights).view_as(y)[None]
-        del x, y, weights  # of a large picture these take much
-        return _opponent(result, back=True)[..., :height, :width]
+        return _opponent(total.div_(weights).view_as(y)[None], back=True)[..., :height, :width]
 
     def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
         """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""

@@ -60,7 +60,7 @@ class Stack(LightningModule):
         ]
         self._plan = Plan.of(stages[0], self.trainer.estimated_stepping_batches)
         for denoiser in self._all():
-            denoiser._plan = self._plan
+            denoiser.follow(self._plan)
         first = self._all()[0]
         return one_optimizer(together, self._plan, first.optimizer, first.scheduler)
 
