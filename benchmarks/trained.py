@@ -73,6 +73,8 @@ def write_page() -> None:
         "|---|---|---|---|" + "---|" * len(ALL),
         *_table(LIGHT, rows, ALL),
         "",
+        "Why Neighbor2Neighbor stays behind: [scales](scales.md).",
+        "",
         "## On a GPU",
         "",
         "The published U-Nets and optimizers, 4 crops of 256x256 a step, 50,000 steps (the papers: 500,000 and 1.1 "

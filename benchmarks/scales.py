@@ -1,0 +1,75 @@
+"""Why Neighbor2Neighbor stays behind: trained networks on halves and on whole crops; writes docs/results/scales.md.
+
+    TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/scales.py        a minute
+
+Needs the checkpoints of ``trained.py n2c-light n2n-light neighbor2neighbor-light``.
+"""
+
+import platform
+from statistics import mean
+
+import torch
+from rows import RESULTS, centre_crop, data_folder
+from torch import Generator, Tensor
+from training import runs_folder
+
+from torchdenoise import metrics
+from torchdenoise.data import read_picture
+from torchdenoise.denoisers import Denoiser, NeighborDownsampler
+from torchdenoise.noise import repeatable
+
+NETWORKS = ("n2c-light", "n2n-light", "neighbor2neighbor-light")
+LEVEL = 25
+EDGE = 20
+
+
+def halves_and_whole(network: Denoiser, clean: list[Tensor]) -> tuple[float, float]:
+    """Return PSNR on one half of each crop, as Neighbor2Neighbor's sampler draws it, and on the whole."""
+    sampler = NeighborDownsampler()
+    scores: list[tuple[float, float]] = []
+    for image in clean:
+        noisy = repeatable(f"gaussian:{LEVEL}", image)
+        draws = sampler.draw(noisy, Generator().manual_seed(0))
+        pairs = ((sampler.pair(noisy, draws)[0], sampler.pair(image, draws)[0]), (noisy, image))
+        half, whole = (metrics.psnr(network(seen).clamp(0, 1), true).item() for seen, true in pairs)
+        scores.append((half, whole))
+    return mean(half for half, _ in scores), mean(whole for _, whole in scores)
+
+
+def left(network: Denoiser) -> float:
+    """Return the deviation of what stays of the noise on plain grey, on the 0-255 scale."""
+    noise = torch.randn(1, 3, 256, 256, generator=Generator().manual_seed(0))
+    denoised = network(0.5 + LEVEL / 255 * noise)
+    return 255 * denoised[..., EDGE:-EDGE, EDGE:-EDGE].std().item()
+
+
+@torch.no_grad()
+def main() -> None:
+    """Write the page."""
+    clean = [centre_crop(read_picture(path).image, 256) for path in sorted((data_folder() / "kodak24").glob("*.png"))]
+    lines = [
+        "# Halves and wholes",
+        "",
+        f"The networks of [trained](trained.md), one pass over all {len(clean)} Kodak24 256x256 centre crops at "
+        f"`gaussian:{LEVEL}`, and over one half of each as Neighbor2Neighbor's sampler draws it (seed 0), scored "
+        f"against the clean half; and what stays of the noise on plain grey. {platform.machine()}, torch {torch.__version__}. "
+        "Printed by `python benchmarks/scales.py`.",
+        "",
+        "| network | PSNR on halves | PSNR on wholes | noise left on grey |",
+        "|---|---|---|---|",
+    ]
+    for name in NETWORKS:
+        network = Denoiser.load(runs_folder() / name / "final.ckpt")
+        half, whole = halves_and_whole(network, clean)
+        lines.append(f"| `{name}` | {half:.2f} | {whole:.2f} | {left(network):.1f} |")
+    lines += [
+        "",
+        "Neighbor2Neighbor learns on halves alone, where a pixel's neighbours differ more than in whole pictures, and "
+        "is as good there as Noise2Noise. On whole pictures it leaves noise that it takes for such texture.",
+        "",
+    ]
+    (RESULTS / "scales.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
