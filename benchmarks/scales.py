@@ -52,7 +52,8 @@ def main() -> None:
         "",
         f"The networks of [trained](trained.md), one pass over all {len(clean)} Kodak24 256x256 centre crops at "
         f"`gaussian:{LEVEL}`, and over one half of each as Neighbor2Neighbor's sampler draws it (seed 0), scored "
-        f"against the clean half; and what stays of the noise on plain grey. {platform.machine()}, torch {torch.__version__}. "
+        "against the clean half; and what stays of the noise on plain grey. "
+        f"{platform.machine()}, torch {torch.__version__}. "
         "Printed by `python benchmarks/scales.py`.",
         "",
         "| network | PSNR on halves | PSNR on wholes | noise left on grey |",
