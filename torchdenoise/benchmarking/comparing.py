@@ -153,7 +153,7 @@ def _suited(jobs: Sequence[Job], say: Callable[[str], None]) -> list[Job]:
     """
     known = {job.method.name: _known(job.method, job.settings) for job in jobs}
     for name, (_, alone) in known.items():
-        if alone and jobs[0].settings.batch > 1:
+        if alone:
             say(f"{name}, one picture at a time: {alone}")
     fitting = []
     for job in jobs:
@@ -171,11 +171,12 @@ def _suited(jobs: Sequence[Job], say: Callable[[str], None]) -> list[Job]:
 
 
 def _known(method: Method, settings: Settings) -> tuple[tuple[str, ...], str]:
-    """Return what a method must be told, and why its fits are not stacked, if they are not."""
+    """Return what a method must be told, and why its fits are not stacked, if they should be and are not."""
+    together = settings.batch > 1
     if method.recipe is None:
-        return (), "a checkpoint is applied"
+        return (), "a checkpoint is applied" if together else ""
     options = Options(max_steps=settings.max_steps)
-    return build(method.recipe, options).requires, why_alone(method.recipe, options)
+    return build(method.recipe, options).requires, why_alone(method.recipe, options) if together else ""
 
 
 def _has_level(noise: str) -> bool:

@@ -193,13 +193,13 @@ def plan(
 
 def bundles(jobs: Iterable[Job]) -> list[Sequence[Job]]:
     """Return the jobs as they are done: by itself each, or so many pictures of a method together as it allows."""
-    open_: dict[tuple[str, str, int], list[Job]] = {}
+    unfilled: dict[tuple[str, str, int], list[Job]] = {}
     made: list[Sequence[Job]] = []
     for job in jobs:
-        bundle = open_.setdefault((job.method.name, job.noise, job.seed), [])
+        bundle = unfilled.setdefault((job.method.name, job.noise, job.seed), [])
         if not bundle:
             made.append(bundle)
         bundle.append(job)
         if len(bundle) == job.settings.batch:
-            del open_[job.method.name, job.noise, job.seed]
+            del unfilled[job.method.name, job.noise, job.seed]
     return made
