@@ -75,7 +75,8 @@ FULL = Study(
 )
 SECOND = Study(
     "GRD-Net, a short recipe",
-    "600 steps of three 48x48 crops for MBD-Net, then 600 of two 64x64 crops for GRD-Net (what it starts from: the first table), float32;",
+    "600 steps of three 48x48 crops for MBD-Net (for its own result see the first table), then 600 of two 64x64 crops "
+    "for GRD-Net, float32;",
     1200,
     (
         "model.share=0.5",
