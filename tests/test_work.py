@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 
-from torchdenoise.denoisers import Network, NonLocalRidge
+from torchdenoise.denoisers import Network, NonLocalRidge, ridge
 from torchdenoise.fitting import Options, fit_image, fit_images
 from torchdenoise.noise import line, repeatable
 from torchdenoise.recipes import load_recipe
@@ -23,7 +23,8 @@ class Work:
     learnt: int = 0
     read: int = 0
     noise_looked_at: int = 0
-    groups: list[int] = field(default_factory=list)
+    searched: list[int] = field(default_factory=list)
+    combined: list[int] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def work(monkeypatch):
                 counted.read += pixels
 
     handle = register_module_forward_hook(seen)
-    classes, groups = line._classes, NonLocalRidge._groups
+    classes, groups, mixing = line._classes, NonLocalRidge._groups, ridge._mixing
 
     def counted_classes(pixels):
         counted.noise_looked_at += 1
@@ -49,11 +50,16 @@ def work(monkeypatch):
 
     def counted_groups(self, brightness, side):
         for corners in groups(self, brightness, side):
-            counted.groups.append(len(corners))
+            counted.searched.append(len(corners))
             yield corners
+
+    def counted_mixing(xs, deviation):
+        counted.combined.append(len(xs))
+        return mixing(xs, deviation)
 
     monkeypatch.setattr(line, "_classes", counted_classes)
     monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
+    monkeypatch.setattr(ridge, "_mixing", counted_mixing)
     yield counted
     handle.remove()
 
@@ -85,7 +91,8 @@ def test_a_fit_does_no_more_work_than_it_should(work, recipe, learnt, read, nois
     assert work.calls <= 2 * STEPS + 8
     assert work.noise_looked_at == noise_looked_at
     per_side = -(-(SIDE - 8) // 6) + 1
-    assert sum(work.groups) == rounds * per_side**2
+    assert sum(work.searched) == min(rounds, 1) * per_side**2
+    assert sum(work.combined) == 2 * rounds * per_side**2  # by brightness, and by both colour differences
 
 
 def test_stacked_fits_call_the_network_once_a_step(work):

@@ -1,6 +1,6 @@
 """NL-Ridge's second step as a readout: similar patches of the noisy picture, combined as the network's result tells."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -32,7 +32,7 @@ class NonLocalRidge(
     pixels each, the estimate is ``T Y`` with ``T = X X^T (X X^T + n sigma^2 I)^-1``: the linear combination of noisy
     patches with the least expected error if X were clean. What a network missed and the noisy picture still holds comes
     back so. Estimates of one pixel are averaged, each weighted by how much noise it lets through. Colours are taken
-    apart into brightness and two differences, patches are compared by brightness.
+    apart into brightness and two differences; patches are compared by brightness, and the differences share one T.
 
     Args:
         inner: reads the first result; ``EightTurns()`` unless given.
@@ -40,7 +40,7 @@ class NonLocalRidge(
         similar: patches in a group.
         window: side of the square around a reference patch in which others are looked for; odd.
         stride: from one reference patch to the next.
-        rounds: so many times, each beginning with the result of the one before.
+        rounds: so many times, each beginning with the result of the one before; the groups stay.
         level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
 
     Raises:
@@ -87,17 +87,14 @@ class NonLocalRidge(
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the combined patches' picture."""
-        result: Tensor = self.inner(denoise, noisy, generator)
-        deviations = noise_deviation(noisy, self.level)
-        for _ in range(self.rounds):
-            parts = (torch.split(each, 1) for each in (noisy, result, deviations))
-            result = torch.cat([self._banded(*part) for part in zip(*parts, strict=True)])
-        return result
+        first: Tensor = self.inner(denoise, noisy, generator)
+        parts = (torch.split(each, 1) for each in (noisy, first, noise_deviation(noisy, self.level)))
+        return torch.cat([self._banded(*part) for part in zip(*parts, strict=True)])
 
     def _banded(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
         """Return the combined patches' picture, computed band by band, since it takes many times a band's memory."""
         # What lacks neighbours at a band's edge spoils pixels half a window further, and it looked for them as far.
-        margin = -(-(self.window + self.side) // self.stride) * self.stride
+        margin = -(-self.rounds * (self.window + self.side) // self.stride) * self.stride
         step = -(-BAND // self.stride) * self.stride  # so that the reference patches stay where they are
         result = torch.empty_like(noisy)
         for top in range(0, noisy.shape[-2], step):
@@ -113,23 +110,29 @@ class NonLocalRidge(
         # Reflected until the last patches end with the picture.
         below, right = (-(size - side) % self.stride for size in (height, width))
         y, x = (_opponent(reflect(image, below, right))[0] for image in (noisy, first))
+        groups = list(self._groups(x[0], side))
+        for _ in range(self.rounds):
+            x = self._round(y, x, groups, side, deviation.flatten())
+        return _opponent(x[None], back=True)[..., :height, :width]
+
+    def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, deviation: Tensor) -> Tensor:
+        """Return the mean of the estimates of all groups ``(C, H, W)``."""
         across, pixels = y.shape[-1], y[0].numel()
         patch = (across * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
         total, weights = torch.zeros_like(y).view(-1, pixels), torch.zeros_like(y).view(-1, pixels)
-        for corners in self._groups(x[0], side):
+        # The two colour differences are alike, and tell together how patches are to be combined.
+        planes = ([0], [1, 2]) if len(y) == 3 else [[plane] for plane in range(len(y))]
+        for corners in groups:
             where = corners[..., None] + patch
-            for channel in range(len(y)):
-                ys, xs = y[channel].flatten()[where], x[channel].flatten()[where]
-                gram = xs @ xs.mT
-                size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-                noise = where.shape[-1] * deviation.flatten() ** 2 + TINY * (1 + size)
-                identity, noise = torch.eye(gram.shape[-1], device=y.device), noise[:, None, None]
-                factor = torch.linalg.cholesky(gram + noise * identity)
-                mixing = identity - noise * torch.cholesky_inverse(factor)  # the same, in fewer operations
+            for alike in planes:
+                xs = torch.cat([x[plane].flatten()[where] for plane in alike], -1)
+                mixing = _mixing(xs, deviation)
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
-                total[channel].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
-                weights[channel].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
-        return _opponent(total.div_(weights).view_as(y)[None], back=True)[..., :height, :width]
+                for plane in alike:
+                    ys = y[plane].flatten()[where]
+                    total[plane].index_add_(0, where.flatten(), (weight * (mixing @ ys)).flatten())
+                    weights[plane].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
+        return total.div_(weights).view_as(y)
 
     def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
         """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""
@@ -158,6 +161,16 @@ class NonLocalRidge(
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices
             offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
             yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
+
+
+def _mixing(xs: Tensor, deviation: Tensor) -> Tensor:
+    """Return ``T`` of groups ``(G, similar, values)``."""
+    gram = xs @ xs.mT
+    size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+    noise = (xs.shape[-1] * deviation**2 + TINY * (1 + size))[:, None, None]
+    identity = torch.eye(gram.shape[-1], device=gram.device)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram + noise * identity))
+    return identity - noise * inverse  # the same as in the formula, in fewer operations
 
 
 def _opponent(image: Tensor, back: bool = False) -> Tensor:
