@@ -34,6 +34,13 @@ def noisy_scene(
     return np.clip(clean + sigma / 255 * np.random.default_rng(seed).normal(size=clean.shape), 0, 1)
 
 
+def correlated_noise() -> NDArray[np.float64]:
+    """Return a grey picture whose noise neighbouring pixels share, as a camera's pictures have it."""
+    noise = np.random.default_rng(0).normal(0, 40 / 255, (98, 98, 3))
+    smeared = (noise[2:, 2:] + noise[1:-1, 2:] + noise[2:, 1:-1] + noise[1:-1, 1:-1]) / 2
+    return np.clip(0.5 + smeared, 0, 1)
+
+
 def write_png(path: Path, picture: NDArray[np.float64], depth: int = 8) -> Path:
     """Write a picture (H, W, C) in 0..1."""
     white, dtype = (255, np.uint8) if depth == 8 else (65535, np.uint16)

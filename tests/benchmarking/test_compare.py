@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from conftest import noisy_scene, scene, write_png
+from conftest import correlated_noise, noisy_scene, scene, write_png
 from torchdenoise import DenoisingLoss, UserError, compare, denoise, from_spec, metrics
 from torchdenoise.benchmarking import store
 from torchdenoise.benchmarking.comparing import Silent
@@ -137,10 +137,8 @@ def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):
 
 
 def test_what_a_method_finds_wrong_with_the_noise_is_in_its_row(run, tmp_path):
-    noise = np.random.default_rng(0).normal(0, 40, (98, 98, 3))
-    smeared = (noise[2:, 2:] + noise[1:-1, 2:] + noise[2:, 1:-1] + noise[1:-1, 1:-1]) / 2
     (tmp_path / "noisy").mkdir()
-    write_png(tmp_path / "noisy" / "x.png", np.clip(0.5 + smeared / 255, 0, 1))
+    write_png(tmp_path / "noisy" / "x.png", correlated_noise())
     outcome = run("compare", "--recipes", "fast,zsn2n", "--noisy", "noisy", *SHORT, "-o", "res")
     assert outcome.code == 0, outcome.err
     [fast, zsn2n] = rows(Path("res"))

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import noisy_scene, scene, write_png, write_tiff
+from conftest import correlated_noise, noisy_scene, scene, write_png, write_tiff
 from torchdenoise.data import read_picture
 
 FEW = ("--max-steps", "3", "--device", "cpu")
@@ -298,9 +298,7 @@ def test_options_that_do_not_go_together(run, noisy_png, words, message):
 
 
 def test_correlated_noise_is_told_in_a_line(run, tmp_path):
-    noise = np.random.default_rng(0).normal(0, 40, (98, 98, 3))
-    smeared = (noise[2:, 2:] + noise[1:-1, 2:] + noise[2:, 1:-1] + noise[1:-1, 1:-1]) / 2
-    write_png(tmp_path / "noisy.png", np.clip(0.5 + smeared / 255, 0, 1))
+    write_png(tmp_path / "noisy.png", correlated_noise())
     outcome = run("denoise", "noisy.png", *FEW)
     assert outcome.code == 0
     assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), which recorruption" in outcome.out

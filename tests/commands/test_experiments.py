@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from conftest import noisy_scene, scene, write_png
+from conftest import correlated_noise, noisy_scene, scene, write_png
 from torchdenoise.denoisers import ZSN2N, Denoiser
 
 LAST = "runs/version_0/checkpoints/last.ckpt"
@@ -204,3 +204,13 @@ def test_a_picture_with_other_channels_than_the_checkpoint(fitted, noisy_png):
     outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "grey.png", *CPU)
     assert outcome.code == 2
     assert "channel(s)" in outcome.err
+
+
+@pytest.mark.filterwarnings("default::torchdenoise.errors.AssumptionWarning")
+def test_what_is_wrong_with_the_noise_is_told_in_a_line(run, tmp_path):
+    write_png(tmp_path / "x.png", correlated_noise())
+    words = ("--data.path", "x.png", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu")
+    outcome = run("fit", "--config", "fast", *words)
+    assert outcome.code == 0, outcome.err
+    assert "\nwarning: the noise of neighbouring pixels is correlated" in f"\n{outcome.out}"
+    assert "AssumptionWarning" not in outcome.out + outcome.err

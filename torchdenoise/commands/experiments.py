@@ -1,11 +1,13 @@
 """``torchdenoise fit``, ``validate``, ``test`` and ``predict``: LightningCLI with recipes by name and short errors."""
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +22,7 @@ from torchdenoise.commands.results import PictureWriter, ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
-from torchdenoise.errors import UserError
+from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.recipes import recipe_path
@@ -89,7 +91,7 @@ def run(words: Sequence[str]) -> int:
     # LightningCLI wants its words in sys.argv; launchers of several processes run argv[0] again.
     sys.argv[1:] = [command, *rest, *_defaults(command, rest)]
     try:
-        with quiet(), interruptible():
+        with quiet(), interruptible(), _doubts_in_a_line():
             _CLI(callbacks.get(command, []), csv if command == "fit" else False)
     except (ValueError, TypeError) as error:
         mended = mendable(error)
@@ -97,6 +99,23 @@ def run(words: Sequence[str]) -> int:
             raise
         raise mended from None
     return 0
+
+
+@contextlib.contextmanager
+def _doubts_in_a_line() -> Iterator[None]:
+    """Print what a method finds wrong with a picture's noise as the other commands do, without a line of code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def shown(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, AssumptionWarning):
+                print(f"warning: {message}")
+            else:
+                show(message, category, *where)
+
+        warnings.showwarning = shown  # type: ignore[assignment]
+        warnings.simplefilter("always", AssumptionWarning)
+        yield
 
 
 def _named_recipes(words: Sequence[str]) -> list[str]:
