@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from conftest import correlated_noise
 from torchdenoise import UserError, denoise
+from torchdenoise.errors import AssumptionWarning
 from torchdenoise.fitting import budget
 from torchdenoise.fitting.budget import Budget
 
@@ -62,3 +64,10 @@ def test_a_step_is_taken_even_if_there_is_no_time(monkeypatch):
 def test_mistakes(arguments, message):
     with pytest.raises(UserError, match=message):
         denoise(torch.rand(1, 1, 8, 8), **arguments)
+
+
+def test_doubts_about_the_noise_are_told_once():
+    noisy = torch.from_numpy(correlated_noise()).float().permute(2, 0, 1)[None]
+    with pytest.warns(AssumptionWarning) as told:
+        denoise(noisy, budget=0.2, device="cpu", data_range=1.0)
+    assert len(told) == 1

@@ -1,10 +1,13 @@
 """A fit that takes about so many seconds, whatever the machine."""
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from torch import Size, Tensor
+
+from torchdenoise.errors import AssumptionWarning
 
 Made = TypeVar("Made")
 Progress = Callable[[int, int], None]
@@ -57,11 +60,16 @@ class Budget(Generic[Made]):
     def steps(self, image: Tensor) -> int:
         """Return the number of steps for images of this one's size, at least 1."""
         if image.shape not in self._steps:
-            self._fit(image[..., :CORNER, :CORNER], 1, None)  # what is slow only the first time
-            times: list[float] = []
-            begin = time.perf_counter()
-            self._fit(image, TRIAL, lambda *_: times.append(time.perf_counter()))
-            step = (times[-1] - times[WARM - 1]) / (TRIAL - WARM)
-            rest = time.perf_counter() - begin - TRIAL * step
-            self._steps[image.shape] = max(1, int((self.seconds - rest) / step))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AssumptionWarning)  # the fit itself will tell
+                self._steps[image.shape] = self._tried(image)
         return self._steps[image.shape]
+
+    def _tried(self, image: Tensor) -> int:
+        self._fit(image[..., :CORNER, :CORNER], 1, None)  # what is slow only the first time
+        times: list[float] = []
+        begin = time.perf_counter()
+        self._fit(image, TRIAL, lambda *_: times.append(time.perf_counter()))
+        step = (times[-1] - times[WARM - 1]) / (TRIAL - WARM)
+        rest = time.perf_counter() - begin - TRIAL * step
+        return max(1, int((self.seconds - rest) / step))
