@@ -34,7 +34,7 @@ from torchdenoise.denoisers.noise2fast import ChequerboardDownsampler, Noise2Fas
 from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
 from torchdenoise.denoisers.noise2void import Noise2Void, Noise2VoidLoss
 from torchdenoise.denoisers.optimizers import Muon
-from torchdenoise.denoisers.readouts import EightTurns, OnePass, Readout
+from torchdenoise.denoisers.readouts import EightTurns, Following, OnePass, Readout
 from torchdenoise.denoisers.recorrupted import Recorrupted, RecorruptedLoss
 from torchdenoise.denoisers.ridge import NonLocalRidge
 from torchdenoise.denoisers.schedules import RampDown, WarmDown
@@ -68,6 +68,7 @@ __all__ = [
     "Domain",
     "Downsampler",
     "EightTurns",
+    "Following",
     "GRDLoss",
     "GRDNet",
     "LastMean",

@@ -7,7 +7,7 @@ from kornia.filters import box_blur
 from torch import Generator, Tensor
 
 from torchdenoise.denoisers.losses import Denoise
-from torchdenoise.denoisers.readouts import EightTurns, Readout
+from torchdenoise.denoisers.readouts import Following, Readout
 from torchdenoise.errors import UserError
 
 FLAT = 0.1
@@ -19,7 +19,7 @@ MOST = 20_000
 """So many places are looked at; in a larger picture only every second, third ... is taken."""
 
 
-class Limited(Readout, source="the plain way"):
+class Limited(Following, source="the plain way"):
     """Another readout's result, but nowhere much further from the noisy picture than in flat places as bright.
 
     Where a picture has little noise, a method that is told no level takes its texture for noise. The deviation of what
@@ -43,21 +43,11 @@ class Limited(Readout, source="the plain way"):
     """
 
     def __init__(self, inner: Readout | None = None, factor: float = 1.5, side: int = 9) -> None:
-        super().__init__()
+        super().__init__(inner)
         if not factor > 0 or side < 1 or side % 2 == 0:
             raise UserError(f"Limited: factor {factor} must be above 0 and side {side} odd")
-        self.inner = inner or EightTurns()
         self.factor = factor
         self.side = side
-
-    @property
-    def watches(self) -> bool:
-        """Whether the inner readout gathers anything."""
-        return self.inner.watches
-
-    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """Hand on what the inner readout may gather."""
-        self.inner.observe(denoise, noisy, output)
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the limited results."""

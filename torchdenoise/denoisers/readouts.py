@@ -64,3 +64,31 @@ class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-
             total += denoise(turned).rot90(-turns, (-2, -1))
             total += denoise(turned.flip(-1)).flip(-1).rot90(-turns, (-2, -1))
         return total / 8
+
+
+class Following(Readout):
+    """A readout that goes on from another one's result; a subclass says how.
+
+    Args:
+        inner: reads the first result; ``EightTurns()`` unless given.
+
+    Example:
+        >>> class Halved(Following):
+        ...     def forward(self, denoise, noisy, generator):
+        ...         return self.inner(denoise, noisy, generator) / 2
+        >>> Halved(OnePass())(lambda image: image, torch.ones(1, 1, 1, 1), torch.Generator()).item()
+        0.5
+    """
+
+    def __init__(self, inner: Readout | None = None) -> None:
+        super().__init__()
+        self.inner = inner or EightTurns()
+
+    @property
+    def watches(self) -> bool:
+        """Whether the inner readout gathers anything."""
+        return self.inner.watches
+
+    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
+        """Hand on what the inner readout may gather."""
+        self.inner.observe(denoise, noisy, output)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from torchdenoise.denoisers.losses import Denoise
 from torchdenoise.denoisers.networks.padding import reflect
-from torchdenoise.denoisers.readouts import EightTurns, Readout
+from torchdenoise.denoisers.readouts import Following, Readout
 from torchdenoise.errors import UserError
 from torchdenoise.noise import noise_deviation
 
@@ -23,7 +23,7 @@ TINY = 1e-5
 
 
 class NonLocalRidge(
-    Readout, source="Herbreteau & Kervrann, Towards a unified view of unsupervised non-local methods, ICIP 2022"
+    Following, source="Herbreteau & Kervrann, Towards a unified view of unsupervised non-local methods, ICIP 2022"
 ):
     """The noisy picture's own similar patches, averaged with weights from the network's result.
 
@@ -62,28 +62,18 @@ class NonLocalRidge(
         rounds: int = 1,
         level: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(inner)
         if min(side, similar, stride, rounds) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
             raise UserError(
                 f"NonLocalRidge: side {side}, similar {similar}, stride {stride} and rounds {rounds} must be at "
                 f"least 1, window {window} odd, level {level} not negative"
             )
-        self.inner = inner or EightTurns()
         self.side = side
         self.similar = similar
         self.window = window
         self.stride = stride
         self.rounds = rounds
         self.level = level
-
-    @property
-    def watches(self) -> bool:
-        """Whether the inner readout gathers anything."""
-        return self.inner.watches
-
-    def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """Hand on what the inner readout may gather."""
-        self.inner.observe(denoise, noisy, output)
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the combined patches' picture."""

@@ -9,7 +9,7 @@ from torchdenoise.noise.line import cut_share, noise_line
 CORRELATED = {"grey": 0.33, "colour": 0.15}
 """Texture shows as much at low levels, and a grey picture has no other channels that would tell it from noise."""
 UNEVEN = 1.5
-"""White noise stays below, in colour under any texture; noise that a camera has smoothed is above."""
+"""White noise in colour stays below unless it also grows with light; noise that a camera has smoothed is above."""
 JUDGED = 96 * 96
 """Pixels; a smaller picture has too few flat places to tell noise from texture."""
 CUT = 1 / 3
@@ -45,6 +45,6 @@ def broken_assumptions(image: Tensor) -> list[str]:
 def _counts_photons(image: Tensor) -> bool:
     """Return whether black means that no photon came: then there is next to nothing between none and one."""
     one = noise_line(image).gain
-    edges = torch.tensor([0.0, 0.5, 1.5]) * one
+    edges = torch.tensor([0.0, 0.5, 1.5], device=image.device) * one
     none, between, single = torch.bucketize(image, edges).flatten().bincount(minlength=4)[:3].tolist()
     return bool(between < BETWEEN * min(none, single))
