@@ -26,6 +26,7 @@ EVERY = 4
 GAUSSIAN = (2, 5, 10, 25, 50, 75)
 PHOTONS = (5, 10, 25, 50, 100)
 MIXED = ((10, 50), (25, 25))
+PHOTON_HEAD = "| noise | `noise_line` | taken for Gaussian | `poisson_photons` | warned |"
 BLURS = (0.3, 0.4, 0.5, 0.7, 1.0)
 
 
@@ -129,7 +130,7 @@ def page() -> str:
         "",
         "## Poisson noise, in photons",
         "",
-        "| noise | `noise_line` | taken for Gaussian | `poisson_photons` | warned |",
+        PHOTON_HEAD,
         "|---|---|---|---|---|",
         *track(poisson_rows(clean), total=len(PHOTONS), description="Poisson"),
         "",
@@ -148,6 +149,10 @@ def page() -> str:
         "| noise | `noise_line` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",
         *track(gaussian_rows(grey, ("",)), total=len(GAUSSIAN), description="grey"),
+        "",
+        PHOTON_HEAD,
+        "|---|---|---|---|---|",
+        *track(poisson_rows(grey), total=len(PHOTONS), description="grey, Poisson"),
         "",
         "## Correlated noise",
         "",

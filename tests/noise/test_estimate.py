@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from torchdenoise import UserError
-from torchdenoise.noise import correlation, gaussian_level, poisson_photons, repeatable, wavelet_level
+from torchdenoise.noise import correlation, gaussian_level, noise_line, poisson_photons, repeatable, wavelet_level
 from torchdenoise.noise.estimate import MOST_PHOTONS
 
 
@@ -45,10 +45,35 @@ def slow_level(image):
             return 255 * np.sqrt(tau)
 
 
-@pytest.mark.parametrize("image", [textured(1, 150, 147), textured(3, 245, 247)], ids=["grey", "colour"])
-def test_the_level_is_the_published_formulas(image):
-    image = noisy("gaussian:20", image)
+def slow_grey_level(image):
+    """Return the level that the flattest 8x8 patches have at high frequencies, coefficient by coefficient."""
+    picture = image[0, 0].double().numpy()
+    place = (np.arange(8) + 0.5) * np.pi / 8
+    patches = []
+    for top in range(picture.shape[0] - 7):
+        for left in range(picture.shape[1] - 7):
+            patch = picture[top : top + 8, left : left + 8]
+            low, high = 0.0, []
+            for u in range(8):
+                for v in range(8):
+                    size = (1 / 8 if u == 0 else 1 / 4) * (1 / 8 if v == 0 else 1 / 4)
+                    square = size * (np.cos(u * place) @ patch @ np.cos(v * place)) ** 2
+                    low += square if 0 < u + v < 8 else 0
+                    high += [square] if u + v > 8 else []
+            patches.append((low, np.mean(high)))
+    patches.sort()
+    return 255 * np.sqrt(np.mean([high for _, high in patches[: max(len(patches) // 20, 64)]]))
+
+
+def test_the_level_is_the_published_formulas():
+    image = noisy("gaussian:20", textured(3, 245, 247))
     assert gaussian_level(image) == pytest.approx(slow_level(image), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [(33, 35), (53, 50)])
+def test_the_level_of_grey_pictures_is_the_flattest_patches(size):
+    image = noisy("gaussian:20", textured(1, *size))
+    assert gaussian_level(image) == pytest.approx(slow_grey_level(image), rel=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -57,6 +82,14 @@ def test_the_level_over_levels(sigma, channels):
     image = noisy(f"gaussian:{sigma}", textured(channels))
     assert gaussian_level(image) == pytest.approx(sigma, rel=0.06)
     assert wavelet_level(image) == pytest.approx(sigma, rel=0.06)
+
+
+@pytest.mark.parametrize("estimate", [gaussian_level, lambda image: 255 * noise_line(image).sigma])
+@pytest.mark.parametrize("sigma", [2, 5, 10])
+def test_texture_is_no_noise_in_grey_either(estimate, sigma):
+    texture = torch.rand(1, 1, 200, 100, generator=torch.Generator().manual_seed(1))
+    image = noisy(f"gaussian:{sigma}", torch.cat([0.3 + 0.4 * texture, torch.full_like(texture, 0.5)], 3))
+    assert estimate(image) == pytest.approx(sigma, rel=0.1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

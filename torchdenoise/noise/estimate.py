@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 from torchdenoise.extras import needed
+from torchdenoise.noise.patches import ENOUGH, FlatPatches, noise_variance
 
 PATCHES = ((8, 3), (8, 1), (4, 1), (3, 1))
 """Side and stride of the patches: as published, then closer and smaller ones for small pictures."""
-ENOUGH = 32
-"""So many patches for each value of a patch; with fewer the noise's eigenvalues spread and its level comes out low."""
 MOST_PHOTONS = 1e6
 """At white, in a picture without visible noise: its noise is a quarter of a grey level of 255."""
 ROWS = 32
@@ -33,16 +32,18 @@ def gaussian_level(image: Tensor) -> float:
 
     All patches, their channels stacked, have a covariance matrix; its smallest eigenvalues are the noise's, the largest
     the picture's. These are dropped one by one until as many of the rest lie above their mean as below it, which is
-    what noise alone does; the mean is then the noise's variance. A picture too small for patches (below about 30 pixels
-    a side) is judged by the median difference of the diagonals of its 2x2 cells, which structure makes too large.
+    what noise alone does; the mean is then the noise's variance. In a grey picture full of texture no eigenvalue is the
+    noise's alone: there it is what the flattest patches have at high frequencies. A picture too small for patches
+    (below about 30 pixels a side) is judged by the median difference of the diagonals of its 2x2 cells, which structure
+    makes too large.
 
-    Made for pictures in colour. A grey picture full of texture has no patch that is noise alone, and at low levels
-    too much is found. White sky that was clipped has little noise left, and lowers what is found for the rest.
+    White sky that was clipped has little noise left, and lowers what is found for the rest.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
 
-    Source: Chen, Zhu and Heng, An efficient statistical method for image noise level estimation, ICCV 2015.
+    Source: Chen, Zhu and Heng, An efficient statistical method for image noise level estimation, ICCV 2015; for grey
+    pictures see ``FlatPatches``.
 
     Example:
         >>> noisy = 0.5 + 25 / 255 * torch.randn(1, 3, 200, 200, generator=torch.Generator().manual_seed(0))
@@ -50,9 +51,9 @@ def gaussian_level(image: Tensor) -> float:
         25
     """
     pixels = telling_channels(image)
-    eigenvalues = _eigenvalues(pixels, lambda patches: patches)
-    if eigenvalues is not None:
-        return 255 * sqrt(noise_variance(eigenvalues))
+    variance = _patch_variance(pixels, lambda patches: patches)
+    if variance is not None:
+        return 255 * sqrt(variance)
     differences = _cells(pixels.double())[0].abs()
     # The median of a normal variable's size is 0.6745 standard deviations.
     return 255 * differences.median().item() / 0.6745 if differences.numel() else 0.0
@@ -93,8 +94,7 @@ def poisson_photons(image: Tensor) -> float:
     finds it. Given how many photons a patch got, where they fell is multinomial, so dividing by the patch's own mean is
     exact at any count. Channels and patches with less than a tenth of the picture's light are left out.
 
-    For pictures that are clipped at neither end. A grey picture full of texture shows more noise than it has, and so
-    fewer photons.
+    For pictures that are clipped at neither end.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
@@ -121,11 +121,9 @@ def poisson_photons(image: Tensor) -> float:
         bright = (means > dark).flatten(0, 1).all(0)
         return (patches[..., bright] - means[..., bright]) / means[..., bright].sqrt()
 
-    eigenvalues = _eigenvalues(pixels, on_the_line)
-    if eigenvalues is not None:
-        # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
-        variance = noise_variance(eigenvalues[len(pixels) :])
-    else:
+    # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
+    variance = _patch_variance(pixels, on_the_line, lost=len(pixels))
+    if variance is None:
         differences, means = _cells(pixels.double())
         bright = means > dark
         variance = (differences[bright].square() / means[bright]).mean().nan_to_num().item()
@@ -238,6 +236,24 @@ def _cells(pixels: Tensor) -> tuple[Tensor, Tensor]:
     return (first - second - third + fourth) / 2, (first + second + third + fourth) / 4
 
 
+def _patch_variance(pixels: Tensor, prepare: Callable[[Tensor], Tensor], lost: int = 0) -> float | None:
+    """Return the noise's variance that patches show; None where there are too few.
+
+    Args:
+        pixels: ``(C, H, W)``.
+        prepare: makes of N patches ``(C, side * side, N)`` what is to be compared, as many or fewer.
+        lost: degrees of freedom that it takes out of each patch.
+    """
+    if len(pixels) != 1:
+        eigenvalues = _eigenvalues(pixels, prepare)
+        return None if eigenvalues is None else noise_variance(eigenvalues[lost:])
+    flat = FlatPatches()
+    stride = ceil(sqrt(pixels.numel() / MOST_BLOCKS))
+    blocks = _blocks(pixels, flat.sides[0], stride).flatten(1, 2).flatten(2).transpose(1, 2)
+    patches = prepare(blocks.double())
+    return flat.variance(flat.telling(patches)) if patches.shape[2] >= 2 * flat.fewest else None
+
+
 def _eigenvalues(pixels: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor | None:
     """Return the eigenvalues, ascending, of the patches' covariance; None where there are too few patches.
 
@@ -264,14 +280,3 @@ def _eigenvalues(pixels: Tensor, prepare: Callable[[Tensor], Tensor]) -> Tensor 
             eigenvalues: Tensor = torch.linalg.eigvalsh(products / count - mean.outer(mean))
             return eigenvalues
     return None
-
-
-def noise_variance(eigenvalues: Tensor) -> float:
-    """Return the mean of the smallest eigenvalues, most of them that have as many above their mean as below.
-
-    One alone always has: there is always an answer.
-    """
-    kept = torch.arange(1, len(eigenvalues), dtype=torch.float64)
-    means = eigenvalues.cumsum(0)[:-1] / kept
-    above_less_below = (eigenvalues - means[:, None]).sign().tril().sum(1)
-    return max(means[above_less_below == 0][-1].item(), 0.0)

@@ -8,10 +8,9 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 from torchdenoise.noise.clipping import clipped_moments
-from torchdenoise.noise.estimate import ENOUGH, gaussian_level, noise_variance, telling_channels
+from torchdenoise.noise.estimate import gaussian_level, telling_channels
+from torchdenoise.noise.patches import ENOUGH, PatchVariance, patch_variance
 
-SIDES = (4, 3)
-"""Sides of the patches, the first that gives enough of them."""
 CLASSES = 3
 MOST = 20_000
 """So many patches are looked at; in a larger picture only every second, third ... is taken."""
@@ -21,8 +20,6 @@ MISMATCH = 0.1
 """By so much of the variance clipped Gaussian noise may miss what is seen; noise of another kind misses by more."""
 BINS = 256
 """Of brightness."""
-EVEN = 0.05
-"""Variances that differ by less of their own are taken for one."""
 
 
 class NoiseLine(NamedTuple):
@@ -47,7 +44,7 @@ def noise_line(image: Tensor) -> NoiseLine:
         image: ``(1, C, H, W)`` of any size, 1.0 is white.
 
     Source: the line and what clipping does to it: Foi, Clipped noisy images, Signal Processing 2009; the variances:
-    Chen, Zhu and Heng, ICCV 2015.
+    see ``patches.py``.
 
     Example:
         >>> clean = torch.linspace(0.2, 0.8, 200).expand(1, 3, 200, 200)
@@ -55,22 +52,24 @@ def noise_line(image: Tensor) -> NoiseLine:
         >>> round(noise_line(noisy).gain, 2), noise_line(clean + 0.1 * torch.randn(3, 200, 200)).gain
         (0.04, 0.0)
     """
-    classes = _classes(telling_channels(image))
+    pixels = telling_channels(image)
+    how = patch_variance(pixels)
+    classes = _classes(pixels, how)
     if not classes:
         return NoiseLine(0.0, gaussian_level(image) / 255)
-    variances = _variances(classes, 0.0, 1.0)
+    variances = _variances(classes, how, 0.0, 1.0)
     cut = cut_share(image) > CLIPPED and image.min() >= 0 and image.max() <= 1
     if cut:
         sigma, mismatch = _clipped_gaussian(classes, variances)
         if mismatch < MISMATCH:
             return NoiseLine(0.0, sigma, True)
     level = _scaled(torch.ones_like(variances), variances)
-    if _misfit(level, variances) < EVEN:
+    if _misfit(level, variances) < how.even:
         return NoiseLine(0.0, sqrt(level), bool(cut))
     means = torch.stack([part.mean() for part in classes])
     gain, rest = _fitted(means, variances)
     # Channels that differ in brightness differ in noise: with the noise made even, its level is found better.
-    gain, rest = _fitted(means, _variances(classes, gain, rest) * (gain * means + rest))
+    gain, rest = _fitted(means, _variances(classes, how, gain, rest) * (gain * means + rest))
     return NoiseLine(gain, sqrt(rest), bool(cut))
 
 
@@ -98,27 +97,26 @@ def noise_deviation(images: Tensor, level: float | None = None) -> Tensor:
     return images.new_tensor(found).view(-1, 1, 1, 1)
 
 
-def _classes(pixels: Tensor) -> list[Tensor]:
+def _classes(pixels: Tensor, how: PatchVariance) -> list[Tensor]:
     """Return the patches ``(C, side * side, N)`` of each class, from dark to bright; no class if they are too few."""
     stride = ceil(sqrt(pixels.shape[1] * pixels.shape[2] / MOST))
-    for side in SIDES:
+    for side in how.sides:
         if not len(pixels) or min(pixels.shape[1:]) < side:
             continue
         patches = unfold(pixels[None], side, stride=stride).view(len(pixels), side * side, -1).double()
         number = min(CLASSES, patches.shape[2] // (ENOUGH * len(pixels) * side * side))
         if number:
-            return [patches[..., part] for part in patches.mean((0, 1)).argsort().chunk(number)]
+            return [how.telling(patches[..., part]) for part in patches.mean((0, 1)).argsort().chunk(number)]
     return []
 
 
-def _variances(classes: list[Tensor], gain: float, rest: float) -> Tensor:
+def _variances(classes: list[Tensor], how: PatchVariance, gain: float, rest: float) -> Tensor:
     """Return each class's noise variance as a multiple of ``gain * mean + rest``."""
     variances = []
     for part in classes:
         means = part.mean(1, keepdim=True)
         even = (part - means) / (gain * means.clamp(min=0) + rest).clamp(min=1e-9).sqrt()
-        # Without its mean, by which the patches were sorted, each channel has a degree of freedom less.
-        variances.append(noise_variance(torch.linalg.eigvalsh(torch.cov(even.flatten(0, 1)))[len(part) :]))
+        variances.append(how.variance(even))
     return torch.tensor(variances, dtype=torch.float64).clamp(min=1e-12)
 
 
