@@ -35,7 +35,7 @@ ZSN2N = "`zsn2n`, bf16-mixed"
 LEVELS = ("gaussian:10", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
 TIMED = ("zsn2n", "zsn2n-bf16", *OURS, "zsn2m-star", "bm3d")
 OLD = (
-    "trainer.precision=bf16-mixed", "trainer.max_steps=450", "model.readout=OnePass", "model.domain=AsIs",
+    "trainer.precision=bf16-mixed", "trainer.max_steps=400", "model.readout=OnePass", "model.domain=AsIs",
     "model.network.width=48", "model.network.depth=3", "model.loss=ZSN2NLoss", "model.optimizer=torch.optim.Adam",
     "model.optimizer.lr=0.001", "model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0",
 )  # fmt: skip
@@ -48,7 +48,7 @@ RIDGE = (
     "model.readout=NonLocalRidge", "model.readout.similar=64", "model.readout.window=25", "model.readout.rounds=2",
 )  # fmt: skip
 LADDER: dict[str, tuple[str, ...]] = {
-    "ZS-N2N's loss and network, 450 steps on the whole crop, Adam": OLD,
+    "ZS-N2N's loss and network, 400 steps on the whole crop, Adam": OLD,
     "+ four 48x48 crops a step": (*OLD, CROPS % ("false", PLAIN_LOSS)),
     "+ Muon, warm-up and linear decay": (*OLD, CROPS % ("false", PLAIN_LOSS), *MUON),
     "+ four 3x3 layers 32 wide": (*OLD, CROPS % ("false", PLAIN_LOSS), *MUON, *WIDER),
@@ -72,8 +72,8 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "the level taken whole, not 0.93 of it": ("model.loss.loss.share=1.0",),
     "half the noise added": ("model.loss.loss.amount=0.35",),
     "twice the noise added": ("model.loss.loss.amount=1.4",),
-    "twice the steps": ("trainer.max_steps=900",),
-    "half the steps": ("trainer.max_steps=225",),
+    "twice the steps": ("trainer.max_steps=800",),
+    "half the steps": ("trainer.max_steps=200",),
 }
 LIMITS = {"`fast`": (), "without the limit": ("model.fallback_readout=EightTurns",)}
 WEAK = ("gaussian:0", "gaussian:2", "gaussian:5")

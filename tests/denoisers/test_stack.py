@@ -45,7 +45,7 @@ def both(recipe, images, options):
         ("zsn2n", SIZES[:1] * 3, ()),
         ("zsn2m-star", [(180, 180)] * 2, ()),
         ("neighbor2neighbor-single", SIZES[:1] * 3, ()),
-        ("fast", SIZES, ("model.readout=EightTurns", "model.scheduler.steps=450", "trainer.precision=32-true")),
+        ("fast", SIZES, ("model.readout=EightTurns", "model.scheduler.steps=400", "trainer.precision=32-true")),
     ],
 )
 def test_twenty_steps_give_what_each_fit_alone_gives(recipe, sizes, overrides):

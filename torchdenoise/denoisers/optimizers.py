@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.adam import adam
 
 from torchdenoise.errors import UserError
 
@@ -24,11 +25,13 @@ def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
     """
     a, b, c = QUINTIC
     tall = matrix.shape[-2] > matrix.shape[-1]
-    x: Tensor = matrix.mT if tall else matrix
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    wide = matrix.mT if tall else matrix
+    x: Tensor = (wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)).reshape(-1, *wide.shape[-2:])
     for _ in range(iterations):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        gram = torch.bmm(x, x.mT)
+        # a x + (b gram + c gram^2) x, in as few calls: of small matrices the calls are what takes time
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    x = x.view(wide.shape)
     return x.mT if tall else x
 
 
@@ -79,15 +82,18 @@ class Muon(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             alike: dict[tuple[int, ...], list[Tensor]] = {}
+            rest = []
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 if parameter.ndim >= 2 and min(_matrix(parameter).shape) >= group["narrow"]:
                     alike.setdefault(tuple(_matrix(parameter).shape), []).append(parameter)
                 else:
-                    self._adam(parameter, group)
+                    rest.append(parameter)
             for parameters in alike.values():
                 self._orthogonal(parameters, group)
+            if rest:
+                self._adam(rest, group)
         return loss
 
     def _orthogonal(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
@@ -96,7 +102,9 @@ class Muon(Optimizer):
         for parameter in parameters:
             gradient, state = parameter.grad, self.state[parameter]
             assert gradient is not None
-            speed = state.setdefault("momentum", torch.zeros_like(gradient))
+            if not state:
+                state["momentum"] = torch.zeros_like(gradient)
+            speed = state["momentum"]
             speed.mul_(group["momentum"]).add_(gradient)
             directions.append(_matrix(gradient + group["momentum"] * speed))
         rows, columns = directions[0].shape
@@ -104,16 +112,30 @@ class Muon(Optimizer):
         for parameter, step in zip(parameters, orthogonalised(torch.stack(directions)), strict=True):
             parameter.sub_(step.view(parameter.shape), alpha=rate)
 
-    def _adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        gradient, state, (first, second) = parameter.grad, self.state[parameter], group["betas"]
-        assert gradient is not None
-        mean = state.setdefault("mean", torch.zeros_like(gradient))
-        square = state.setdefault("square", torch.zeros_like(gradient))
-        state["steps"] = steps = state.get("steps", 0) + 1
-        mean.lerp_(gradient, 1 - first)
-        square.lerp_(gradient.square(), 1 - second)
-        scale = (square / (1 - second**steps)).sqrt_().add_(1e-8)
-        parameter.addcdiv_(mean, scale, value=-group["lr"] * group["adam_ratio"] / (1 - first**steps))
+    def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Take a step with all parameters by PyTorch's Adam, in one call where their device has one."""
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+                state["steps"] = torch.zeros((), device=parameter.device)
+        beta1, beta2 = group["betas"]
+        adam(
+            parameters,
+            [parameter.grad for parameter in parameters if parameter.grad is not None],
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["steps"] for state in states],
+            fused=True,
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"] * group["adam_ratio"],
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
 
 def _matrix(weight: Tensor) -> Tensor:
