@@ -1,4 +1,4 @@
-"""Where the time of one ``fast`` fit goes: writes docs/results/profile.md.
+"""Where the time of one ``fast`` fit goes, and how near ZS-N2N comes to the machine's best: writes profile.md.
 
     python benchmarks/profile_fit.py            a minute; run it with nothing else on the machine
 
@@ -48,6 +48,9 @@ KERNELS = {
     "gathering and scattering pixels": ("index", "gather", "topk", "sort", "unfold", "im2col"),
 }
 SIDE = 2048
+ZSN2N = {"zsn2n": torch.float32, "zsn2n-bf16": torch.bfloat16}
+STEPS = 60
+"""Of ZS-N2N, that are timed."""
 
 
 def noisy() -> torch.Tensor:
@@ -105,28 +108,48 @@ def work(steps: int) -> float:
     return steps * step.get_total_flops() + read.get_total_flops()
 
 
-def peak() -> float:
-    """Return the operations a second of a large product in bfloat16, the machine's best."""
-    matrix = torch.randn(SIDE, SIDE).bfloat16()
-    times = []
-    for _ in range(6):
+def fastest(function: Callable[[], Any], times: int) -> float:
+    """Return the seconds of the quickest call."""
+    seconds = []
+    for _ in range(times):
         begin = time.perf_counter()
-        matrix @ matrix
-        times.append(time.perf_counter() - begin)
-    return 2 * SIDE**3 / min(times)
+        function()
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
 
 
-def ceiling() -> float:
-    """Return the operations a second of the network's middle layer alone, forward, in bfloat16."""
-    layer = nn.Conv2d(32, 32, 3, padding=1).to(torch.bfloat16).to(memory_format=torch.channels_last)
-    crops = torch.randn(4, 32, 48, 48).bfloat16().contiguous(memory_format=torch.channels_last)
-    times = []
-    with torch.no_grad():
-        for _ in range(50):
-            begin = time.perf_counter()
-            layer(crops)
-            times.append(time.perf_counter() - begin)
-    return 2 * 4 * 48 * 48 * 32 * 32 * 9 / min(times)
+def peak(kind: torch.dtype) -> float:
+    """Return the operations a second of a large product, the machine's best."""
+    matrix = torch.randn(SIDE, SIDE).to(kind)
+    return 2 * SIDE**3 / fastest(lambda: matrix @ matrix, 6)
+
+
+@torch.no_grad()
+def ceiling(kind: torch.dtype, width: int, crops: int, side: int) -> float:
+    """Return the operations a second of a network's middle layer alone, forward."""
+    layer = nn.Conv2d(width, width, 3, padding=1).to(kind).to(memory_format=torch.channels_last)
+    pixels = torch.randn(crops, width, side, side).to(kind).contiguous(memory_format=torch.channels_last)
+    return 2 * crops * side**2 * width**2 * 9 / fastest(lambda: layer(pixels), 50)
+
+
+def zsn2n_lines(image: torch.Tensor) -> Iterator[str]:
+    """Yield a row for ZS-N2N in each precision: its steps are the difference of a long fit and a short one."""
+    for recipe, kind in ZSN2N.items():
+        plan = load_recipe(recipe)
+
+        def fit(steps: int, plan: dict[str, Any] = plan) -> None:
+            fit_image(image, plan, Options(max_steps=steps))
+
+        counters = [FlopCounterMode(display=False) for _ in range(2)]
+        for steps, counter in enumerate(counters, 1):
+            with counter:
+                fit(steps)
+        flops = counters[1].get_total_flops() - counters[0].get_total_flops()
+        short, long = (fastest(functools.partial(fit, steps), 3) for steps in (1, 1 + STEPS))
+        rate = STEPS / (long - short)
+        done, best, layer = flops * rate, peak(kind), ceiling(kind, 48, 1, image.shape[-1])
+        speeds = " | ".join(f"{number / 1e9:.0f}" for number in (done, layer, best))
+        yield f"| `{recipe}` | {rate:.1f} | {flops / 1e9:.1f} | {speeds} | {done / layer:.0%} |"
 
 
 def main() -> None:
@@ -139,7 +162,8 @@ def main() -> None:
         fit_image(image, plan, Options())
     whole = time.perf_counter() - begin
     kinds = kernels(lambda: fit_image(image, plan, Options()))
-    flops, best, layer = work(plan["trainer"]["max_steps"]), peak(), ceiling()
+    flops, best = work(plan["trainer"]["max_steps"]), peak(torch.bfloat16)
+    layer = ceiling(torch.bfloat16, 32, 4, 48)
     rest = whole - sum(seconds.values())
     lines = [
         f"# Where the time of a `{RECIPE}` fit goes",
@@ -160,7 +184,16 @@ def main() -> None:
         "",
         f"All passes through the network are {flops / 1e12:.2f} TFLOP. The machine does {best / 1e9:.0f} GFLOP/s in a "
         f"large bfloat16 product, {layer / 1e9:.0f} in the network's middle layer on four crops of 48x48: the passes "
-        f"could not take less than {flops / best:.1f} s, and {flops / layer:.1f} s at the layer's own speed.",
+        f"could not take less than {flops / best:.1f} s, and {flops / layer:.1f} s at the layer's own speed. So "
+        f"{1 - flops / layer / whole:.0%} of the fit is outside what the network's kernels need.",
+        "",
+        "## ZS-N2N",
+        "",
+        f"{STEPS} steps on the same picture. The layer: its middle one, 3x3 and 48 wide, forward, whole picture.",
+        "",
+        "| recipe | steps a second | GFLOP a step | GFLOP/s | the layer alone | a large product | of the layer |",
+        "|---|---|---|---|---|---|---|",
+        *zsn2n_lines(image),
         "",
     ]
     PAGE.write_text("\n".join(lines))
