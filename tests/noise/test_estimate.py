@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from torchdenoise import UserError
-from torchdenoise.noise import correlation, gaussian_level, noise_line, poisson_photons, repeatable, wavelet_level
+from torchdenoise.noise import gaussian_level, noise_line, poisson_photons, repeatable, wavelet_level
 from torchdenoise.noise.estimate import MOST_PHOTONS
 
 
@@ -112,7 +112,6 @@ def test_no_noise_is_an_answer_too(image):
     assert gaussian_level(image) == pytest.approx(0, abs=1e-4)
     assert wavelet_level(image) == pytest.approx(0, abs=1e-4)
     assert poisson_photons(image) == MOST_PHOTONS
-    assert correlation(image) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("size", [(1, 50), (2, 2), (9, 5), (7, 300), (100, 8)])
@@ -120,7 +119,6 @@ def test_odd_shapes_have_an_answer(size):
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     assert 0 <= gaussian_level(image) < 255
     assert 0 < poisson_photons(image) <= MOST_PHOTONS
-    assert all(-1 <= number <= 1 for number in correlation(image))
 
 
 def test_estimates_follow_the_pictures_scale():
@@ -143,15 +141,6 @@ def test_photons_with_dark_channels_and_dark_surroundings():
     light[:, 1, 30:, 40:] = 0.6
     assert poisson_photons(noisy("poisson:25", light)) == pytest.approx(25, rel=0.15)
     assert poisson_photons(noisy("poisson:25", light[:, 1:2] / 20)) == pytest.approx(25, rel=0.15)  # 1 photon a pixel
-
-
-def test_correlation_finds_its_direction():
-    white = torch.randn(1, 3, 129, 131, generator=torch.Generator().manual_seed(0)) / 20
-    along, across = (white[..., 1:] + white[..., :-1]) / 2, (white[..., 1:, :] + white[..., :-1, :]) / 2
-    for noise, expected in ((white, (0, 0)), (along, (0.4, 0)), (across, (0, 0.4))):  # 0.5 in truth, see there
-        clean = textured(3, *noise.shape[-2:])
-        assert correlation(0.5 + noise) == pytest.approx(expected, abs=0.05)
-        assert correlation(clean + noise) == pytest.approx(expected, abs=0.1)
 
 
 @pytest.mark.parametrize("missing", ["pywt", "skimage.restoration"])

@@ -2,8 +2,9 @@
 
 from torchdenoise.noise.assumptions import broken_assumptions
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
+from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
-from torchdenoise.noise.estimate import correlation, gaussian_level, poisson_photons, unevenness, wavelet_level
+from torchdenoise.noise.estimate import gaussian_level, poisson_photons, wavelet_level
 from torchdenoise.noise.line import NoiseLine, noise_deviation, noise_line
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.specs import from_spec

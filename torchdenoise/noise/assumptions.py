@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from torchdenoise.noise.estimate import correlation, telling_channels, unevenness
+from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.line import cut_share, noise_line
+from torchdenoise.noise.patches import telling_channels
 
 CORRELATED = {"grey": 0.33, "colour": 0.15}
 """Texture shows as much at low levels, and a grey picture has no other channels that would tell it from noise."""

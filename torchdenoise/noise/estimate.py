@@ -1,4 +1,4 @@
-"""What the noise of a picture is like, found out from the picture alone: level, photons, correlation.
+"""How strong the noise of a picture is, found out from the picture alone: its level, or photons.
 
 Every function takes one picture ``(1, C, H, W)`` of any size in units of the white level, and always has an answer.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 from torchdenoise.extras import needed
-from torchdenoise.noise.patches import ENOUGH, FlatPatches, noise_variance
+from torchdenoise.noise.patches import ENOUGH, MOST, FlatPatches, blocks, noise_variance, telling_channels
 
 PATCHES = ((8, 3), (8, 1), (4, 1), (3, 1))
 """Side and stride of the patches: as published, then closer and smaller ones for small pictures."""
@@ -19,12 +19,6 @@ MOST_PHOTONS = 1e6
 """At white, in a picture without visible noise: its noise is a quarter of a grey level of 255."""
 ROWS = 32
 """Rows of patches looked at together: all at once would need 100 times the memory of the picture."""
-BLOCK = 8
-"""Side of the blocks in which correlation is looked for."""
-MOST_BLOCKS = 20_000
-"""In a larger picture blocks are left out between others."""
-FLAT = 0.1
-"""The share of the blocks that counts as flat."""
 
 
 def gaussian_level(image: Tensor) -> float:
@@ -130,109 +124,9 @@ def poisson_photons(image: Tensor) -> float:
     return 1 / max(variance, 1 / MOST_PHOTONS)
 
 
-def correlation(image: Tensor) -> tuple[float, float]:
-    """Return the correlation of the noise of horizontal, and of vertical, neighbours: 0 for white noise.
-
-    It is looked for in the flattest tenth of all 8x8 blocks, each less the plane that fits it best; what taking away
-    the plane does to white noise is put right. So small blocks show a strong correlation as a fifth less than it is;
-    larger ones are seldom flat, and texture in all of the blocks looks like correlation: up to 0.13 in Kodak pictures
-    with white noise of level 10.
-
-    Args:
-        image: ``(1, C, H, W)``, 1.0 is white.
-
-    Returns:
-        Two numbers from -1 to 1; 0 where there is no block or no noise.
-
-    Example:
-        >>> white = torch.randn(1, 1, 256, 257, generator=torch.Generator().manual_seed(0))
-        >>> smeared = (white[..., 1:] + white[..., :-1]) / 2
-        >>> [round(number, 1) + 0.0 for number in correlation(smeared)]
-        [0.4, 0.0]
-    """
-    project, rest, variances = _flattest(image)
-    if not len(rest):
-        return 0.0, 0.0
-    seen = rest.T @ rest / variances.sum()
-    excess = seen - project  # of every two pixels of a block, over what white noise shows
-    y, x = _places_in_block()
-    right = (y[:, None] == y) & (x[:, None] + 1 == x)
-    below = (x[:, None] == x) & (y[:, None] + 1 == y)
-    return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
-
-
-def unevenness(image: Tensor) -> float:
-    """Return how uneven the noise's spectrum is: a little above 1 for white noise, be there texture or not.
-
-    Of the eigenvalues of the 8x8 patches' covariance the smallest are the noise's: of white noise one value, but for
-    chance. The one that three tenths of all stay below, over the one that three hundredths do. Textures seldom reach up
-    to there in colour; in grey they do at low levels.
-
-    Args:
-        image: ``(1, C, H, W)``, 1.0 is white.
-
-    Returns:
-        A number not below 1; 1 for a picture with too few patches.
-
-    Example:
-        >>> white = torch.randn(1, 1, 128, 129, generator=torch.Generator().manual_seed(0))
-        >>> unevenness(white) < 1.3 < 5 < unevenness(white[..., 1:] + white[..., :-1])
-        True
-    """
-    pixels = telling_channels(image).double()
-    size = len(pixels) * BLOCK * BLOCK
-    stride = ceil(sqrt(pixels[:1].numel() / MOST_BLOCKS)) or 1
-    patches = _blocks(pixels, BLOCK, stride).permute(0, 3, 4, 1, 2).reshape(size, -1)
-    if patches.shape[1] < ENOUGH * size:
-        return 1.0
-    low, high = torch.linalg.eigvalsh(torch.cov(patches)).quantile(torch.tensor([0.03, 0.3]).double()).tolist()
-    return float(high / max(low, 1e-12))
-
-
-def _places_in_block() -> tuple[Tensor, Tensor]:
-    """Return row and column of each pixel of a block."""
-    y, x = torch.cartesian_prod(*2 * [torch.arange(BLOCK).double()]).T
-    return y, x
-
-
-def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what takes a plane out of a block, and of the flattest blocks what is left ``(N, 64)`` and its variances.
-
-    No block where there is no noise, or no room for one.
-    """
-    channels = telling_channels(image)
-    stride = max(BLOCK, ceil(sqrt(channels[:1].numel() / MOST_BLOCKS)))
-    blocks = _blocks(channels, BLOCK, stride).reshape(-1, BLOCK * BLOCK).double()
-    y, x = _places_in_block()
-    planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
-    project = torch.eye(BLOCK * BLOCK).double() - planes @ planes.T
-    rest = blocks @ project
-    variances = rest.square().sum(1) / project.trace()
-    noisy = variances > 1e-12
-    flat = noisy & (variances <= variances[noisy].quantile(FLAT)) if noisy.any() else noisy
-    return project, rest[flat], variances[flat]
-
-
-def telling_channels(image: Tensor) -> Tensor:
-    """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
-    channels = image[0].detach().cpu().float()
-    new = [
-        not any(torch.equal(channels[number], before) for before in channels[:number])
-        for number in range(len(channels))
-    ]
-    return channels[torch.tensor(new) & (channels.amax((1, 2)) > channels.amin((1, 2)))]
-
-
-def _blocks(pixels: Tensor, side: int, stride: int) -> Tensor:
-    """Return ``(C, rows, columns, side, side)``, a view of ``(C, H, W)``; empty where nothing fits."""
-    if min(pixels.shape[1:]) < side:
-        return pixels.new_empty(len(pixels), 0, 0, side, side)
-    return pixels.unfold(1, side, stride).unfold(2, side, stride)
-
-
 def _cells(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Return the difference of the diagonals, of the noise's own variance, and the mean of all 2x2 cells."""
-    first, second, third, fourth = _blocks(pixels, 2, 1).flatten(3).unbind(-1)
+    first, second, third, fourth = blocks(pixels, 2, 1).flatten(3).unbind(-1)
     return (first - second - third + fourth) / 2, (first + second + third + fourth) / 4
 
 
@@ -248,9 +142,9 @@ def _patch_variance(pixels: Tensor, prepare: Callable[[Tensor], Tensor], lost: i
         eigenvalues = _eigenvalues(pixels, prepare)
         return None if eigenvalues is None else noise_variance(eigenvalues[lost:])
     flat = FlatPatches()
-    stride = ceil(sqrt(pixels.numel() / MOST_BLOCKS))
-    blocks = _blocks(pixels, flat.sides[0], stride).flatten(1, 2).flatten(2).transpose(1, 2)
-    patches = prepare(blocks.double())
+    stride = ceil(sqrt(pixels.numel() / MOST))
+    squares = blocks(pixels, flat.sides[0], stride).flatten(1, 2).flatten(2).transpose(1, 2)
+    patches = prepare(squares.double())
     return flat.variance(flat.telling(patches)) if patches.shape[2] >= 2 * flat.fewest else None
 
 

@@ -8,12 +8,10 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 from torchdenoise.noise.clipping import clipped_moments
-from torchdenoise.noise.estimate import gaussian_level, telling_channels
-from torchdenoise.noise.patches import ENOUGH, PatchVariance, patch_variance
+from torchdenoise.noise.estimate import gaussian_level
+from torchdenoise.noise.patches import ENOUGH, MOST, PatchVariance, patch_variance, telling_channels
 
 CLASSES = 3
-MOST = 20_000
-"""So many patches are looked at; in a larger picture only every second, third ... is taken."""
 CLIPPED = 1e-3
 """A picture with a larger share of black and white pixels may have been clipped."""
 MISMATCH = 0.1

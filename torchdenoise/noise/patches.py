@@ -1,4 +1,4 @@
-"""The variance of white noise, as small patches of a picture show it: of all in colour, of the flattest in grey."""
+"""Small patches of a picture, and the noise's variance in them: in all of them in colour, in the flattest in grey."""
 
 from math import pi
 from typing import Protocol
@@ -8,6 +8,25 @@ from torch import Tensor
 
 ENOUGH = 32
 """So many patches for each value of a patch; with fewer the noise's eigenvalues spread and its level comes out low."""
+MOST = 20_000
+"""So many patches are looked at; in a larger picture only every second, third ... is taken."""
+
+
+def telling_channels(image: Tensor) -> Tensor:
+    """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
+    channels = image[0].detach().cpu().float()
+    new = [
+        not any(torch.equal(channels[number], before) for before in channels[:number])
+        for number in range(len(channels))
+    ]
+    return channels[torch.tensor(new) & (channels.amax((1, 2)) > channels.amin((1, 2)))]
+
+
+def blocks(pixels: Tensor, side: int, stride: int) -> Tensor:
+    """Return ``(C, rows, columns, side, side)``, a view of ``(C, H, W)``; empty where nothing fits."""
+    if min(pixels.shape[1:]) < side:
+        return pixels.new_empty(len(pixels), 0, 0, side, side)
+    return pixels.unfold(1, side, stride).unfold(2, side, stride)
 
 
 class PatchVariance(Protocol):
