@@ -16,7 +16,8 @@ from torch import Tensor
 
 from torchdenoise.benchmarking.charts import Series, chart
 from torchdenoise.benchmarking.jobs import REAL, Job
-from torchdenoise.benchmarking.scoring import Curve, Row, as_bytes, images
+from torchdenoise.benchmarking.measuring import Curve
+from torchdenoise.benchmarking.scoring import Row, as_bytes, images
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import Line, lines, setting, shown, warned
 from torchdenoise.noise import from_spec

@@ -1,27 +1,20 @@
-"""One job: a noisy picture made, denoised and scored, alone in its process, with the clock and the memory watched."""
+"""Jobs of one method: noisy pictures made, denoised and scored, with the clock and the memory watched."""
 
 import contextlib
-import ctypes
-import gc
-import platform
-import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import lightning
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchdenoise import __version__, metrics
+from torchdenoise import metrics
 from torchdenoise.benchmarking.jobs import REAL, Job
+from torchdenoise.benchmarking.measuring import Curve, Watch, baseline, peak_memory, surroundings
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, UserError
@@ -37,23 +30,18 @@ FIELDS = [
 that of neighbouring pixels of it, which is 0 for noise that is independent from pixel to pixel, `warning` what the
 method found wrong with the noise. `batch` pictures were fitted together: the seconds are a share, the memory is all."""
 
+WARM_UP = 64
+"""Side of the corner on which a method takes a step before the clock runs."""
+
 Row = dict[str, str]
-Curve = list[tuple[int, float]]
-"""PSNR after steps of a fit."""
-
-
 Key = tuple[str, str, str, str]
+Pictures = tuple[Tensor, Tensor | None]
+"""Noisy and, where there is one, clean image."""
 
 
 def row_key(row: Row) -> Key:
     """Return what names a row, as the key of a job does."""
     return (row["recipe"], row["image"], row["noise"], row["seed"])
-
-
-WARM_UP = 64
-"""Side of the corner on which a method takes a step before the clock runs."""
-MARKS = 9
-"""PSNR is looked at after all steps of a fit, after half of them, a quarter ..., so many times in all."""
 
 
 @dataclass
@@ -65,16 +53,12 @@ class Outcome:
     curve: Curve = field(default_factory=list)
 
 
-Pictures = tuple[Tensor, Tensor | None]
-"""Noisy and, where there is one, clean image."""
-
-
 def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
     """Return the outcomes of jobs of one method, noise and seed, done together; a failure is a row too.
 
     The process has as many threads afterwards as before.
     """
-    _baseline()
+    baseline()
     threads = torch.get_num_threads()
     torch.set_num_threads(jobs[0].settings.threads)
     pictures: dict[Key, Pictures] = {}
@@ -95,10 +79,10 @@ def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
 
 def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -> list[Outcome]:
     noisy = [image for image, _ in pictures]
-    watch = _Watch(*pictures[0]) if len(jobs) == 1 else _Watch(noisy[0], None)
+    watch = Watch(*pictures[0]) if len(jobs) == 1 else Watch(noisy[0], None)
     try:
         _warm_up(jobs[0], noisy[0])
-        with _peak_memory() as memory:
+        with peak_memory() as memory:
             begin = time.perf_counter()
             results = _denoised(jobs[0], noisy, watch)
             seconds = (time.perf_counter() - begin - watch.spent) / len(jobs)
@@ -131,7 +115,7 @@ def failed(job: Job, workers: int, error: str) -> Outcome:
 
 def _begun(job: Job, workers: int) -> Row:
     named = dict(zip(("recipe", "image", "noise", "seed"), job.key, strict=True))
-    return dict.fromkeys(FIELDS, "") | named | _surroundings(job, workers) | {"fingerprint": job.fingerprint()}
+    return dict.fromkeys(FIELDS, "") | named | surroundings(job, workers) | {"fingerprint": job.fingerprint()}
 
 
 def images(job: Job) -> tuple[Tensor, Tensor | None]:
@@ -168,9 +152,7 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def _denoised(
-    job: Job, noisy: Sequence[Tensor], watch: "_Watch | None", max_steps: int | None = None
-) -> Sequence[Result]:
+def _denoised(job: Job, noisy: Sequence[Tensor], watch: Watch | None, max_steps: int | None = None) -> Sequence[Result]:
     """Return the method's results; nobody but the watch sees a clean image."""
     method, device = job.method, job.settings.device
     callbacks = () if watch is None else (watch,)
@@ -200,77 +182,6 @@ def _warm_up(job: Job, noisy: Tensor) -> None:
         _denoised(job, [noisy[..., :WARM_UP, :WARM_UP]], None, max_steps=1)
 
 
-class _Watch(lightning.Callback):
-    """Notes steps and parameters, and PSNR at a few steps; what that takes is not counted as the method's time."""
-
-    def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
-        self.noisy = noisy
-        self.clean = clean
-        self.curve: Curve = []
-        self.spent = 0.0
-        self.steps = 0
-        self.parameters = 0
-        self._marks: set[int] = set()
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        steps = trainer.estimated_stepping_batches
-        self._marks = {round(steps / 2**halvings) for halvings in range(MARKS)}
-
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
-        if self.clean is None or trainer.global_step not in self._marks:
-            return
-        begin = time.perf_counter()
-        denoised = pl_module.glimpse(self.noisy.to(pl_module.device)).clamp(0, 1).cpu()
-        self.curve.append((trainer.global_step, metrics.psnr(denoised, self.clean).item()))
-        self.spent += time.perf_counter() - begin
-
-    def on_predict_start(self, trainer: Any, pl_module: Any) -> None:
-        self.steps = trainer.global_step
-        together = len(getattr(pl_module, "denoisers", [pl_module]))
-        self.parameters = sum(parameter.numel() for parameter in pl_module.parameters()) // together
-
-
-@contextlib.contextmanager
-def _peak_memory() -> Iterator[list[float]]:
-    """Yield a list that holds, afterwards, how many MiB were in use at most beyond the imports, or on the GPU."""
-    peak = [0.0]
-    _give_memory_back()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    begin, stop = _baseline(), threading.Event()
-
-    def look() -> None:
-        while not stop.wait(0.02):
-            peak[0] = max(peak[0], _resident() - begin)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        thread.join()
-        if torch.cuda.is_available():
-            peak[0] = torch.cuda.max_memory_allocated() / 2**20
-
-
-def _give_memory_back() -> None:
-    """Return to the system what an earlier job has freed, or this one would be charged with it."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # a C library without malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-@cache
-def _baseline() -> float:
-    """Return what the process takes before its first job."""
-    return _resident()
-
-
-def _resident() -> float:
-    return float(psutil.Process().memory_info().rss) / 2**20
-
-
 def _scores(noisy: Tensor, clean: Tensor | None, result: Tensor) -> Row:
     removed = 255 * (noisy - result)
     row = {"removed": f"{removed.std():.3f}", "correlation": f"{_neighbours(removed):.3f}"}
@@ -287,26 +198,6 @@ def _neighbours(removed: Tensor) -> float:
     across = (centred[..., :-1] * centred[..., 1:]).mean()
     down = (centred[..., :-1, :] * centred[..., 1:, :]).mean()
     return float((across + down) / 2 / centred.square().mean().clamp(min=1e-12))
-
-
-def _surroundings(job: Job, workers: int) -> Row:
-    device = job.settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    name = torch.cuda.get_device_name() if device.startswith("cuda") and torch.cuda.is_available() else _processor()
-    return {
-        "crop": str(job.settings.crop or ""),
-        "threads": str(job.settings.threads),
-        "workers": str(workers),
-        "device": f"{device} ({name})",
-        "torch": torch.__version__,
-        "lightning": lightning.__version__,
-        "torchdenoise": __version__,
-    }
-
-
-def _processor() -> str:
-    return platform.processor() or platform.machine()
 
 
 def _one_line(error: Exception) -> str:

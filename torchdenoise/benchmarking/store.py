@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from torchdenoise.benchmarking.jobs import Job
-from torchdenoise.benchmarking.scoring import FIELDS, Curve, Outcome, Row, row_key
+from torchdenoise.benchmarking.measuring import Curve
+from torchdenoise.benchmarking.scoring import FIELDS, Outcome, Row, row_key
 from torchdenoise.errors import UserError
 from torchdenoise.paths import reading, writing
 

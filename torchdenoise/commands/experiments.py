@@ -15,9 +15,10 @@ from jsonargparse import ActionConfigFile, DefaultHelpFormatter  # type: ignore[
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
+from torchdenoise.commands.keeping import Best, KeptConfig, Last
 from torchdenoise.commands.results import PictureWriter, ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
@@ -83,7 +84,7 @@ def run(words: Sequence[str]) -> int:
     command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [_Last(), _Best()],
+        "fit": [Last(), Best()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
@@ -183,50 +184,12 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """jsonargparse's help, with descriptions left as they are."""
 
 
-class _Last(ModelCheckpoint):
-    """The state after each epoch, and after Ctrl-C; a fit that failed must not overwrite what was good."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            filename="last", enable_version_counter=False, save_on_exception=True, save_on_train_epoch_end=True
-        )
-
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        if isinstance(exception, KeyboardInterrupt):
-            super().on_exception(trainer, pl_module, exception)
-
-
-class _Best(ModelCheckpoint):
-    """The state with the smallest validation loss, if there is one; a resumed fit knows the best so far."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            filename="best", enable_version_counter=False, monitor="val_loss", save_on_train_epoch_end=False
-        )
-
-    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        if self.monitor in trainer.callback_metrics:
-            super().on_validation_end(trainer, pl_module)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # A resumed fit has a folder of its own, for which Lightning would forget the score.
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
-
-
-class _KeptConfig(SaveConfigCallback):
-    """Saves the configuration of a fit beside its logs, and nothing anywhere else."""
-
-    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        if stage == "fit" and trainer.loggers:
-            super().setup(trainer, pl_module, stage)
-
-
 class _CLI(LightningCLI):
     def __init__(self, callbacks: list[Any], logger: Any) -> None:
         super().__init__(
             Denoiser,
             DenoisingData,
-            save_config_callback=_KeptConfig,
+            save_config_callback=KeptConfig,
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             trainer_defaults={
@@ -297,7 +260,7 @@ class _CLI(LightningCLI):
         paths = {
             type(callback): os.path.relpath(callback.best_model_path) for callback in kept if callback.best_model_path
         }
-        last, best = paths.get(_Last), paths.get(_Best)
+        last, best = paths.get(Last), paths.get(Best)
         if last:
             print(f"checkpoint: {last}")
         if best:

@@ -2,7 +2,7 @@
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import check_output, read_picture, write_picture
-from torchdenoise.data.folder import ImageFolder
+from torchdenoise.data.image_folder import ImageFolder
 from torchdenoise.data.pairs import PairFolder
 from torchdenoise.data.picture import Picture
 from torchdenoise.data.scaling import Scaling
