@@ -1,11 +1,13 @@
 """ZS-N2N's depth against the weight of its consistency term: writes docs/results/sensitivity.csv row by row, and .md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/sensitivity.py
+    TORCHDENOISE_DATA=DIR python benchmarks/sensitivity.py [PART ...]
 
-The study of Saha, Muhammad, Chakraborty & Tejwani's report, 2000 steps on two pictures and 500 on four; hours on two
-cores. A command that is killed goes on where it stopped.
+The study of Saha, Muhammad, Chakraborty & Tejwani's report, 2000 steps on two pictures and 500 on four. Parts:
+gaussian-500, poisson-500, gaussian-2000, poisson-2000; without one all, in this order: hours on two cores. A command
+that is killed goes on where it stopped.
 """
 
+import sys
 from itertools import product
 
 from rows import HALF, RESULTS, Job, Row, average, four_images, run, setting
@@ -13,6 +15,12 @@ from rows import HALF, RESULTS, Job, Row, average, four_images, run, setting
 DEPTHS = (2, 3, 4)
 RATIOS = ("0.5", "1", "2", "10", "inf")
 NOISES = ("gaussian:25:clip", "poisson:25")
+PARTS = {
+    "gaussian-500": (NOISES[0], 500),
+    "poisson-500": (NOISES[1], 500),
+    "gaussian-2000": (NOISES[0], 2000),
+    "poisson-2000": (NOISES[1], 2000),
+}
 PICTURES = {500: four_images, 2000: lambda: [four_images()[0], four_images()[2]]}
 
 
@@ -54,11 +62,14 @@ def page(cells: dict[tuple[str, int, int, str], list[Row]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Run what is missing, short fits first, and write the page after each table."""
-    for steps, noise in product(PICTURES, NOISES):
-        table = [job for depth, ratio in product(DEPTHS, RATIOS) for job in jobs(noise, steps, depth, ratio)]
-        run(table, RESULTS / "sensitivity.csv")
+def main(names: list[str]) -> None:
+    """Run what is missing, and write the page after each table."""
+    for name in names or PARTS:
+        noise, steps = PARTS[name]
+        run(
+            [job for depth, ratio in product(DEPTHS, RATIOS) for job in jobs(noise, steps, depth, ratio)],
+            RESULTS / "sensitivity.csv",
+        )
         cells = {
             cell: run(jobs(*cell), RESULTS / "sensitivity.csv", only_done=True)
             for cell in product(NOISES, PICTURES, DEPTHS, RATIOS)
@@ -67,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
