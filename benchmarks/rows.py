@@ -1,5 +1,6 @@
 """Rows of a table, one picture each, written as they come: a command that is killed goes on where it stopped.
 
+A row that another command's table holds already is taken from there.
 ``TORCHDENOISE_WORKERS=2`` runs two rows at a time, with one thread each: more rows an hour, but longer seconds.
 """
 
@@ -88,15 +89,19 @@ def centre_crop(image: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def run(jobs: Iterable[Job], path: Path, only_done: bool = False) -> list[Row]:
-    """Run the jobs that ``path`` has no row for yet, append a row after each, and return all rows of these jobs.
+    """Run the jobs that no table has a row for yet, append a row after each, and return all rows of these jobs.
 
     ``only_done`` runs none of them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     jobs = list(jobs)
-    wanted = [job.key() for job in jobs]
-    done = {tuple(row[name] for name in KEY) for row in read(path)}
-    missing = [] if only_done else [job for job, key in zip(jobs, wanted, strict=True) if key not in done]
+    wanted = {job.key() for job in jobs}
+    done = {_key(row) for row in read(path)}
+    for row in _elsewhere(path):
+        if _key(row) in wanted - done:
+            _append(path, row)
+            done.add(_key(row))
+    missing = [] if only_done else [job for job in jobs if job.key() not in done]
     workers = int(os.environ.get("TORCHDENOISE_WORKERS", "1"))
     threads = 1 if workers > 1 else None
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=threads):
@@ -105,7 +110,7 @@ def run(jobs: Iterable[Job], path: Path, only_done: bool = False) -> list[Row]:
             _append(path, row)
             told = "{image} {recipe} {noise} {overrides}: {psnr} dB, {seconds} s".format(**row)
             print(f"[{number}/{len(missing)}] {told}", flush=True)
-    return [row for row in read(path) if tuple(row[name] for name in KEY) in set(wanted)]
+    return [row for row in read(path) if _key(row) in wanted]
 
 
 def read(path: Path) -> Iterator[Row]:
@@ -116,6 +121,19 @@ def read(path: Path) -> Iterator[Row]:
             if reader.fieldnames != FIELDS:
                 sys.exit(f"{path}: has other columns than this command writes; move it away")
             yield from reader
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def _elsewhere(path: Path) -> Iterator[Row]:
+    """Yield the rows of the other tables beside this one that have the same columns."""
+    for other in sorted(path.parent.glob("*.csv")):
+        with other.open(newline="") as file:
+            reader = csv.DictReader(file)
+            if other != path and reader.fieldnames == FIELDS:
+                yield from reader
 
 
 def _append(path: Path, row: Row) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -95,12 +95,6 @@ class Part:
     lines: dict[str, list[Job]]
     noises: tuple[str, ...] = (CLIPPED,)
     told: str = ""
-    elsewhere: dict[str, Path] = field(default_factory=dict)
-    """Tables of other commands that hold some lines' rows."""
-
-    def table(self, label: str) -> Path:
-        """Return where a line's rows stand."""
-        return self.elsewhere.get(label, TABLE)
 
 
 def jobs(pictures: list[Path], recipe: str, noises: tuple[str, ...], overrides: tuple[str, ...] = ()) -> list[Job]:
@@ -135,7 +129,6 @@ def parts() -> dict[str, Part]:
             "All 24 Kodak24 crops",
             {ZSN2N: jobs(kodak, "zsn2n", (CLIPPED,), HALF)}
             | {recipe: jobs(kodak, recipe, (CLIPPED,)) for recipe in (*OURS, "bm3d")},
-            elsewhere={ZSN2N: RESULTS / "zsn2m.csv"},
         ),
         "levels": Part(
             "Eight Kodak24 crops, by level",
@@ -146,7 +139,6 @@ def parts() -> dict[str, Part]:
             f"Set14's crops that exist ({len(large)} of 14)",
             {ZSN2N: jobs(large, "zsn2n", (CLIPPED,), HALF)}
             | {recipe: jobs(large, recipe, (CLIPPED,)) for recipe in OURS},
-            elsewhere={ZSN2N: RESULTS / "zsn2m.csv"},
         ),
         "fmd": Part("A crop of each of FMD's 12 fields", fmd, ("real fmd",)),
         "ladder": Part(
@@ -179,7 +171,7 @@ def parts() -> dict[str, Part]:
 
 def section(part: Part) -> list[str]:
     """Return a part of the page; nothing while it has no row."""
-    found = {label: run(each, part.table(label), only_done=True) for label, each in part.lines.items()}
+    found = {label: run(each, TABLE, only_done=True) for label, each in part.lines.items()}
     rows = [row for each in found.values() for row in each]
     if not rows:
         return []
@@ -375,11 +367,9 @@ def main() -> None:
         if name in timings:
             timings[name]()
         else:
-            part = parts()[name]
             # Picture by picture, so that a part that is half done compares the same pictures.
-            for line in zip(*part.lines.values(), strict=True):
-                for label, job in zip(part.lines, line, strict=True):
-                    run([job], part.table(label))
+            for line in zip(*parts()[name].lines.values(), strict=True):
+                run(line, TABLE)
         (RESULTS / "speed.md").write_text(page())
 
 
