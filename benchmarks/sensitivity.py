@@ -8,7 +8,8 @@ that is killed goes on where it stopped.
 """
 
 import sys
-from itertools import product
+from collections.abc import Callable
+from itertools import pairwise, product
 
 from rows import HALF, RESULTS, Job, Row, average, four_images, run, setting
 
@@ -22,6 +23,25 @@ PARTS = {
     "poisson-2000": (NOISES[1], 2000),
 }
 PICTURES = {500: four_images, 2000: lambda: [four_images()[0], four_images()[2]]}
+
+
+Means = dict[tuple[int, str], float]
+FINDINGS: dict[str, Callable[[Means], bool]] = {
+    "depth 2 is the worst at every ratio": lambda f: all(
+        f[2, ratio] < min(f[3, ratio], f[4, ratio]) for ratio in RATIOS
+    ),
+    "depth 2 falls as the consistency term grows": lambda f: all(
+        f[2, less] < f[2, more] for less, more in pairwise(RATIOS)
+    ),
+    "depth 3 is the best from a ratio of 1 on": lambda f: all(
+        f[3, ratio] > max(f[2, ratio], f[4, ratio]) for ratio in RATIOS[1:]
+    ),
+    "depth 4 falls as the consistency term shrinks": lambda f: all(
+        f[4, less] > f[4, more] for less, more in pairwise(RATIOS)
+    ),
+    "without consistency depth 4 is below 2 and 3": lambda f: f[4, "inf"] < min(f[2, "inf"], f[3, "inf"]),
+}
+"""What the report reads off its graph."""
 
 
 def overrides(depth: int, ratio: str) -> tuple[str, ...]:
@@ -52,13 +72,24 @@ def page(cells: dict[tuple[str, int, int, str], list[Row]]) -> str:
         f"kodim05 and 19 at 2000. bf16-mixed, {setting([row for rows in cells.values() for row in rows])}. "
         "Printed by `python benchmarks/sensitivity.py`; the rows: `sensitivity.csv`.",
     ]
+    complete: dict[str, Means] = {}
     for noise, steps in product(NOISES, PICTURES):
+        means = {
+            (depth, ratio): average(cells[noise, steps, depth, ratio])
+            for depth, ratio in product(DEPTHS, RATIOS)
+            if len(cells[noise, steps, depth, ratio]) == len(PICTURES[steps]())
+        }
+        if len(means) == len(DEPTHS) * len(RATIOS):
+            complete[f"`{noise}`, {steps} steps"] = means
         head = f"## `{noise}`, {steps} steps, {len(PICTURES[steps]())} pictures"
         lines += ["", head, "", f"| depth | {' | '.join(RATIOS)} |", "|---|" + "---|" * len(RATIOS)]
         for depth in DEPTHS:
-            rows = [cells[noise, steps, depth, ratio] for ratio in RATIOS]
-            figures = [f"{average(each):.2f}" if len(each) == len(PICTURES[steps]()) else "-" for each in rows]
+            figures = [f"{means[depth, ratio]:.2f}" if (depth, ratio) in means else "-" for ratio in RATIOS]
             lines.append(f"| {depth} | {' | '.join(figures)} |")
+    lines += ["", "## What the report reads off its graph", "", f"| | {' | '.join(complete)} |"]
+    lines += ["|---|" + "---|" * len(complete)]
+    for finding, holds in FINDINGS.items():
+        lines.append(f"| {finding} | {' | '.join('yes' if holds(means) else 'no' for means in complete.values())} |")
     return "\n".join([*lines, ""])
 
 
