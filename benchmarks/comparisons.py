@@ -8,11 +8,10 @@ repository. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time. A command that i
 """
 
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rows import RESULTS, data_folder, four_images
+from rows import RESULTS, asked, data_folder, four_images
 from training import runs_folder
 
 from torchdenoise import compare
@@ -158,7 +157,7 @@ def _table(table: list[Line], published: dict[str, str]) -> list[str]:
 
 def main() -> None:
     """Run the named parts, or all, and write the page after each."""
-    for name in sys.argv[1:] or parts():
+    for name in asked(list(parts())):
         run(name, parts()[name])
         (RESULTS / "compare.md").write_text(page())
 

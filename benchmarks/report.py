@@ -8,12 +8,11 @@ that is killed goes on where it stopped.
 """
 
 import csv
-import sys
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
-from rows import HALF, RESULTS, Job, Row, data_folder, four_images, read, run, setting
+from rows import HALF, RESULTS, Job, Row, asked, data_folder, four_images, read, run, setting
 from training import trained
 
 TABLE = RESULTS / "report.csv"
@@ -155,7 +154,7 @@ def _curves() -> list[str]:
 
 def main() -> None:
     """Run the named parts, or those that two cores can do."""
-    parts(sys.argv[1:] or ["simple-cnn", "unshuffle-cnn", "zsn2n"])
+    parts(asked(["simple-cnn", "unshuffle-cnn", "zsn2n", "unet"], ["simple-cnn", "unshuffle-cnn", "zsn2n"]))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,18 @@ class Job:
 
 def data_folder() -> Path:
     """Return the folder of test pictures."""
+    if "TORCHDENOISE_DATA" not in os.environ:
+        sys.exit("TORCHDENOISE_DATA is not set: give it the folder that holds kodak24, set14, bsds400 ...")
     return Path(os.environ["TORCHDENOISE_DATA"])
+
+
+def asked(known: Sequence[str], unasked: Sequence[str] | None = None) -> list[str]:
+    """Return the parts that the command line names; where it names none, ``unasked``, or all."""
+    words = sys.argv[1:]
+    for word in words:
+        if word not in known:
+            sys.exit(f"{word}: no such part; there are {', '.join(known)}")
+    return words or list(known if unasked is None else unasked)
 
 
 def four_images() -> list[Path]:

@@ -7,11 +7,10 @@ gaussian-500, poisson-500, gaussian-2000, poisson-2000; without one all, in this
 that is killed goes on where it stopped.
 """
 
-import sys
 from collections.abc import Callable
 from itertools import pairwise, product
 
-from rows import HALF, RESULTS, Job, Row, average, four_images, run, setting
+from rows import HALF, RESULTS, Job, Row, asked, average, four_images, run, setting
 
 DEPTHS = (2, 3, 4)
 RATIOS = ("0.5", "1", "2", "10", "inf")
@@ -93,9 +92,9 @@ def page(cells: dict[tuple[str, int, int, str], list[Row]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Run what is missing, and write the page after each table."""
-    for name in names or PARTS:
+    for name in asked(list(PARTS)):
         noise, steps = PARTS[name]
         run(
             [job for depth, ratio in product(DEPTHS, RATIOS) for job in jobs(noise, steps, depth, ratio)],
@@ -109,4 +108,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rows import HALF, RESULTS, Job, Row, average, centre_crop, data_folder, run, setting
+from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_folder, run, setting
 from zsn2m_choices import pictures as training_pictures
 
 from torchdenoise.data import Picture, read_picture, write_picture
@@ -363,7 +363,7 @@ def _large_section() -> list[str]:
 def main() -> None:
     """Run the named parts, or all, and write the page after each."""
     timings = {"seconds": seconds, "batch": batch, "large": large}
-    for name in sys.argv[1:] or [*parts(), *timings]:
+    for name in asked([*parts(), *timings]):
         if name in timings:
             timings[name]()
         else:

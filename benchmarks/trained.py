@@ -9,10 +9,9 @@ neighbor2neighbor-unet, the published networks, scored on the whole of Kodak24's
 """
 
 import csv
-import sys
 from pathlib import Path
 
-from rows import RESULTS, Job, Row, average, data_folder, read, run, setting
+from rows import RESULTS, Job, Row, asked, average, data_folder, read, run, setting
 from training import runs_folder, trained
 
 TABLE = RESULTS / "trained.csv"
@@ -120,7 +119,7 @@ def _figure(rows: list[Row]) -> str:
 
 def main() -> None:
     """Train and score the named networks, or all, and write the page after each."""
-    for name in sys.argv[1:] or LIGHT:
+    for name in asked([*LIGHT, *PUBLISHED], list(LIGHT)):
         train_and_score(name)
         write_page()
 

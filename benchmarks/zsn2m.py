@@ -6,12 +6,11 @@ Without a group all of them, in order: hours on two cores. A command that is kil
 page shows what there is.
 """
 
-import sys
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from rows import HALF, RESULTS, Job, Row, average, data_folder, four_images, run, setting
+from rows import HALF, RESULTS, Job, Row, asked, average, data_folder, four_images, run, setting
 
 from torchdenoise.data import read_picture
 
@@ -168,7 +167,7 @@ def page() -> str:
 def main() -> None:
     """Run the named groups, or all, and write the page after each."""
     table = groups()
-    for name in sys.argv[1:] or table:
+    for name in asked(list(table)):
         run(table[name].jobs, TABLE)
         (RESULTS / "zsn2m.md").write_text(page())
 

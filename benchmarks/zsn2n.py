@@ -5,11 +5,10 @@
 A command that is killed goes on where it stopped. About an hour on two cores.
 """
 
-import os
 from pathlib import Path
 from statistics import mean
 
-from rows import Job, run
+from rows import Job, data_folder, run
 
 IMAGES = ["kodim01", "kodim04", "kodim07", "kodim10", "kodim13", "kodim16", "kodim19", "kodim22"]
 RECIPES = ["zsn2n", "zsn2n-3000"]
@@ -19,7 +18,7 @@ RESULTS = Path(__file__).parent.parent / "docs" / "results"
 
 def main() -> None:
     """Run what is missing and write the page."""
-    folder = Path(os.environ["TORCHDENOISE_DATA"]) / "kodak24"
+    folder = data_folder() / "kodak24"
     jobs = [Job(folder / f"{image}.png", recipe, NOISE) for recipe in RECIPES for image in IMAGES]
     rows = run(jobs, RESULTS / "zsn2n.csv")
     (RESULTS / "zsn2n.md").write_text(page(rows))
