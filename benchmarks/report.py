@@ -20,10 +20,7 @@ TABLE = RESULTS / "report.csv"
 EPOCHS = 50
 NOISES = ("gaussian:25", "gaussian:50", "gaussian:75", "poisson:15", "poisson:20", "poisson:25")
 METHODS = {"clean": "n2c", "noisy": "n2n"}
-ADAM = (
-    "--model.optimizer Adam --model.optimizer.betas [0.9,0.999] --model.scheduler ConstantLR "
-    "--model.scheduler.factor 1.0"
-)
+ADAM = "--model.optimizer Adam --model.scheduler ConstantLR --model.scheduler.factor 1.0"
 NETWORKS = {
     "simple-cnn": (
         NOISES,

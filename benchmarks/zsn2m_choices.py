@@ -88,7 +88,11 @@ SECOND = Study(
     {
         "predicts the noise": ("model.refiner.residual=true",),
         "Muon 2e-3": ("model.refiner_optimizer.lr=0.002",),
-        "Adam 1e-3": ("model.refiner_optimizer=Adam", "model.refiner_optimizer.lr=0.001"),
+        "Adam 1e-3": (
+            "model.refiner_optimizer=Adam",
+            "model.refiner_optimizer.lr=0.001",
+            "model.refiner_optimizer.betas=[0.9,0.99]",
+        ),
         "eight turns": ("model.readout=EightTurns",),
         "150 steps": ("model.share=0.8", "model.refiner_scheduler.total_iters=150"),
         "1800 steps": ("model.share=0.25", "model.refiner_scheduler.total_iters=1800"),

@@ -28,6 +28,7 @@ from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.recipes import recipe_path
 from torchdenoise.recipes.building import mendable, shortened
+from torchdenoise.recipes.renewal import renewed
 from torchdenoise.registry import load_plugins, unknown_classes
 
 RUNS = "runs"
@@ -43,7 +44,7 @@ examples:
   torchdenoise fit --config zsn2n --data.path noisy.png --model.loss my_loss.MyLoss        (./my_loss.py)
   torchdenoise fit --model ZSN2N --model.network SmallCNN --model.network.width 64 --data SingleImage --data.path x.png
   torchdenoise fit --config zsn2n --print_config > mine.yaml        then: torchdenoise fit --config mine.yaml
-A class comes before its arguments, --config before what changes it.
+A class comes before its arguments and starts from its own defaults; --config comes before what changes it.
 
 training on folders:
   torchdenoise fit --config n2n --data.train clean/ --data.val clean_val/ --data.crop 64 --data.repeats 10
@@ -81,7 +82,7 @@ examples:
 def run(words: Sequence[str]) -> int:
     """Run one of the four subcommands and return the exit code."""
     load_plugins()
-    command, rest = words[0], _with_checkpoint(_named_recipes(words[1:]))
+    command, rest = words[0], _with_checkpoint(renewed(_named_recipes(words[1:])))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
         "fit": [Last(), Best()],

@@ -19,6 +19,7 @@ from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe
+from torchdenoise.recipes.renewal import renewed
 from torchdenoise.registry import all_classes, load_plugins
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
@@ -95,7 +96,7 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
             if "=" not in override:
                 raise UserError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
         if overrides:
-            config = parser.parse_args([f"--{override}" for override in overrides], namespace=config)
+            config = parser.parse_args(renewed([f"--{override}" for override in overrides]), namespace=config)
     except ArgumentError as error:
         options = [*option_names(config), *_named_options(str(error))]
         raise UserError(explain(str(error), options, _class_names())) from None
