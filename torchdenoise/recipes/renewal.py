@@ -19,8 +19,9 @@ def renewed(words: Sequence[str]) -> list[str]:
     recipe's U-Net that is 48 wide another network would be 48 wide as well, and Adam would learn at Muon's rate.
 
     Example:
-        >>> renewed(["--model.readout=NonLocalRidge", "--model.readout.similar", "32"])[0][:71]
-        '--model.readout={"class_path": "NonLocalRidge", "init_args": {"inner": n'
+        >>> [word, *others] = renewed(["--model.network=SmallCNN", "--model.network.depth", "4"])
+        >>> json.loads(word.partition("=")[2])["init_args"]["width"], others
+        (48, ['--model.network.depth', '4'])
     """
     result: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
