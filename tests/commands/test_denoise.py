@@ -169,7 +169,14 @@ def test_one_bad_picture_does_not_stop_the_others(run, noisy_png):
 @pytest.mark.slow
 def test_ctrl_c_in_a_fit_leaves_nothing_half_written(noisy_png):
     command = [sys.executable, "-m", "torchdenoise", "denoise", "noisy.png", "--max-steps", "1000000"]
-    process = subprocess.Popen(command, cwd=noisy_png.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=noisy_png.parent,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     time.sleep(15)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
