@@ -109,7 +109,14 @@ def write_page() -> None:
         found = {noise: _rows(rows, f"report-{network}-{target}", noise) for noise in NOISES}
         lines.append(_line(f"{network} {target}", found))
     lines.append(_line("zsn2n", {noise: _rows(rows, "zsn2n", noise) for noise in NOISES}))
-    lines += ["", "`zsn2n`: the 4 crops of kodim05, 08, 19, 23. A dash: not run.", "", *_curves(), ""]
+    lines += [
+        "",
+        "`simple-cnn`: Adam 1e-3; `unet`: Adam 1e-4; `unshuffle-cnn`, which is not in the report: Muon, falling to 0. "
+        "`zsn2n`: the 4 crops of kodim05, 08, 19, 23. A dash: not run.",
+        "",
+        *_curves(),
+        "",
+    ]
     (RESULTS / "report.md").write_text("\n".join(lines))
 
 
