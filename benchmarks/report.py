@@ -36,7 +36,7 @@ NETWORKS = {
         f"--config {{}} {ADAM} --model.network BatchNormUNet --data.batch_size 16 --model.optimizer.lr 1e-4",
     ),
 }
-"""At which noises, and what is trained; the second is not the report's, and does not come off the ground by Adam."""
+"""At which noises, and what is trained; the second is not the report's, and trained as its own recipe is."""
 REPORT = {
     "noisy picture": (20.45, 14.88, 12.01, 16.08, 17.25, 18.16),
     "simple-cnn clean": (28.16, 24.45, 22.24, 25.41, 26.01, 26.50),
