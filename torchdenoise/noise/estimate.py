@@ -11,7 +11,15 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 from torchdenoise.extras import needed
-from torchdenoise.noise.patches import ENOUGH, MOST, FlatPatches, blocks, noise_variance, telling_channels
+from torchdenoise.noise.patches import (
+    ENOUGH,
+    MOST,
+    FlatPatches,
+    blocks,
+    noise_variance,
+    patch_variance,
+    telling_channels,
+)
 
 PATCHES = ((8, 3), (8, 1), (4, 1), (3, 1))
 """Side and stride of the patches: as published, then closer and smaller ones for small pictures."""
@@ -45,7 +53,7 @@ def gaussian_level(image: Tensor) -> float:
         25
     """
     pixels = telling_channels(image)
-    variance = _patch_variance(pixels, lambda patches: patches)
+    variance = _found(pixels, lambda patches: patches)
     if variance is not None:
         return 255 * sqrt(variance)
     differences = _cells(pixels.double())[0].abs()
@@ -116,7 +124,7 @@ def poisson_photons(image: Tensor) -> float:
         return (patches[..., bright] - means[..., bright]) / means[..., bright].sqrt()
 
     # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
-    variance = _patch_variance(pixels, on_the_line, lost=len(pixels))
+    variance = _found(pixels, on_the_line, lost=len(pixels))
     if variance is None:
         differences, means = _cells(pixels.double())
         bright = means > dark
@@ -130,7 +138,7 @@ def _cells(pixels: Tensor) -> tuple[Tensor, Tensor]:
     return (first - second - third + fourth) / 2, (first + second + third + fourth) / 4
 
 
-def _patch_variance(pixels: Tensor, prepare: Callable[[Tensor], Tensor], lost: int = 0) -> float | None:
+def _found(pixels: Tensor, prepare: Callable[[Tensor], Tensor], lost: int = 0) -> float | None:
     """Return the noise's variance that patches show; None where there are too few.
 
     Args:
@@ -138,10 +146,10 @@ def _patch_variance(pixels: Tensor, prepare: Callable[[Tensor], Tensor], lost: i
         prepare: makes of N patches ``(C, side * side, N)`` what is to be compared, as many or fewer.
         lost: degrees of freedom that it takes out of each patch.
     """
-    if len(pixels) != 1:
+    flat = patch_variance(pixels)
+    if not isinstance(flat, FlatPatches):
         eigenvalues = _eigenvalues(pixels, prepare)
         return None if eigenvalues is None else noise_variance(eigenvalues[lost:])
-    flat = FlatPatches()
     stride = ceil(sqrt(pixels.numel() / MOST))
     squares = blocks(pixels, flat.sides[0], stride).flatten(1, 2).flatten(2).transpose(1, 2)
     patches = prepare(squares.double())
