@@ -15,8 +15,10 @@ def runs_folder() -> Path:
     return Path(os.environ.get("TORCHDENOISE_RUNS", "runs")).resolve()
 
 
-def trained(name: str, *words: str) -> Path:
-    """Return the checkpoint of a finished training on ``bsds400/train``; what is missing of it is done first.
+def trained(name: str, *words: str, pictures: Path | None = None) -> Path:
+    """Return the checkpoint of a finished training; what is missing of it is done first.
+
+    The pictures are those of ``bsds400/train`` unless given.
 
     The loss and the scores by step are kept in ``docs/results/curves/NAME.csv``.
     """
@@ -28,7 +30,7 @@ def trained(name: str, *words: str) -> Path:
     logger += ["--trainer.logger.save_dir", str(folder.parent), "--trainer.logger.name", name]
     earlier = sorted(folder.glob("version_*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
     again = ["--ckpt_path", str(earlier[-1])] if earlier else []
-    train = ["--data.train", str(data_folder() / "bsds400" / "train")]
+    train = ["--data.train", str(pictures or data_folder() / "bsds400" / "train")]
     command = [sys.executable, "-m", "torchdenoise", "fit", *words, *train, *logger, *again]
     print(f"$ {name}: torchdenoise {' '.join(command[3:])}", flush=True)
     subprocess.run(command, check=True)

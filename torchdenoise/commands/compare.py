@@ -37,7 +37,7 @@ def parser() -> Parser:
     options.add_argument("--max-steps", type=positive, metavar="N", help="cut every fit")
     options.add_argument("--workers", type=positive, default=1, metavar="N", help="jobs at a time (default: 1)")
     options.add_argument("--threads", type=positive, metavar="N", help="of each job (default: all cores)")
-    options.add_argument("--batch", type=positive, default=1, metavar="N", help="fit so many pictures together")
+    options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
     options.add_argument("--dask", metavar="ADDRESS", help="do the jobs on a Dask cluster (the extra [cluster])")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     return options

@@ -40,7 +40,7 @@ def parser() -> Parser:
     options.add_argument(
         "--budget", type=seconds, metavar="TIME", help="choose the steps so that a picture takes about 2s, 500ms, 3min"
     )
-    options.add_argument("--batch", type=positive, default=1, metavar="N", help="fit so many pictures together")
+    options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
