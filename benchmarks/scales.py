@@ -12,13 +12,14 @@ from pathlib import Path
 from statistics import mean
 
 import torch
+from PIL import Image
 from rich.progress import track
 from rows import RESULTS, centre_crop, data_folder
 from torch import Generator, Tensor
 from training import runs_folder, trained
 
 from torchdenoise import metrics
-from torchdenoise.data import read_picture, write_picture
+from torchdenoise.data import read_picture
 from torchdenoise.denoisers import Denoiser, NeighborDownsampler
 from torchdenoise.noise import repeatable
 
@@ -35,11 +36,11 @@ def clean_halves() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     sampler, generator = NeighborDownsampler(), Generator().manual_seed(0)
     for path in track(sorted((data_folder() / "bsds400" / "train").iterdir()), "Halving"):
-        picture = read_picture(path)
+        image = read_picture(path).image
         for number in range(DRAWS):
-            halves = sampler.pair(picture.image, sampler.draw(picture.image, generator))
-            for side, half in enumerate(halves):
-                write_picture(folder / f"{path.stem}-{number}-{side}.png", half, picture, overwrite=True)
+            for side, half in enumerate(sampler.pair(image, sampler.draw(image, generator))):
+                pixels = half[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+                Image.fromarray(pixels).save(folder / f"{path.stem}-{number}-{side}.png")
     return folder
 
 
