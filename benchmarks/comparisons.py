@@ -99,11 +99,13 @@ def page() -> str:
         "By the rules of the [protocol](../protocol.md); every part is one call of `torchdenoise compare`, printed by "
         "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over pictures. "
         "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
-        "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too.",
+        "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; of the whole methods, also where ours is cut (a number of "
+        "steps in its name) or smaller (`-blind`).",
     ]
     for name, part in parts().items():
         rows = Store.read(FOLDER / name)
         if not rows:
+            text += ["", f"## {part.title}", "", f"Not run: `python benchmarks/comparisons.py {name}`."]
             continue
         text += ["", f"## {part.title}", "", f"{setting(rows)}."]
         for noise in dict.fromkeys(row["noise"] for row in rows):

@@ -14,13 +14,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import lightning
 import torch
 from torch.nn.functional import mse_loss
 
 from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.downsamplers import cells
 from torchdenoise.denoisers.networks import SmallCNN
-from torchdenoise.fitting import denoise
+from torchdenoise.fitting import DEFAULT_RECIPE, denoise
 
 STEPS = 300
 ROUNDS = 3
@@ -101,7 +102,8 @@ def main() -> None:
     lines = [
         "# What the frame costs",
         "",
-        f"{machine}, torch {torch.__version__}, Python {platform.python_version()}; printed by "
+        f"{machine}, torch {torch.__version__}, lightning {lightning.__version__}, Python "
+        f"{platform.python_version()}, nothing else running; printed by "
         "`python benchmarks/frame_cost.py`. A plain torch loop and `denoise()` take turns in one process, float32, "
         f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds; the ratio is the rounds' median.",
         "",
@@ -109,7 +111,7 @@ def main() -> None:
         "|---|---|---|---|---|",
         *(fits(size) for size in (64, 256)),
         "",
-        f"Start of whole commands, {STARTS} runs in turn:",
+        f"Start of whole commands, {STARTS} runs in turn; the default recipe, `{DEFAULT_RECIPE}`:",
         "",
         "| command | median s | fastest s |",
         "|---|---|---|",

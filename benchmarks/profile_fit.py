@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import lightning
 import torch
 from pictures import example
 from torch import nn
@@ -119,7 +120,7 @@ def fastest(function: Callable[[], Any], times: int) -> float:
 
 
 def peak(kind: torch.dtype) -> float:
-    """Return the operations a second of a large product, the machine's best."""
+    """Return the operations a second of a large product."""
     matrix = torch.randn(SIDE, SIDE).to(kind)
     return 2 * SIDE**3 / fastest(lambda: matrix @ matrix, 6)
 
@@ -168,8 +169,9 @@ def main() -> None:
     lines = [
         f"# Where the time of a `{RECIPE}` fit goes",
         "",
-        f"256x256 pixels in colour, `{NOISE}`, {torch.get_num_threads()} CPU threads ({platform.machine()}), torch "
-        f"{torch.__version__}; printed by `python benchmarks/profile_fit.py`. {whole:.1f} s in all.",
+        f"Scikit-image's cat, 256x256 pixels in colour, `{NOISE}`, seed 0, {plan['trainer']['max_steps']} steps, "
+        f"{torch.get_num_threads()} CPU threads ({platform.machine()}), torch {torch.__version__}, lightning "
+        f"{lightning.__version__}; printed by `python benchmarks/profile_fit.py`. {whole:.1f} s in all.",
         "",
         "| phase | s | share |",
         "|---|---|---|",
@@ -184,7 +186,7 @@ def main() -> None:
         "",
         f"All passes through the network are {flops / 1e12:.2f} TFLOP. The machine does {best / 1e9:.0f} GFLOP/s in a "
         f"large bfloat16 product, {layer / 1e9:.0f} in the network's middle layer on four crops of 48x48: the passes "
-        f"could not take less than {flops / best:.1f} s, and {flops / layer:.1f} s at the layer's own speed. So "
+        f"would take {flops / best:.1f} s at the one speed and {flops / layer:.1f} s at the other. So "
         f"{1 - flops / layer / whole:.0%} of the fit is outside what the network's kernels need.",
         "",
         "## ZS-N2N",

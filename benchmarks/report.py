@@ -93,6 +93,7 @@ def write_page() -> None:
     lines = [
         "# The report's Table 1",
         "",
+        "The report: Saha, Muhammad, Chakraborty & Tejwani's on zero-shot and data-set methods. "
         "PSNR, mean and two standard deviations over pictures, of 256x256 centre crops, noise clipped to 0..1 in "
         f"inputs and noisy targets as in the report's code, {setting(rows)}, training and ZS-N2N in bf16-mixed. "
         f"Trained on one random 128x128 crop an image of BSDS500's 400 training pictures for {EPOCHS} epochs (the "
@@ -149,8 +150,8 @@ def _curves() -> list[str]:
                 logs.append({row["step"]: float(row["val_psnr"]) for row in csv.DictReader(file)})
         steps = [step for step in logs[0] if step in logs[1]]
         lines += [
-            f"PSNR on the whole 26 pictures of BSD300 while `{network}` trains at `{clipped(noise)}` (the report's "
-            "Figure 1), after each step:",
+            f"PSNR on the whole 26 pictures of BSD300 while `{network}` trains at `{clipped(noise)}`, after each step "
+            "(the report's Figure 1 shows such curves of its own networks):",
             "",
             f"| target | {' | '.join(steps)} |",
             "|---|" + "---|" * len(steps),

@@ -25,6 +25,7 @@ PICTURES = {500: four_images, 2000: lambda: [four_images()[0], four_images()[2]]
 
 
 Means = dict[tuple[int, str], float]
+Cells = dict[tuple[str, int, int, str], list[Row]]
 FINDINGS: dict[str, Callable[[Means], bool]] = {
     "depth 2 is the worst at every ratio": lambda f: all(
         f[2, ratio] < min(f[3, ratio], f[4, ratio]) for ratio in RATIOS
@@ -60,7 +61,17 @@ def jobs(noise: str, steps: int, depth: int, ratio: str) -> list[Job]:
     return [Job(image, "zsn2n", noise, overrides(depth, ratio), steps) for image in PICTURES[steps]()]
 
 
-def page(cells: dict[tuple[str, int, int, str], list[Row]]) -> str:
+def averages(cells: Cells, noise: str, steps: int, names: set[str]) -> Means:
+    """Return the mean over some pictures of each cell that has them all."""
+    means = {}
+    for depth, ratio in product(DEPTHS, RATIOS):
+        rows = [row for row in cells[noise, steps, depth, ratio] if row["image"] in names]
+        if len(rows) == len(names):
+            means[depth, ratio] = average(rows)
+    return means
+
+
+def page(cells: Cells) -> str:
     """Return what there is as Markdown."""
     lines = [
         "# Depth and consistency of ZS-N2N",
@@ -72,14 +83,13 @@ def page(cells: dict[tuple[str, int, int, str], list[Row]]) -> str:
         "Printed by `python benchmarks/sensitivity.py`; the rows: `sensitivity.csv`.",
     ]
     complete: dict[str, Means] = {}
+    two = {path.stem for path in PICTURES[2000]()}
     for noise, steps in product(NOISES, PICTURES):
-        means = {
-            (depth, ratio): average(cells[noise, steps, depth, ratio])
-            for depth, ratio in product(DEPTHS, RATIOS)
-            if len(cells[noise, steps, depth, ratio]) == len(PICTURES[steps]())
-        }
+        means = averages(cells, noise, steps, {path.stem for path in PICTURES[steps]()})
         if len(means) == len(DEPTHS) * len(RATIOS):
             complete[f"`{noise}`, {steps} steps"] = means
+            if steps != 2000:
+                complete[f"`{noise}`, {steps} steps, the two of 2000"] = averages(cells, noise, steps, two)
         head = f"## `{noise}`, {steps} steps, {len(PICTURES[steps]())} pictures"
         lines += ["", head, "", f"| depth | {' | '.join(RATIOS)} |", "|---|" + "---|" * len(RATIOS)]
         for depth in DEPTHS:

@@ -9,6 +9,7 @@ what there is.
 """
 
 import csv
+import platform
 import resource
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import lightning
 import torch
 from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_folder, run, setting
 from zsn2m_choices import pictures as training_pictures
@@ -169,12 +171,17 @@ def parts() -> dict[str, Part]:
     }
 
 
-def section(part: Part) -> list[str]:
-    """Return a part of the page; nothing while it has no row."""
+def not_run(title: str, name: str, when: str = "") -> list[str]:
+    """Return the section of a part that has no row yet."""
+    return [f"## {title}", "", f"Not run: `python benchmarks/speed.py {name}`{when}.", ""]
+
+
+def section(name: str, part: Part) -> list[str]:
+    """Return a part of the page."""
     found = {label: run(each, TABLE, only_done=True) for label, each in part.lines.items()}
     rows = [row for each in found.values() for row in each]
     if not rows:
-        return []
+        return not_run(part.title, name)
     # Lines are compared on the pictures that all of them have.
     sets = [{(row["noise"], row["image"]) for row in each} for each in found.values()]
     shared = set.intersection(*sets)
@@ -197,14 +204,20 @@ def _cell(rows: list[Row], noise: str) -> str:
 def timed(name: str, columns: tuple[str, ...], work: dict[str, Callable[[], dict[str, Number]]]) -> None:
     """Do what is missing of a timing: each key's work gives the values of its row."""
     path = RESULTS / f"speed_{name}.csv"
+    machine = {
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+    }
     done = {row["key"] for row in _timings(name)}
     for key, measure in work.items():
         if key in done:
             continue
-        values = {"key": key, **measure()}
+        values = {"key": key, **measure(), **machine}
         fresh = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, ["key", *columns])
+            writer = csv.DictWriter(file, ["key", *columns, *machine])
             if fresh:
                 writer.writeheader()
             writer.writerow(values)
@@ -229,10 +242,10 @@ def seconds() -> None:
         fit_images([noisy[..., :64, :64]], plan, Options(max_steps=2))  # imports and first calls
         begin = time.perf_counter()
         fit_images([noisy], plan, options)
-        return {"seconds": round(time.perf_counter() - begin, 2), "threads": torch.get_num_threads()}
+        return {"seconds": round(time.perf_counter() - begin, 2)}
 
     work = {f"{recipe} {path.stem}": _later(measure, recipe, path) for path in kodak for recipe in TIMED}
-    timed("seconds", ("seconds", "threads"), work)
+    timed("seconds", ("seconds",), work)
 
 
 def batch() -> None:
@@ -246,15 +259,13 @@ def batch() -> None:
         begin = time.perf_counter()
         for at in range(0, len(noisy), size):
             fit_images(noisy[at : at + size], plan, options)
-        took = time.perf_counter() - begin
-        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-        return {"pictures_per_second": round(len(noisy) / took, 4), "device": device}
+        return {"pictures_per_second": round(len(noisy) / (time.perf_counter() - begin), 4)}
 
     sizes = (1, 4, 16, 24) if torch.cuda.is_available() else BATCHES
     recipes = ("zsn2n-bf16", "fast") if torch.cuda.is_available() else ("instant", "fast")
     timed(
         "batch",
-        ("pictures_per_second", "device"),
+        ("pictures_per_second",),
         {f"{recipe} {size}": _later(measure, recipe, size) for recipe in recipes for size in sizes},
     )
 
@@ -276,17 +287,24 @@ def large() -> None:
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         result = read_picture(folder / "clean.png").image
         error = (result - clean).square().mean((0, 1))
-        worst = max(_seam(error.mean(1)), _seam(error.mean(0)))
         psnr = -10 * torch.log10(error.mean()).item()
-        return {"seconds": round(took, 1), "peak_mb": round(peak), "psnr": round(psnr, 2), "seam": round(worst, 3)}
+        return {"seconds": round(took, 1), "peak_mb": round(peak), "psnr": round(psnr, 2), **seams(error)}
 
-    timed("large", ("seconds", "peak_mb", "psnr", "seam"), {"fast 4000x6000": measure})
+    timed("large", ("seconds", "peak_mb", "psnr", "seam", "elsewhere"), {"fast 4000x6000": measure})
 
 
-def _seam(error: torch.Tensor) -> float:
-    """Return the error of the two lines where tiles meet over that of 30 lines on either side, where it is largest."""
+def seams(error: torch.Tensor) -> dict[str, Number]:
+    """Return how much the error ``(H, W)`` stands out where tiles meet, and half-way between: the worst lines."""
+    return {
+        name: round(max(_stands_out(error.mean(axis), first) for axis in (0, 1)), 3)
+        for name, first in (("seam", tiling.TILE), ("elsewhere", tiling.TILE // 2))
+    }
+
+
+def _stands_out(error: torch.Tensor, first: int) -> float:
+    """Return the error of two lines over that of 30 lines on either side, the largest of every tile."""
     ratios = []
-    for at in range(tiling.TILE, len(error), tiling.TILE):
+    for at in range(first, len(error) - 31, tiling.TILE):
         around = torch.cat([error[at - 31 : at - 1], error[at + 1 : at + 31]])
         ratios.append((error[at - 1 : at + 1].mean() / around.mean()).item())
     return max(ratios)
@@ -310,22 +328,29 @@ def page() -> str:
     lines = [
         "# Speed",
         "",
-        "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
+        "256x256 centre crops unless said, by the rules of the [protocol](../protocol.md); printed by "
         "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` are told nothing about "
         "the noise.",
         "",
         *_seconds_section(),
     ]
-    for part in parts().values():
-        lines += section(part)
+    for name, part in parts().items():
+        lines += section(name, part)
     lines += [*_batch_section(), *_large_section()]
     return "\n".join(lines)
+
+
+def _machine(rows: list[dict[str, str]]) -> str:
+    """Return what timings were taken on, in words."""
+    row = rows[0]
+    kind = "CPU threads" if row["device"] == platform.machine() else "threads"
+    return f"{row['threads']} {kind} ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
 
 
 def _seconds_section() -> list[str]:
     rows = _timings("seconds")
     if not rows:
-        return ["## Seconds", "", "Not run: `python benchmarks/speed.py seconds`, on an idle machine.", ""]
+        return not_run("Seconds", "seconds", ", on an idle machine")
     means = {}
     for recipe in TIMED:
         mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
@@ -333,7 +358,8 @@ def _seconds_section() -> list[str]:
             means[recipe] = sum(mine) / len(mine)
     crops = len({row["key"].split()[1] for row in rows})
     head = (
-        f"Mean of {crops} of three Kodak24 crops, {rows[0]['threads']} threads, nothing else running, readout included."
+        f"Mean of {crops} Kodak24 crops of three, `{CLIPPED}`, seed 0, each recipe's own number of steps, "
+        f"{_machine(rows)}, nothing else running, readout included; `bm3d` takes one thread."
     )
     lines = ["## Seconds", "", head, "", "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |", "|---|---|---|---|"]
     for recipe, mean in means.items():
@@ -345,11 +371,11 @@ def _seconds_section() -> list[str]:
 def _batch_section() -> list[str]:
     rows = _timings("batch")
     if not rows:
-        return ["## Many pictures", "", "Not run: `python benchmarks/speed.py batch`, on an idle machine.", ""]
-    told = "Sixteen crops of 256x256, all cores; in batches of 1 they are fitted one by one."
-    lines = ["## Many pictures", "", told, "", "| recipe, batch | pictures a second | device |"]
-    lines += ["|---|---|---|", *(f"| {row['key']} | {row['pictures_per_second']} | {row['device']} |" for row in rows)]
-    if all(row["device"] == "CPU" for row in rows):
+        return not_run("Many pictures", "batch", ", on an idle machine")
+    told = f"Sixteen Kodak24 crops, `{CLIPPED}`, seed 0, {_machine(rows)}; in batches of 1 they are fitted one by one."
+    lines = ["## Many pictures", "", told, "", "| recipe, batch | pictures a second |"]
+    lines += ["|---|---|", *(f"| `{row['key']}` | {row['pictures_per_second']} |" for row in rows)]
+    if "CPU" in _machine(rows):
         lines += ["", "A CPU is busy with one picture already. On a GPU: not run; the same command."]
     return [*lines, ""]
 
@@ -357,14 +383,15 @@ def _batch_section() -> list[str]:
 def _large_section() -> list[str]:
     rows = _timings("large")
     if not rows:
-        return ["## 24 megapixels", "", "Not run: `python benchmarks/speed.py large`, on an idle machine.", ""]
+        return not_run("24 megapixels", "large", ", on an idle machine")
     row = rows[0]
     return [
         "## 24 megapixels",
         "",
-        f"`{row['key']}`, `{CLIPPED}`, from file to file: {row['seconds']} s, {row['peak_mb']} MB at most, "
-        f"{row['psnr']} dB. Mean squared error of the two lines where tiles meet over that of 30 lines on either side, "
-        f"the worst of all rows and columns of tiles: {row['seam']}.",
+        f"`{row['key']}`: a drawn scene in colour, `{CLIPPED}`, seed 0, from one 8-bit PNG to the other, "
+        f"{_machine(rows)}: {row['seconds']} s, {row['peak_mb']} MB at most, {row['psnr']} dB. Mean squared error of "
+        "the two lines where tiles meet over that of 30 lines on either side, the worst of all rows and columns of "
+        f"tiles: {row['seam']}; the same half-way between, where nothing meets: {row['elsewhere']}.",
         "",
     ]
 

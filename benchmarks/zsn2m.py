@@ -158,7 +158,7 @@ def page() -> str:
         "Kodak24, all of Set14, 20 pictures of each real set; a dash where it has none. What it leaves open was chosen "
         "as in [zsn2m_choices](zsn2m_choices.md), which also shows what was tried for the second network: its losses "
         "(eq. 5 and 6) speak of the means of 2x2 cells alone, and leave to its architecture what is inside a cell. "
-        "Seconds of rows with one thread were taken with another fit beside them.",
+        "Seconds of rows with one thread were taken with other work beside them.",
         "",
     ]
     return "\n".join([*lines, *(line for group in groups().values() for line in section(group))])

@@ -48,7 +48,7 @@ class OnePass(Readout, source="the plain way"):
 
 
 class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-based single image SR, CVPR 2016"):
-    """The mean over the eight flips and quarter turns of the image: eight passes, a few tenths of a dB.
+    """The mean over the eight flips and quarter turns of the image: eight passes.
 
     Example:
         >>> EightTurns()(lambda image: image, torch.eye(2).view(1, 1, 2, 2), torch.Generator())[0, 0]

@@ -35,7 +35,7 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
     Args:
         amount: how much noise is added; more makes the target better and the input worse.
         level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
-        share: of the level that is taken; less than 1, because too much costs more than too little.
+        share: of the level that is taken; a little less than 1 does best in the end (``docs/results/speed.md``).
 
     Raises:
         UserError: an amount, a share or a level that is not above 0.
