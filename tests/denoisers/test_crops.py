@@ -84,6 +84,13 @@ def test_turned_crops_of_a_narrow_picture_are_square():
     assert inner.kept["noisy"].shape == (3, 1, 4, 4)
 
 
+def test_turned_crops_reach_both_ends_of_a_narrow_picture():
+    inner = Keeping()
+    loss, batch = OnCrops(inner, size=8, count=50, turned=True), {"noisy": torch.arange(20.0).expand(1, 1, 4, 20)}
+    loss(torch.abs, batch, loss.draw(batch, torch.Generator().manual_seed(0)), 0.5)
+    assert set(inner.kept["noisy"].flatten().tolist()) == set(range(20))
+
+
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (8, 0)])
 def test_what_cannot_be_cropped_is_refused(size, count):
     with pytest.raises(UserError, match=f"OnCrops: size {size} and count {count} must be at least 2 and 1"):

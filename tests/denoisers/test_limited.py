@@ -65,6 +65,14 @@ def test_eight_turns_unless_given_and_what_the_inner_one_watches():
     assert not Limited().watches
 
 
+def test_the_inner_readout_ends_the_fit():
+    readout, noisy = Limited(LastMean(count=2, patience=1)), torch.zeros(1, 1, 4, 4)
+    for value in (4.0, 5.0, 6.0):
+        assert not readout.finished
+        readout.observe(lambda image, value=value: image + value, noisy, noisy)
+    assert readout.finished
+
+
 @pytest.mark.parametrize("how", [{"factor": 0}, {"side": 4}, {"side": -1}])
 def test_bad_arguments_are_named(how):
     with pytest.raises(UserError, match=r"factor .* must be above 0 and side .* odd"):

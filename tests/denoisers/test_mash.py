@@ -257,6 +257,13 @@ def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path, killed_at):
     assert torch.equal(predicted, straight.restore(noisy))
 
 
+def test_a_second_picture_begins_anew():
+    model, _ = fitted(image(1, 3, 9, 14), limits=(-2, -1))
+    torch.manual_seed(0)
+    trainer().fit(model, data_of(image(1, 3, 12, 8)))
+    assert model.shuffle.order.shape[-2:] == (12, 8)
+
+
 def test_its_size():
     model = MASH()
     assert sum(p.numel() for p in model.network.parameters()) == 991_203

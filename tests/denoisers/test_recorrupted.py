@@ -1,11 +1,16 @@
 """Recorruption: its algebra, its level, and what takes over where its assumption does not hold."""
 
+import warnings
+
+import lightning
 import pytest
 import torch
 
 from torchdenoise import UserError, denoise, metrics
+from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import Limited, Recorrupted, RecorruptedLoss, SmallCNN, ZSN2MLoss
 from torchdenoise.errors import AssumptionWarning
+from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.noise import repeatable
 
 
@@ -68,6 +73,33 @@ def test_correlated_noise_gets_a_warning_and_another_loss():
     message = r"neighbouring pixels is correlated \(0\..\), which recorruption does not bear: .* takes over"
     with pytest.warns(AssumptionWarning, match=message):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
+
+
+@pytest.mark.parametrize(
+    "noisy",
+    [
+        repeatable("poisson:4", torch.full((1, 3, 96, 96), 0.15)),  # half of the pixels caught no photon
+        repeatable("gaussian:25", 0.5 * torch.eye(96).expand(1, 3, 96, 96)),  # half of them lie below black
+    ],
+)
+def test_black_is_judged_in_the_picture_as_it_came(noisy):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)
+        denoise(noisy, "fast", max_steps=2, data_range=1.0)
+
+
+def test_a_second_picture_is_judged_anew():
+    noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
+    model, white = Recorrupted(), 0.5 + 0.1 * noise[..., 2:]
+    smeared = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
+    for noisy, doubts in ((smeared, 1), (white, 0), (smeared, 1)):
+        data = SingleImage()
+        data.use(noisy)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AssumptionWarning)
+            lightning.Trainer(max_steps=1, **HYGIENE).fit(model, datamodule=data)
+        assert len(model.doubts) == doubts
+        assert model.trusted == (not doubts)
 
 
 def test_what_took_over_is_remembered():

@@ -96,6 +96,13 @@ def test_it_brings_back_what_the_network_smoothed_away():
     assert after < before / 4
 
 
+@pytest.mark.parametrize("size", [(32, 32), (2, 9), (5, 3)])
+def test_every_pixel_is_in_a_patch(size):
+    noisy = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    readout = NonLocalRidge(OnePass(), side=4, stride=6, similar=1, level=25)
+    assert readout(lambda image: image, noisy, torch.Generator()).isfinite().all()
+
+
 def test_without_noise_nothing_changes():
     noisy = torch.rand(1, 3, 24, 24)
     assert torch.allclose(NonLocalRidge(OnePass(), level=0)(identity, noisy, torch.Generator()), noisy, atol=1e-3)

@@ -11,7 +11,9 @@ import torch
 
 from conftest import noisy_scene, scene, write_png
 from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, SingleImage, SmallCNN, UserError, denoise
+from torchdenoise.denoisers import MaskedMean
 from torchdenoise.fitting import accelerator
+from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.recipes import load_recipe
 
 
@@ -156,6 +158,22 @@ def test_a_users_own_warnings_still_show():
 def test_mistakes_are_user_errors(arguments, message):
     with pytest.raises(UserError, match=message):
         denoise(**{"noisy": noisy_scene(), "device": "cpu", **arguments})
+
+
+def test_a_checkpoint_gives_the_same_whatever_ran_before(tmp_path):
+    path, noisy, data = tmp_path / "x.ckpt", noisy_scene(), SingleImage()
+    data.use(torch.rand(1, 3, 8, 8))
+    trainer = lightning.Trainer(max_steps=1, **HYGIENE)
+    trainer.fit(ZSN2N(SmallCNN(3, width=4), readout=MaskedMean(passes=1, hidden=0.5)), datamodule=data)
+    trainer.save_checkpoint(path)
+    seen = []
+    for before, seed in ((1, None), (2, None), (1, 7)):
+        torch.manual_seed(before)
+        seen.append(denoise(noisy, checkpoint=path, seed=seed, device="cpu"))
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+    with pytest.raises(UserError, match="applied as it is: leave max_steps and overrides out"):
+        denoise(noisy, checkpoint=path, max_steps=5, overrides=["model.network.width=8"])
 
 
 def test_devices():

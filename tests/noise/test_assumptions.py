@@ -49,6 +49,12 @@ def test_no_photon_is_not_cut_off():
     assert "cut off" in reason
 
 
+def test_noise_that_goes_beyond_black_is_not_cut_off():
+    scene = torch.zeros(1, 3, 96, 96)
+    scene[..., 30:50, 30:50] = 0.5
+    assert broken_assumptions(repeatable("gaussian:25", scene)) == []
+
+
 def test_texture_in_white_noise_is_no_correlation(coffee):
     for level in (10, 25, 50):
         assert broken_assumptions(repeatable(f"gaussian:{level}", coffee)) == []

@@ -159,7 +159,7 @@ def _denoised(job: Job, noisy: Sequence[Tensor], watch: Watch | None, max_steps:
     start = None if method.checkpoint is None else Denoiser.load(method.checkpoint)
     if method.recipe is None:
         assert start is not None
-        return [Fitted(apply_denoiser(start, image, device, callbacks)) for image in noisy]
+        return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
     level = None if job.noise == REAL else from_spec(job.noise).level
     parts = {} if start is None else {"network": start.stages()[-1].network}
     steps = max_steps or job.settings.max_steps

@@ -175,9 +175,10 @@ class Denoiser(Checkpointed, kind="denoisers"):
         if not torch.isfinite(total):
             self._refuse(terms, index)
         if index == plan.last:
+            readout = self.reader()
             with torch.no_grad():
-                self.readout.observe(denoise, seen["noisy"], denoise.output.detach())
-            self.trainer.should_stop |= self.readout.finished
+                readout.observe(denoise, seen["noisy"], denoise.output.detach())
+            self.trainer.should_stop |= readout.finished
         if self.trainer.loggers or self.trainer.progress_bar_callback is not None:  # a log call costs 0.3 ms
             self.log("loss", total.detach(), prog_bar=True)
             self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
@@ -190,25 +191,30 @@ class Denoiser(Checkpointed, kind="denoisers"):
         index = plan.index(step)
         stage, seen = self.stages()[index], self._seen(batch, index)
         if step == plan.bounds[index]:
-            self.enter_stage(index, seen["noisy"])
+            self.enter_stage(index, batch["noisy"], seen["noisy"])
             stage, seen = self.stages()[index], self._seen(batch, index)
         self._need_keys(stage.loss, seen)
         return stage, seen, stage.loss.draw(seen, seeded(self._seed, step, turn, device=seen["noisy"].device))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_loss``, which needs no clean image, and ``val_psnr`` and ``val_ssim`` where there is one."""
-        index = self._planned().index(self.global_step)
-        stage, seen = self.stages()[index], self._seen(batch, index)
-        size = len(seen["noisy"])
-        if all(key in seen for key in stage.loss.requires):
-            generator = seeded(self._seed, -1, batch_idx, device=seen["noisy"].device)
-            denoise = Recorder.of(stage.network, seen["noisy"].device.type)
-            terms = self._terms(stage.loss, denoise, seen, stage.loss.draw(seen, generator), 1.0)
-            self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=size, sync_dist=True)
+        size = len(batch["noisy"])
+        if self.stages():
+            self._log_loss(batch, batch_idx)
         if "clean" in batch:
             scores = self._scores(batch)
             self.log("val_psnr", scores["psnr"].mean(), batch_size=size, prog_bar=True, sync_dist=True)
             self.log("val_ssim", scores["ssim"].mean(), batch_size=size, sync_dist=True)
+
+    def _log_loss(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        index = self._planned().index(self.global_step)
+        stage, seen = self.stages()[index], self._seen(batch, index)
+        if any(key not in seen for key in stage.loss.requires):
+            return
+        noisy = seen["noisy"]
+        draws = stage.loss.draw(seen, seeded(self._seed, -1, batch_idx, device=noisy.device))
+        terms = self._terms(stage.loss, Recorder.of(stage.network, noisy.device.type), seen, draws, 1.0)
+        self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Return ``psnr`` and ``ssim`` of every picture, and log their means."""
@@ -282,9 +288,10 @@ class Denoiser(Checkpointed, kind="denoisers"):
 
     # -- stages and optimizers ---------------------------------------------------------------------------------------
 
-    def enter_stage(self, index: int, noisy: Tensor) -> None:
+    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:
         """Prepare stage ``index`` at its first step, when the earlier ones are done; nothing unless overridden.
 
+        ``noisy`` is the picture as it came, ``inside`` what the networks see of it.
         What is found out here and shapes ``stages`` belongs into a buffer, so that a fit that goes on knows it. Call
         ``forget`` if the stage's loss has become another one.
         """

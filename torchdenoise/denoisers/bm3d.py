@@ -68,9 +68,10 @@ class BM3D(Classical, source=SOURCE):
         noisy = to_array(image)
         if noisy.shape[2] == 3 and np.ptp(noisy @ OPPONENT.T, (0, 1)).min() > 1e-6:
             return to_image(library.bm3d_rgb(noisy, level / 255, profile), image)
-        channels, places = np.unique(noisy, axis=2, return_inverse=True)
-        clean = [library.bm3d(channel, level / 255, profile) for channel in channels.transpose(2, 0, 1)]
-        return to_image(np.stack(clean, -1)[..., places], image)
+        channels = noisy.transpose(2, 0, 1)
+        if all(np.array_equal(channel, channels[0]) for channel in channels[1:]):  # grey, perhaps stored as colour
+            return to_image(np.stack([library.bm3d(channels[0], level / 255, profile)] * len(channels), -1), image)
+        return to_image(np.stack([library.bm3d(channel, level / 255, profile) for channel in channels], -1), image)
 
 
 class BM3DOracle(BM3D, source=SOURCE):
@@ -131,7 +132,7 @@ class AnscombeBM3D(BM3D, source="Mäkitalo and Foi, IEEE TIP 2011, around " + SO
 
     def _counted(self, image: Tensor) -> Tensor:
         photons = poisson_photons(image) if self.photons is None else self.photons
-        stabilized = anscombe(photons * image.double())
+        stabilized = anscombe(photons * image.cpu().double())  # not every device has float64
         low, high = stabilized.aminmax()
         # The library is made for pictures in 0..1. Noise of standard deviation 1 fills a range of less than that.
         span = (high - low).clamp(min=1)

@@ -50,9 +50,10 @@ class OnCrops(DenoisingLoss, source="a step on small squares, whatever the pictu
         """Return ``top`` and ``left (B count,)`` of the crops, their ``turn``, and what the loss draws for them."""
         noisy = batch["noisy"]
         number = len(noisy) * self.count
+        sides = self._sides(noisy)
         place = {}
-        for name, side in zip(("top", "left"), noisy.shape[-2:], strict=True):
-            room = max(1, (side - self.size) // 2 + 1)
+        for name, side, whole in zip(("top", "left"), sides, noisy.shape[-2:], strict=True):
+            room = (whole - side) // 2 + 1
             place[name] = 2 * torch.randint(room, (number,), generator=generator, device=noisy.device)
         if self.turned:
             place["turn"] = torch.randint(8, (number,), generator=generator, device=noisy.device)
@@ -77,11 +78,14 @@ class OnCrops(DenoisingLoss, source="a step on small squares, whatever the pictu
             for key, value in batch.items()
         }
 
-    def _pixels(self, image: Tensor, place: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the row and the column in the image of every pixel of every crop; turned crops are square."""
+    def _sides(self, image: Tensor) -> tuple[int, int]:
+        """Return height and width of the crops; turned crops are square."""
         height, width = (min(self.size, side) for side in image.shape[-2:])
-        if "turn" in place:
-            height = width = min(height, width)
+        return (min(height, width),) * 2 if self.turned else (height, width)
+
+    def _pixels(self, image: Tensor, place: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the row and the column in the image of every pixel of every crop."""
+        height, width = self._sides(image)
         row = torch.arange(height, device=image.device)[None, :, None]
         column = torch.arange(width, device=image.device)[None, None, :]
         if "turn" in place:

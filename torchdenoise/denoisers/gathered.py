@@ -103,8 +103,8 @@ class RunningMean(Gathered, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Pri
 class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022, their code"):
     """The mean of the last passes over the picture, and the end of the fit when they come no nearer to it.
 
-    After each step the picture goes through the network once more. The fit ends after more than ``patience`` steps in
-    a row whose mean squared difference to the noisy picture is no new minimum. All ``count`` pictures are in memory.
+    Before each update the picture goes through the network once more. The fit ends after more than ``patience`` steps
+    in a row whose mean squared difference to the noisy picture is no new minimum. All ``count`` pictures are in memory.
 
     Args:
         count: of passes in the mean.

@@ -94,15 +94,17 @@ class MASH(Denoiser, source=SOURCE):
         ]
 
     @torch.no_grad()
-    def enter_stage(self, index: int, noisy: Tensor) -> None:
+    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
         """Measure what noise the probe before has left, and after both choose how much to hide."""
-        if index == 0:
+        if index == 0:  # of a picture that may not be the first
+            self.noises.fill_(torch.nan)
+            self.shuffle.order = None
             return
         network = self.stages()[index - 1].network
-        readout = MaskedMean(self.ratio.passes, PROBES[index - 1]).to(noisy.device)
-        generator = seeded(self._seed, self.global_step, device=noisy.device)
-        denoised = readout(functools.partial(_plain_call, network), noisy, generator)
-        self.noises[index - 1] = 255 * (denoised - noisy).square().mean().sqrt()
+        readout = MaskedMean(self.ratio.passes, PROBES[index - 1]).to(inside.device)
+        generator = seeded(self._seed, self.global_step, device=inside.device)
+        denoised = readout(functools.partial(_plain_call, network), inside, generator)
+        self.noises[index - 1] = 255 * (denoised - inside).square().mean().sqrt()
         if index == 2 and isinstance(self.readout, MaskedMean):
             self.readout.hidden.fill_(self.ratio(self.difference))
 

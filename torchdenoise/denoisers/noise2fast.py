@@ -109,11 +109,12 @@ class Noise2Fast(SingleStage, source=SOURCE):
 
     own = OwnParts(Noise2FastNet, Noise2FastLoss, adam, steady, LastMean)
     croppable = tileable = stackable = False
+    smallest = 3  # so that there are inner pixels
 
-    def enter_stage(self, index: int, noisy: Tensor) -> None:  # noqa: ARG002
+    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
         """Scale the network to the picture."""
         if isinstance(self.network, Noise2FastNet):
-            self.network.scale_to(noisy)
+            self.network.scale_to(inside)
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Begin again where the fit has ended with nothing."""
@@ -123,7 +124,7 @@ class Noise2Fast(SingleStage, source=SOURCE):
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seeded(self._seed, self.global_step).initial_seed())
                 self.network.load_state_dict(self.network.rebuilt().state_dict())
-            self.enter_stage(0, batch["noisy"])
+            self.enter_stage(0, batch["noisy"], self.domain.ways(batch["noisy"])[0](batch["noisy"]))
             self.readout = self.readout.rebuilt()
             optimizer.state.clear()
             for group in optimizer.param_groups:

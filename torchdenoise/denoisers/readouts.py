@@ -90,5 +90,6 @@ class Following(Readout):
         return self.inner.watches
 
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """Hand on what the inner readout may gather."""
+        """Hand on what the inner readout may gather, and whether it has seen enough."""
         self.inner.observe(denoise, noisy, output)
+        self.finished = self.inner.finished

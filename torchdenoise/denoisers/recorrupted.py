@@ -125,10 +125,12 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return the readout that suits the noise."""
         return self.readout if self.trusted else self.fallback_readout
 
-    def enter_stage(self, index: int, noisy: Tensor) -> None:  # noqa: ARG002
+    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
         """Look whether the noise is what recorruption needs."""
-        broken = [reason for image in torch.split(noisy, 1) for reason in broken_assumptions(image)]
-        self.trusted.fill_(not broken)
-        if broken:
+        pairs = zip(torch.split(noisy, 1), torch.split(inside, 1), strict=True)
+        broken = [reason for pair in pairs for reason in broken_assumptions(*pair)]
+        if self.trusted == bool(broken):
+            self.trusted.fill_(not broken)
             self.forget()
+        if broken:
             self.doubt(f"{broken[0]}, which recorruption does not bear: a loss that needs no level takes over")

@@ -39,7 +39,7 @@ class NonLocalRidge(
         side: of a patch in pixels.
         similar: patches in a group.
         window: side of the square around a reference patch in which others are looked for; odd.
-        stride: from one reference patch to the next.
+        stride: from one reference patch to the next; at most a side.
         rounds: so many times, each beginning with the result of the one before; the groups stay.
         level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
 
@@ -71,7 +71,7 @@ class NonLocalRidge(
         self.side = side
         self.similar = similar
         self.window = window
-        self.stride = stride
+        self.stride = min(stride, side)
         self.rounds = rounds
         self.level = level
 
@@ -97,10 +97,11 @@ class NonLocalRidge(
     def _combined(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
         height, width = noisy.shape[-2:]
         side = min(self.side, height, width)
+        stride = min(self.stride, side)
         # Reflected until the last patches end with the picture.
-        below, right = (-(size - side) % self.stride for size in (height, width))
+        below, right = (-(size - side) % stride for size in (height, width))
         y, x = (_opponent(reflect(image, below, right))[0] for image in (noisy, first))
-        groups = list(self._groups(x[0], side))
+        groups = list(self._groups(x[0], side, stride))
         for _ in range(self.rounds):
             x = self._round(y, x, groups, side, deviation.flatten())
         return _opponent(x[None], back=True)[..., :height, :width]
@@ -124,12 +125,12 @@ class NonLocalRidge(
                     weights[plane].index_add_(0, where.flatten(), weight.expand_as(ys).flatten())
         return total.div_(weights).view_as(y)
 
-    def _groups(self, brightness: Tensor, side: int) -> Iterator[Tensor]:
+    def _groups(self, brightness: Tensor, side: int, stride: int) -> Iterator[Tensor]:
         """Yield, for some reference patches at a time, the first pixels ``(references, similar)`` of each group."""
         height, width = brightness.shape
         reach = self.window // 2
         rows, columns = (
-            torch.arange(0, size - side + 1, self.stride, device=brightness.device) for size in brightness.shape
+            torch.arange(0, size - side + 1, stride, device=brightness.device) for size in brightness.shape
         )
         shifts = torch.cartesian_prod(*2 * [torch.arange(-reach, reach + 1)]).tolist()
         step = max(1, AT_ONCE // len(columns))
@@ -145,7 +146,7 @@ class NonLocalRidge(
             distances = []
             for down, right in shifts:
                 other = around[reach + down :, reach + right :][: len(strip), :width]
-                distances.append(F.avg_pool2d((strip - other).square()[None], side, self.stride).flatten())
+                distances.append(F.avg_pool2d((strip - other).square()[None], side, stride).flatten())
             seen = [min(reach, size - side) + 1 for size in brightness.shape]  # places that a corner sees each way
             number = min(self.similar, seen[0] * seen[1])
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices

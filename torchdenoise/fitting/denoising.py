@@ -52,7 +52,7 @@ def denoise(
         recipe: a recipe's name, the path of your own YAML file, or a dict; ``fast`` unless given.
         checkpoint: of an earlier fit, which is applied as it is; with a recipe, that fit starts from its network.
         max_steps: instead of the recipe's.
-        seed: instead of the recipe's.
+        seed: instead of the recipe's, or of 0 for a checkpoint.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         data_range: the white level, or (black, white); unless given, it follows from the dtype, or for floats from
             the data: 0 to 1 if they lie there, else their own minimum and maximum.
@@ -96,9 +96,14 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
-        if options.budget is not None:
-            raise UserError("a checkpoint is applied as it is, there are no steps to choose: leave the budget out")
-        return lambda images: [Fitted(apply_denoiser(start, image, options.device)) for image in images]
+        unused = [name for name in ("max_steps", "overrides", "parts", "budget") if getattr(options, name)]
+        if unused:
+            raise UserError(
+                f"a checkpoint is applied as it is: leave {' and '.join(unused)} out, or name a recipe whose fit "
+                "starts from it"
+            )
+        seed = options.seed or 0
+        return lambda images: [Fitted(apply_denoiser(start, image, options.device, (), seed)) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})

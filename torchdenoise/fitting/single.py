@@ -58,10 +58,11 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
 
 
 def apply_denoiser(
-    model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = ()
+    model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = (), seed: int = 0
 ) -> Tensor:
     """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
     with own_random_state(), quiet(), interruptible():
+        seed_everything(seed, workers=True, verbose=False)  # some readouts draw masks
         data = SingleImage()
         data.use(image)
         trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))

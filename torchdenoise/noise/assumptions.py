@@ -19,11 +19,12 @@ BETWEEN = 0.1
 """Clipped noise has more values than this just above black, as a share of the black ones."""
 
 
-def broken_assumptions(image: Tensor) -> list[str]:
+def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
     """Return why the noise of a picture is not independent from pixel to pixel and Gaussian or Poisson; empty if it is.
 
     Args:
-        image: ``(1, C, H, W)``, 1.0 is white.
+        image: ``(1, C, H, W)`` as it came, 1.0 is white.
+        even: the same after noise that grows with brightness was made even, where correlation is told best.
 
     Example:
         >>> white = 0.5 + 0.1 * torch.randn(1, 1, 96, 97, generator=torch.Generator().manual_seed(0))
@@ -33,9 +34,10 @@ def broken_assumptions(image: Tensor) -> list[str]:
         ['the noise of neighbouring pixels is correlated (0.4)']
     """
     reasons = []
-    neighbours = max(correlation(image), key=abs) if image[0, 0].numel() >= JUDGED else 0.0
-    colours = "colour" if len(telling_channels(image)) > 1 else "grey"
-    if abs(neighbours) > CORRELATED[colours] and unevenness(image) > UNEVEN:
+    even = image if even is None else even
+    neighbours = max(correlation(even), key=abs) if even[0, 0].numel() >= JUDGED else 0.0
+    colours = "colour" if len(telling_channels(even)) > 1 else "grey"
+    if abs(neighbours) > CORRELATED[colours] and unevenness(even) > UNEVEN:
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
     cut = cut_share(image)
     if cut > CUT and not _counts_photons(image):

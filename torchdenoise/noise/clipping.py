@@ -48,11 +48,12 @@ def undo_clipped_mean(mean: Tensor, sigma: float) -> Tensor:
     """
     if sigma <= 0:
         return mean.clamp(0, 1)
-    clean = torch.linspace(0, 1, 4001, dtype=torch.float64, device=mean.device)
+    clean = torch.linspace(0, 1, 4001, dtype=torch.float64)
     seen, _ = clipped_moments(clean, sigma)
-    place = torch.searchsorted(seen, mean.double().contiguous()).clamp(1, len(clean) - 1)
-    part = ((mean - seen[place - 1]) / (seen[place] - seen[place - 1]).clamp(min=1e-12)).clamp(0, 1)
-    return ((place - 1 + part) / (len(clean) - 1)).to(mean.dtype)
+    found = mean.cpu().double().contiguous()  # not every device has float64
+    place = torch.searchsorted(seen, found).clamp(1, len(clean) - 1)
+    part = ((found - seen[place - 1]) / (seen[place] - seen[place - 1]).clamp(min=1e-12)).clamp(0, 1)
+    return ((place - 1 + part) / (len(clean) - 1)).to(mean)
 
 
 def _below(value: Tensor) -> Tensor:

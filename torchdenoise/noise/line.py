@@ -72,8 +72,10 @@ def noise_line(image: Tensor) -> NoiseLine:
 
 
 def cut_share(image: Tensor) -> float:
-    """Return the share of values at or beyond black and white."""
-    return ((image <= 0) | (image >= 1)).count_nonzero().item() / image.numel()
+    """Return the share of values at black or white; where some lie beyond, that end has cut nothing off."""
+    low, high = image.aminmax()
+    cut = (image <= 0) & (low >= 0) | (image >= 1) & (high <= 1)
+    return cut.count_nonzero().item() / image.numel()
 
 
 def noise_deviation(images: Tensor, level: float | None = None) -> Tensor:
