@@ -8,7 +8,40 @@ import threading
 import warnings
 from collections.abc import Iterator
 
+import torch
+from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.utilities.seed import isolate_rng
+
+from torchdenoise.errors import UserError
+
+LARGEST_SEED = 2**32 - 1
+"""NumPy takes no larger one."""
+NO_ROOM = ("DefaultCPUAllocator", "could not create a primitive", "out of memory")
+"""What torch's errors say where a CPU has no memory left."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise UserError for a seed that not every random state takes."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed {seed}: must lie in 0 to {LARGEST_SEED}")
+
+
+def seed_all(seed: int) -> None:
+    """Seed every random state there is, workers' too; UserError as ``check_seed``."""
+    check_seed(seed)
+    seed_everything(seed, workers=True, verbose=False)
+
+
+@contextlib.contextmanager
+def enough_memory() -> Iterator[None]:
+    """Say in a line that a picture does not fit into memory; there are many ways to find out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        told = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(text in str(error) for text in NO_ROOM)
+        if not told:
+            raise
+        raise UserError("not enough memory for it: fit fewer pictures together, or cut it into smaller ones") from error
 
 
 @contextlib.contextmanager

@@ -105,6 +105,64 @@ def test_pairs_and_noisy_pictures_alone(run, clean, tmp_path):
     assert "nothing to measure against" in Path("alone/report.html").read_text()
 
 
+def test_a_pair_is_on_one_scale(run, tmp_path):
+    """Twelve bits and a little more: by itself the noisy picture would have another white than the clean one."""
+    for name, shift in (("clean", 0.0), ("noisy", 100 / 65535)):
+        (tmp_path / name).mkdir()
+        write_png(tmp_path / name / "a.png", 4050 / 65535 * scene() / scene().max() + shift, depth=16)
+    [row] = compare("zsn2n", tmp_path / "clean", noisy=tmp_path / "noisy", max_steps=1, threads=1)
+    assert row["noisy_psnr"] == pytest.approx(20 * np.log10(16383 / 100), abs=0.1)
+
+
+def test_a_pair_of_two_types_is_refused(run, tmp_path):
+    for name, depth in (("clean", 8), ("noisy", 16)):
+        (tmp_path / name).mkdir()
+        write_png(tmp_path / name / "a.png", scene(), depth=depth)
+    [row] = compare("zsn2n", tmp_path / "clean", noisy=tmp_path / "noisy", max_steps=1, threads=1)
+    assert "holds uint8" in row["error"]
+    assert "uint16: write both with the same type and range" in row["error"]
+
+
+def test_a_damaged_picture_costs_its_own_rows_alone(run, clean):
+    (clean / "p0.png").write_bytes((clean / "p0.png").read_bytes()[:-40])
+    outcome = run("compare", "--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert outcome.code == 1, outcome.err
+    assert {row["image"]: row["status"] for row in rows(Path("res"))} == {"p0": "failed", "p1": "done"}
+    assert "zsn2n on p0, gaussian:25:" in Path("res/report.html").read_text()
+
+
+def test_a_perfect_result_has_a_report(run, tmp_path):
+    (tmp_path / "black").mkdir()
+    write_png(tmp_path / "black" / "a.png", 0 * scene())
+    outcome = run(
+        "compare", "--recipes", "zsn2n", "--data", "black", "--noise", "poisson:25,poisson:50", *SHORT, "-o", "res"
+    )
+    assert outcome.code == 0, outcome.err
+    assert {row["noisy_psnr"] for row in rows(Path("res"))} == {"inf"}
+    assert "PSNR" in Path("res/report.html").read_text()
+
+
+def test_a_recipe_in_few_words(run, clean):
+    Path("own.yaml").write_text("model: ZSN2N\ndata: SingleImage\nckpt_path: null\n")
+    outcome = run("compare", "--recipes", "own.yaml", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert outcome.code == 0, outcome.err
+
+
+def test_a_row_that_was_cut_off_swallows_no_other(tmp_path):
+    fields = ["image", "warning"]
+    for number in range(2):
+        store._append(
+            tmp_path / "rows.csv", fields, [{"image": str(number), "warning": "correlated (0.4), which is bad"}]
+        )
+    whole = (tmp_path / "rows.csv").read_bytes()
+    for cut in range(len(whole)):
+        (tmp_path / "rows.csv").write_bytes(whole[:cut])
+        store._append(tmp_path / "rows.csv", fields, [{"image": "last", "warning": "a, b"}])
+        found = store._read(tmp_path / "rows.csv")
+        assert found[-1] == {"image": "last", "warning": "a, b"}
+        assert [row["image"] for row in found[:-1]] == ["0", "1"][: whole[:cut].count(b'bad"\r\n')]
+
+
 def test_a_checkpoint_is_applied_or_a_fit_starts_from_it(run, clean, noisy_png):
     fitted = run(
         "fit",
@@ -282,6 +340,7 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
         ("--recipes zsn2n --clean clean", "--clean needs the noisy pictures"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: must be at least 1"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --seeds 0,x", "--seeds 0,x: give whole numbers"),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --seeds=-1", "seed -1: must lie in 0 to 4294967295"),
         (
             "--recipes zsn2n --data clean --noise gaussian:25 --crop 21",
             "p0.png: 22x20 pixels, smaller than --crop 21",

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import correlated_noise, noisy_scene, scene, write_png, write_tiff
 from torchdenoise.data import read_picture
+from torchdenoise.denoisers import SmallCNN
 
 FEW = ("--max-steps", "3", "--device", "cpu")
 
@@ -75,6 +76,39 @@ def test_a_folder_keeps_names_skips_what_is_done_and_goes_on(run, tmp_path):
     assert "2 picture(s) skipped" in outcome.out
     assert "1.png" in outcome.out
     assert (tmp_path / "a/b/0.png").read_bytes() == kept
+
+
+def test_a_folder_of_one_is_done_once_too(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    write_png(tmp_path / "in" / "0.png", noisy_scene())
+    for _ in range(2):
+        assert run("denoise", "in", "-o", "out", *FEW).code == 0
+
+
+def test_the_white_level_can_be_stated(run, tmp_path):
+    write_png(tmp_path / "noisy.png", noisy_scene() / 20, depth=16)
+    assert run("denoise", "noisy.png", "-o", "a.png", "--data-range", "4095", *FEW).code == 0
+    assert run("denoise", "noisy.png", "-o", "b.png", *FEW).code == 0
+    assert run("denoise", "noisy.png", "-o", "c.png", "--data-range", "0,65535", *FEW).code == 0
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_a_picture_that_does_not_fit_into_memory_is_told_and_the_others_are_done(run, tmp_path, monkeypatch):
+    for number, size in enumerate([20, 40, 24]):
+        write_png(tmp_path / f"{number}.png", noisy_scene(size, size))
+    plain = SmallCNN.forward
+
+    def hungry(self, image):
+        if image.shape[-1] >= 40:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return plain(self, image)
+
+    monkeypatch.setattr(SmallCNN, "forward", hungry)
+    outcome = run("denoise", "0.png", "1.png", "2.png", "-o", "out", "--recipe", "zsn2n", *FEW)
+    assert outcome.code == 2
+    assert "failed: 1.png: not enough memory for it" in outcome.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "2.png"]
 
 
 def test_results_depend_on_the_picture_alone(run, tmp_path):
@@ -143,6 +177,12 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--set", "model.network=SmalCNN"], "did you mean SmallCNN?"),
         (["noisy.png", "--set", "data.noise=gausian:25"], "did you mean gaussian?"),
         (["noisy.png", "--set", "data.noise=gaussian:-3"], "the level must be at least 0"),
+        (["noisy.png", "--set", "data.crop=0"], "data.crop=0: must be at least 1"),
+        (["noisy.png", "--set", "data.crops=0"], "data.crops=0: must be at least 1"),
+        (["noisy.png", "--set", "data.data_range=4095"], "give --data-range"),
+        (["noisy.png", "--data-range", "1,2,3"], "must be one number, or two"),
+        (["noisy.png", "--data-range", "white"], "invalid data_range value"),
+        (["noisy.png", "--seed", "-1"], "seed -1: must lie in 0 to 4294967295"),
         (["one.png"], "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2"),
         (["noisy.png", "--set", "model.optimizer.lr=1e30"], "the loss became NaN or infinite at step"),
     ],
@@ -246,7 +286,7 @@ def test_pictures_fitted_together_are_those_fitted_alone(run, tmp_path):
     outcome = run(*words, "-o", "together", "--batch", "3")
     assert outcome.code == 2
     assert "1 of 4 pictures failed (see above); the others are done" in outcome.err
-    assert "[1/4] 0.png and 2 more ..." in outcome.out
+    assert "[1-3/4] 0.png and 2 more ..." in outcome.out
     for number in range(3):
         alone, together = (pixels(f"{folder}/{number}.png").astype(int) for folder in ("alone", "together"))
         assert np.abs(alone - together).max() <= 1

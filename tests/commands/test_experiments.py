@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -59,6 +60,19 @@ def test_predict_a_folder(fitted, tmp_path):
     words = ("--data", "ImageFolder", "--data.predict", "in", "--output", "out", *CPU)
     assert fitted("predict", "--ckpt_path", LAST, *words).code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+
+
+def test_earlier_results_in_a_folder_are_no_pictures_to_predict(fitted, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, shade in (("a", 0.2), ("b", 0.8)):
+        write_png(tmp_path / "in" / f"{name}.png", np.full((16, 20, 3), shade))
+    words = ("predict", "--ckpt_path", LAST, "--data", "ImageFolder", "--data.predict", "in", *CPU)
+    assert fitted(*words).code == 0
+    first = {path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()}
+    assert sorted(first) == ["a.png", "a_denoised.png", "b.png", "b_denoised.png"]
+    outcome = fitted(*words, "--overwrite")
+    assert outcome.code == 0, outcome.err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()} == first
 
 
 def test_test_prints_every_picture_and_the_mean(fitted, clean_folder):
@@ -143,6 +157,8 @@ def test_print_config_is_a_recipe(run, noisy_png):
     noisy_png.with_name("mine.yaml").write_text(outcome)
     assert run("fit", "--config", "mine.yaml", "--data.path", "noisy.png", *FEW).code == 0
     assert Denoiser.load(LAST).network.arguments["width"] == 8
+    for number, config in enumerate(("mine.yaml", "runs/version_0/config.yaml")):  # of denoise too
+        assert run("denoise", "noisy.png", "-o", f"{number}.png", "--recipe", config, "--max-steps", "3").code == 0
 
 
 def run_and_exit(run, *words):
@@ -170,6 +186,7 @@ def test_help_shows_examples(run, command):
         (["fit", "--config", "zsn2n", "--data.noise", "gausian:25", "--data.path", "noisy.png"], "mean gaussian?"),
         (["fit", "--config", "zsn2n", "--data.noise", "poisson:0", "--data.path", "noisy.png"], "must be above 0"),
         (["fit", "--config", "zsn2n", "--trainer.accelerator", "gpuu", "--data.path", "noisy.png"], "trainer: "),
+        (["fit", "--config", "zsn2n", "--seed_everything", "-1", "--data.path", "noisy.png"], "seed -1: must lie in 0"),
         (["fit", "--config", "bad.yaml"], "bad.yaml: "),
         (["fit"], "model"),
         (["predict", "--config", "zsn2n", "--data.path", "noisy.png"], "ZSN2N has no trained weights yet"),

@@ -18,6 +18,7 @@ from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.datasets import header
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import Options, accelerator, build, why_alone
+from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import writing
 
@@ -113,6 +114,8 @@ def compare(
     for name, number in (("workers", workers), ("batch", batch), ("threads", threads)):
         if number is not None and number < 1:
             raise UserError(f"{name} {number}: must be at least 1")
+    for seed in seeds:
+        check_seed(seed)
     accelerator(device)
     listener = listener or Silent()
     named = methods(recipes.split(",") if isinstance(recipes, str) else recipes)

@@ -139,7 +139,9 @@ def _named(word: str) -> Iterator[Method]:
 
 def fits_one_picture(recipe: Mapping[str, Any]) -> bool:
     """Return whether a recipe is fitted to the one noisy picture, or trained on a data set."""
-    return bool(recipe.get("data", {}).get("class_path", "SingleImage").endswith("SingleImage"))
+    data = recipe.get("data") or "SingleImage"
+    name = data if isinstance(data, str) else data.get("class_path", "SingleImage")
+    return bool(name.endswith("SingleImage"))
 
 
 def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -17,7 +18,7 @@ from torch import Tensor
 from torchdenoise.benchmarking.charts import Series, chart
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import Curve
-from torchdenoise.benchmarking.scoring import Row, as_bytes, images
+from torchdenoise.benchmarking.scoring import Row, as_bytes, images, row_key
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import Line, lines, setting, shown, warned
 from torchdenoise.noise import from_spec
@@ -59,7 +60,9 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
     curves = store.curves()
     table = lines(rows)
     noises = list(dict.fromkeys(row["noise"] for row in rows))
-    pictured = list({(job.scene.name, job.noise): job for job in jobs if job.seed == jobs[0].seed}.values())
+    done = {row_key(row)[1:] for row in rows if row["status"] == "done"}  # others may be pictures that cannot be read
+    seen = [job for job in jobs if job.seed == jobs[0].seed and job.key[1:] in done]
+    pictured = list({(job.scene.name, job.noise): job for job in seen}.values())
     page = {
         "title": "Comparison of denoisers",
         "summary": _summary(table),
@@ -97,7 +100,7 @@ def _part(
 ) -> dict[str, Any]:
     mine = [line for line in table if line.noise == noise]
     charts = []
-    timed = [line for line in mine if line.psnr is not None and line.seconds]
+    timed = [line for line in mine if _drawable(line.psnr) and line.seconds]
     if timed:
         points = [Series(line.recipe, numbers[line.recipe], [(line.seconds or 0, line.psnr or 0)]) for line in timed]
         charts.append(("PSNR against time", chart(points, "seconds a picture", "PSNR, dB", log=True, joined=False)))
@@ -128,7 +131,13 @@ def _mean_curve(rows: Sequence[Row], curves: Mapping[str, Curve]) -> Curve:
     """Return the mean over pictures at the steps that all their fits have."""
     each = [dict(curves[row["fingerprint"]]) for row in rows if row["fingerprint"] in curves]
     steps = sorted(set.intersection(*(set(curve) for curve in each))) if each else []
-    return [(step, sum(curve[step] for curve in each) / len(each)) for step in steps]
+    means = [(step, sum(curve[step] for curve in each) / len(each)) for step in steps]
+    return [(step, mean) for step, mean in means if _drawable(mean)]
+
+
+def _drawable(psnr: float | None) -> bool:
+    """Return whether there is a place for it on an axis: there is none for a perfect result."""
+    return psnr is not None and math.isfinite(psnr)
 
 
 def _levels(table: Sequence[Line], numbers: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -136,7 +145,7 @@ def _levels(table: Sequence[Line], numbers: Mapping[str, int]) -> list[tuple[str
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for line in table:
         kind, level = _level(line.noise)
-        if level is not None and line.psnr is not None:
+        if level is not None and line.psnr is not None and _drawable(line.psnr):
             found.setdefault(kind, {}).setdefault(line.recipe, []).append((level, line.psnr))
     charts = []
     for kind, series in found.items():

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchdenoise import metrics
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import Curve, Watch, baseline, peak_memory, surroundings
-from torchdenoise.data import read_picture
+from torchdenoise.data import read_alike
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images
@@ -124,7 +124,11 @@ def images(job: Job) -> tuple[Tensor, Tensor | None]:
     Raises:
         UserError: a picture that cannot be read, is smaller than the crop, or differs from its partner in size.
     """
-    clean, noisy = (_cropped(path, job.settings.crop) for path in (job.scene.clean, job.scene.noisy))
+    paths = {"clean": job.scene.clean, "noisy": job.scene.noisy}
+    given = {name: path for name, path in paths.items() if path is not None}
+    pictures = zip(given.items(), read_alike(list(given.values())), strict=True)
+    found = {name: _cropped(path, picture.image, job.settings.crop) for (name, path), picture in pictures}
+    clean, noisy = found.get("clean"), found.get("noisy")
     if noisy is None:
         assert clean is not None
         return repeatable(from_spec(job.noise), clean, job.seed), clean
@@ -133,10 +137,7 @@ def images(job: Job) -> tuple[Tensor, Tensor | None]:
     return noisy, clean
 
 
-def _cropped(path: Path | None, crop: int | None) -> Tensor | None:
-    if path is None:
-        return None
-    image = read_picture(path).image
+def _cropped(path: Path, image: Tensor, crop: int | None) -> Tensor:
     height, width = image.shape[-2:]
     if crop is None:
         return image

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -39,9 +40,11 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             _check_columns(folder / ROWS)
             if not (folder / ABOUT).exists():
-                if any(folder.iterdir()):
+                if any(path.name != f"{ABOUT}.new" for path in folder.iterdir()):
                     raise UserError("holds other files than a comparison's; choose a new folder with -o")
-                (folder / ABOUT).write_text(json.dumps(about))
+                fresh = folder / f"{ABOUT}.new"
+                fresh.write_text(json.dumps(about))
+                fresh.replace(folder / ABOUT)
             found = json.loads((folder / ABOUT).read_text())
             if found != about:
                 told = f"of {found['pictures']} pictures, crop {found['crop']}"
@@ -128,13 +131,13 @@ def _check_columns(path: Path) -> None:
 
 
 def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
-    with path.open("a+", newline="") as file:
-        file.seek(0)
-        content = file.read()
-        if content and not content.endswith("\n"):
-            file.write("\r\n")  # the last row was cut off: it must not swallow this one
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)  # the last row was cut off: it must not swallow this one
+    with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, fields)
-        if not content:
+        if not whole:
             writer.writeheader()
         writer.writerows(rows)
 

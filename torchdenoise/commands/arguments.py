@@ -31,6 +31,19 @@ def seconds(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
+def data_range(text: str) -> float | tuple[float, float]:
+    """Return the white level, or black and white, that an option's value is.
+
+    Example:
+        >>> data_range("4095"), data_range("100,4095")
+        (4095.0, (100.0, 4095.0))
+    """
+    numbers = [float(word) for word in text.split(",")]
+    if len(numbers) > 2:
+        raise argparse.ArgumentTypeError("must be one number, or two: WHITE or BLACK,WHITE")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises UserError instead of printing its usage and leaving."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, positive, seconds
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
@@ -42,6 +42,9 @@ def parser() -> Parser:
     )
     options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
+    options.add_argument(
+        "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
+    )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any argument of the recipe"
@@ -57,7 +60,7 @@ def run(words: Sequence[str]) -> int:
         recipe_path(options.recipe)  # a misspelt name is answered before anything heavy is imported
     pairs = plan_outputs(options.inputs, options.output)
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
-    if not todo and len(pairs) == 1:
+    if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
         raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
     _say_skipped(len(pairs) - len(todo))
     if not todo:
@@ -89,7 +92,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
         for at in range(0, len(todo), options.batch):
             part = todo[at : at + options.batch]
             begin = time.monotonic()
-            progress.begin(part[0][0].name if len(part) == 1 else f"{part[0][0].name} and {len(part) - 1} more")
+            progress.begin([source.name for source, _ in part])
             told.clear()
             errors = _denoise_some(part, restore, options, progress.say, told)
             if errors and len(todo) == 1:
@@ -119,7 +122,7 @@ def _denoise_some(
     errors, pictures = {}, {}
     for pair in part:
         try:
-            picture = read_picture(pair[0])
+            picture = read_picture(pair[0], options.data_range)
             check_output(pair[1], picture, options.overwrite)
         except UserError as error:
             errors[pair] = error

@@ -25,7 +25,7 @@ from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting.trainers import precision_here
-from torchdenoise.isolation import interruptible, quiet
+from torchdenoise.isolation import check_seed, interruptible, quiet
 from torchdenoise.recipes import recipe_path
 from torchdenoise.recipes.building import mendable, shortened
 from torchdenoise.recipes.renewal import renewed
@@ -250,6 +250,13 @@ class _CLI(LightningCLI):
         seed = self.config[self.config.subcommand].seed_everything
         if seed is not False:
             seed_everything(None if seed is True else seed, workers=True, verbose=False)
+
+    def _set_seed(self) -> None:
+        """Check the seed before Lightning takes it."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool):
+            check_seed(seed)
+        super()._set_seed()
 
     def after_fit(self) -> None:
         """Say where the result is."""

@@ -23,13 +23,15 @@ class PictureProgress:
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
 
-    def begin(self, name: str) -> None:
-        """Begin a picture."""
-        self._begun += 1
+    def begin(self, names: Sequence[str]) -> None:
+        """Begin a picture, or several together."""
+        several = len(names) > 1
+        name = f"{names[0]} and {len(names) - 1} more" if several else names[0]
+        first, self._begun = self._begun + 1, self._begun + len(names)
         if self._bars is not None and self._one is not None:
             self._bars.reset(self._one, description=name, total=None)
         else:
-            self.say(f"[{self._begun}/{self._pictures}] {name} ...")
+            self.say(f"[{f'{first}-' if several else ''}{self._begun}/{self._pictures}] {name} ...")
 
     def step(self, step: int, steps: int) -> None:
         """Show how far the present picture is."""
@@ -49,7 +51,7 @@ class PictureProgress:
 @contextlib.contextmanager
 def shown_progress(pictures: int) -> Iterator[PictureProgress]:
     """Show bars while the block runs if standard output is a terminal."""
-    console = Console()
+    console = Console(emoji=False)  # it would make a picture of gaussian:100:clip
     if not console.is_terminal:
         yield PictureProgress(console, None, pictures)
         return
@@ -115,7 +117,7 @@ class JobProgress:
 @contextlib.contextmanager
 def shown_jobs() -> Iterator[JobProgress]:
     """Show a bar while the block runs if standard output is a terminal."""
-    console = Console()
+    console = Console(emoji=False)  # it would make a picture of gaussian:100:clip
     if not console.is_terminal:
         yield JobProgress(console, None)
         return

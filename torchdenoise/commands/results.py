@@ -19,7 +19,7 @@ class PictureWriter(Callback):
     def __init__(self, output: Path | None, overwrite: bool) -> None:
         self.output = output
         self.overwrite = overwrite
-        self.targets: list[Path] = []
+        self.targets: dict[int, Path] = {}
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Find a name for every result before any work is done."""
@@ -27,8 +27,9 @@ class PictureWriter(Callback):
         sources = [source for source in data.sources if source is not None]
         pairs = plan_outputs(sources, self.output)
         make_folders(pairs)
-        self.targets = [target for _, target in pairs]
-        for index, target in enumerate(self.targets):
+        planned = dict(pairs)  # earlier results among the pictures have no result of their own
+        self.targets = {index: planned[path] for index, path in enumerate(data.sources) if path in planned}
+        for index, target in self.targets.items():
             if target.exists() and not self.overwrite:
                 check_output(target, data.picture(index), self.overwrite)
 
@@ -43,6 +44,8 @@ class PictureWriter(Callback):
     ) -> None:
         """Write the pictures of a batch."""
         for image, index in zip(outputs.cpu().split(1), batch["index"].tolist(), strict=True):
+            if index not in self.targets:
+                continue
             write_picture(self.targets[index], image, _data(trainer).picture(index), self.overwrite)
             print(f"{_data(trainer).sources[index]} -> {self.targets[index]}")
 

@@ -1,7 +1,7 @@
 """Data: image files in and out, scaling, and the data modules that feed one picture or a data set."""
 
 from torchdenoise.data.base import DenoisingData
-from torchdenoise.data.files import check_output, read_picture, write_picture
+from torchdenoise.data.files import check_output, read_alike, read_picture, write_picture
 from torchdenoise.data.image_folder import ImageFolder
 from torchdenoise.data.pairs import PairFolder
 from torchdenoise.data.picture import Picture
@@ -19,6 +19,7 @@ __all__ = [
     "SingleImage",
     "check_output",
     "find_pictures",
+    "read_alike",
     "read_picture",
     "write_picture",
 ]

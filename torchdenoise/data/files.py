@@ -6,6 +6,7 @@ What goes wrong with a file is a UserError of one line that begins with its path
 import math
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ _MEGABYTE = 10**6
 def read_picture(path: str | Path, data_range: float | tuple[float, float] | None = None) -> Picture:
     """Return the picture in a PNG, TIFF or JPEG file, ``data_range`` as in ``Scaling.of``.
 
-    Palettes and depths below 8 bits become 8-bit RGB and grey. The content decides the format, not the name.
+    PNG palettes and depths below 8 bits become 8-bit RGB and grey. The content decides the format, not the name.
     Raises UserError for whatever is not one readable grey or RGB picture of finite values.
 
     Example:
@@ -39,6 +40,24 @@ def read_picture(path: str | Path, data_range: float | tuple[float, float] | Non
         with path.open("rb") as file:
             array, metadata = decode(file)
         return Picture.from_array(array, data_range, **metadata)
+
+
+def read_alike(paths: Sequence[str | Path]) -> list[Picture]:
+    """Return pictures of one scene, all on its widest scale: a dim one may have found another white by itself.
+
+    Raises:
+        UserError: as ``read_picture``; or they do not hold the same type of values.
+    """
+    pictures = [read_picture(path) for path in paths]
+    scalings = [picture.scaling for picture in pictures]
+    for path, scaling in zip(paths, scalings, strict=True):
+        if scaling.dtype != scalings[0].dtype:
+            both = f"{paths[0]} holds {scalings[0].dtype}, {path} {scaling.dtype}"
+            raise UserError(f"{both}: write both with the same type and range")
+    if len({(scaling.low, scaling.high) for scaling in scalings}) == 1:
+        return pictures
+    widest = min(scaling.low for scaling in scalings), max(scaling.high for scaling in scalings)
+    return [read_picture(path, widest) for path in paths]
 
 
 def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrite: bool = False) -> None:

@@ -32,7 +32,8 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         seed: of noise and crops.
 
     Raises:
-        UserError: on setup, when there is no picture, it cannot be read, or it is smaller than the crop.
+        UserError: a crop or a number of crops below 1; on setup, when there is no picture, it cannot be read, or it is
+            smaller than the crop.
 
     Example:
         >>> data = SingleImage()
@@ -55,6 +56,9 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, number in (("crop", crop), ("crops", crops)):
+            if number is not None and number < 1:
+                raise UserError(f"data.{name}={number}: must be at least 1")
         self.path = None if path is None else Path(path)
         self.noise = None if noise is None else from_spec(noise)
         self.data_range = data_range

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning
-from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor
 
 from torchdenoise.data import SingleImage
@@ -14,7 +13,7 @@ from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.trainers import HYGIENE, accelerator, trainer_of
-from torchdenoise.isolation import interruptible, own_random_state, quiet
+from torchdenoise.isolation import enough_memory, interruptible, own_random_state, quiet, seed_all
 from torchdenoise.recipes.building import Fit, build_fit
 
 
@@ -46,12 +45,12 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
     Raises:
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
-    with own_random_state(), quiet(), interruptible():
+    with own_random_state(), quiet(), interruptible(), enough_memory():
         fit = built(recipe, options)
         data = data_of(fit)
         data.use(image, options.level)
         trainer = trainer_of(fit.trainer, options)
-        seed_everything(fit.seed, workers=True, verbose=False)
+        seed_all(fit.seed)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
         return Fitted(_predicted(trainer, fit.model, data), fit.model.doubts)
@@ -61,8 +60,8 @@ def apply_denoiser(
     model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = (), seed: int = 0
 ) -> Tensor:
     """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
-    with own_random_state(), quiet(), interruptible():
-        seed_everything(seed, workers=True, verbose=False)  # some readouts draw masks
+    with own_random_state(), quiet(), interruptible(), enough_memory():
+        seed_all(seed)  # some readouts draw masks
         data = SingleImage()
         data.use(image)
         trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
@@ -81,6 +80,8 @@ def data_of(fit: Fit) -> SingleImage:
             f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
             "use `torchdenoise fit`, then `torchdenoise denoise --ckpt`"
         )
+    if fit.data.data_range is not None:
+        raise UserError("data.data_range is read by `torchdenoise fit` alone: give --data-range, or data_range=")
     return fit.data
 
 

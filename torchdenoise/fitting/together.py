@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor
 
 from torchdenoise.data import SeveralImages
@@ -13,7 +12,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, built, data_of, fit_image
 from torchdenoise.fitting.trainers import trainer_of
-from torchdenoise.isolation import interruptible, own_random_state, quiet
+from torchdenoise.isolation import enough_memory, interruptible, own_random_state, quiet, seed_all
 from torchdenoise.recipes.building import Fit
 
 Result = Fitted | UserError
@@ -70,7 +69,7 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
         for place, image in enumerate(images):
             fit = built(recipe, options)
             data_of(fit).use(image, options.level)
-            seed_everything(fit.seed, workers=True, verbose=False)
+            seed_all(fit.seed)
             try:
                 fit.model.match_pictures(*image.shape[1:])
             except UserError as error:
@@ -78,7 +77,8 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
             else:
                 fits[place] = fit
         try:
-            results |= dict(zip(fits, _stacked_results(list(fits.values()), options), strict=True))
+            with enough_memory():
+                results |= dict(zip(fits, _stacked_results(list(fits.values()), options), strict=True))
         except UserError as error:
             results |= dict.fromkeys(fits, error)
         return [results[place] for place in range(len(images))]
@@ -89,7 +89,7 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
         return []
     stack, data = Stack([fit.model for fit in fits]), SeveralImages([data_of(fit) for fit in fits])
     trainer = trainer_of(fits[0].trainer, options)
-    seed_everything(fits[0].seed, workers=True, verbose=False)
+    seed_all(fits[0].seed)
     trainer.fit(stack, datamodule=data)
     clean = trainer.predict(stack, datamodule=data)
     assert clean is not None

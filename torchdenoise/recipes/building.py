@@ -12,11 +12,11 @@ from typing import Any
 
 import lightning
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
-from lightning.fabric.utilities.seed import seed_everything
 
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
 from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe
 from torchdenoise.recipes.renewal import renewed
@@ -48,7 +48,7 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
         UserError: an unknown option, a wrong value or a class that does not fit.
     """
     config = _remembered(recipe, overrides)
-    seed_everything(config.seed_everything, workers=True, verbose=False)
+    seed_all(config.seed_everything)
     try:
         built = _parser().instantiate(config)
     except ValueError as error:

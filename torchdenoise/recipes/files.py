@@ -9,6 +9,8 @@ import yaml
 from torchdenoise.errors import UserError, did_you_mean
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
+COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
+"""Keys of ``--print_config`` and of a run's ``config.yaml`` that are no part of a recipe."""
 
 
 def recipe_names() -> list[str]:
@@ -38,7 +40,7 @@ def recipe_path(name: str) -> Path:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Return a recipe as a plain dict.
+    """Return a recipe as a plain dict, without what the command that wrote it was told about checkpoints and talk.
 
     Raises:
         UserError: no such recipe, or a file that is not YAML with a ``model``.
@@ -50,7 +52,7 @@ def load_recipe(name: str) -> dict[str, Any]:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict) or "model" not in content:
         raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
-    return content
+    return {key: value for key, value in content.items() if key not in COMMAND_ONLY}
 
 
 def describe(name: str) -> str:
