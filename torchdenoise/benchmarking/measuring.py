@@ -34,6 +34,7 @@ class Watch(lightning.Callback):
         self.spent = 0.0
         self.steps = 0
         self.parameters = 0
+        self.device = ""
         self._marks: set[int] = set()
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
@@ -53,16 +54,18 @@ class Watch(lightning.Callback):
     def on_predict_start(self, trainer: Any, pl_module: Any) -> None:
         """Note how long the fit was, and how large."""
         self.steps = trainer.global_step
+        self.device = device_name(pl_module.device.type)
         together = len(getattr(pl_module, "denoisers", [pl_module]))
         self.parameters = sum(parameter.numel() for parameter in pl_module.parameters()) // together
 
 
 @contextlib.contextmanager
-def peak_memory() -> Iterator[list[float]]:
+def peak_memory(device: str) -> Iterator[list[float]]:
     """Yield a list that holds, afterwards, how many MiB were in use at most beyond the imports, or on the GPU."""
     peak = [0.0]
+    on_gpu = _chosen(device) == "cuda"
     _give_memory_back()
-    if torch.cuda.is_available():
+    if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     begin, stop = baseline(), threading.Event()
 
@@ -77,7 +80,7 @@ def peak_memory() -> Iterator[list[float]]:
     finally:
         stop.set()
         thread.join()
-        if torch.cuda.is_available():
+        if on_gpu:
             peak[0] = torch.cuda.max_memory_allocated() / 2**20
 
 
@@ -99,21 +102,26 @@ def _resident() -> float:
 
 
 def surroundings(job: Job, workers: int) -> dict[str, str]:
-    """Return the columns of a row that tell where the job ran."""
-    device = job.settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    name = torch.cuda.get_device_name() if device.startswith("cuda") and torch.cuda.is_available() else _processor()
+    """Return the columns of a row that tell where the job runs."""
     return {
         "crop": str(job.settings.crop or ""),
         "threads": str(job.settings.threads),
         "workers": str(workers),
-        "device": f"{device} ({name})",
+        "device": device_name(_chosen(job.settings.device)),
         "torch": torch.__version__,
         "lightning": lightning.__version__,
         "torchdenoise": __version__,
     }
 
 
-def _processor() -> str:
-    return platform.processor() or platform.machine()
+def device_name(kind: str) -> str:
+    """Return a kind of device and which one it is."""
+    known = kind == "cuda" and torch.cuda.is_available()
+    return f"{kind} ({torch.cuda.get_device_name() if known else platform.processor() or platform.machine()})"
+
+
+def _chosen(device: str) -> str:
+    """Return the kind of device that a setting comes to, as far as that is known before the job."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device.partition(":")[0]

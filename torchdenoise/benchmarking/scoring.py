@@ -82,7 +82,7 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
     watch = Watch(*pictures[0]) if len(jobs) == 1 else Watch(noisy[0], None)
     try:
         _warm_up(jobs[0], noisy[0])
-        with peak_memory() as memory:
+        with peak_memory(jobs[0].settings.device) as memory:
             begin = time.perf_counter()
             results = _denoised(jobs[0], noisy, watch)
             seconds = (time.perf_counter() - begin - watch.spent) / len(jobs)
@@ -97,6 +97,7 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
         "parameters": str(watch.parameters),
         "memory_mb": f"{memory[0]:.0f}",
         "batch": str(len(jobs)),
+        "device": watch.device,
     }
     made = []
     for job, (image, clean), result in zip(jobs, pictures, results, strict=True):
