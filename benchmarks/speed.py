@@ -110,7 +110,7 @@ def parts() -> dict[str, Part]:
     eight = [path for path in kodak if path.stem in EIGHT]
     set14 = sorted((data_folder() / "set14").glob("*.png"))
     large = [path for path in set14 if min(read_picture(path).image.shape[-2:]) >= 256]
-    fields = sorted((data_folder() / "fmd" / "noisy").iterdir())
+    fields = sorted((data_folder() / "fmd" / "noisy").iterdir())[::4]  # four pictures of each
     fmd = {
         recipe: [Job(data_folder() / "fmd" / "clean" / path.name, recipe, "real fmd", noisy=path) for path in fields]
         for recipe in ("zsn2n-bf16", *OURS)
