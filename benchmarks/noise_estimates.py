@@ -26,6 +26,7 @@ from torchdenoise.noise.assumptions import broken_assumptions
 EVERY = 4
 GAUSSIAN = (2, 5, 10, 25, 50, 75)
 PHOTONS = (5, 10, 25, 50, 100)
+PEDESTALS = (0.0, 0.02, 0.05, 0.1)
 MIXED = ((10, 50), (25, 25))
 PHOTON_HEAD = "| noise | `noise_line` | taken for Gaussian | `poisson_photons` | warned |"
 BLURS = (0.3, 0.4, 0.5, 0.7, 1.0)
@@ -95,9 +96,20 @@ def mixed_rows(clean: list[Tensor]) -> Iterator[str]:
         noisy = [repeatable(f"gaussian:{level}+poisson:{photons}", image) for image in clean]
         for image, plain in zip(noisy, clean, strict=True):
             line, light = noise_line(image), plain.mean().item()
-            found = sqrt(line.gain * light + line.sigma**2)
+            found = line.deviation(light)
             ratios.append(found / sqrt(light / photons + (level / 255) ** 2))
         yield f"| `gaussian:{level}+poisson:{photons}` | {spread(ratios, 2)} | {warned(noisy)} |"
+
+
+def pedestal_rows(clean: list[Tensor]) -> Iterator[str]:
+    """Yield a row for each pedestal: the deviation at the mean, as a multiple of the true one, and what is found."""
+    for offset in PEDESTALS:
+        noisy = [offset + (1 - offset) * repeatable("poisson:50", image) for image in clean]
+        lines, lights = [noise_line(image) for image in noisy], [plain.mean().item() for plain in clean]
+        means = [offset + (1 - offset) * light for light in lights]
+        true = [(1 - offset) * sqrt(light / 50) for light in lights]
+        ratios = [line.deviation(mean) / each for line, mean, each in zip(lines, means, true, strict=True)]
+        yield f"| {offset:g} | {spread(ratios, 2)} | {spread([line.offset for line in lines], 3)} |"
 
 
 def correlated_rows(clean: list[Tensor]) -> Iterator[str]:
@@ -155,6 +167,15 @@ def page() -> str:
         PHOTON_HEAD,
         "|---|---|---|---|---|",
         *track(poisson_rows(grey), total=len(PHOTONS), description="grey, Poisson"),
+        "",
+        "## A pedestal",
+        "",
+        "`poisson:50` on a detector that gives so much without light; in grey. Where a line through black does as "
+        "well, no pedestal is seen.",
+        "",
+        "| pedestal | deviation at the mean, of the true one | pedestal found |",
+        "|---|---|---|",
+        *track(pedestal_rows(grey), total=len(PEDESTALS), description="pedestal"),
         "",
         "## Correlated noise",
         "",

@@ -39,6 +39,16 @@ def test_the_way_back_has_no_bias():
     assert (back(mean)[0, 0, 0] - RAMP[0, 0, 0]).abs().max() < 0.02
 
 
+def test_a_pedestal_is_taken_off_and_put_back():
+    light = 0.4 * torch.linspace(0, 1, 256).square().expand(1, 1, 256, 256)
+    noisy = 0.05 + repeatable("poisson:50", light)
+    into, back = Stabilized().ways(noisy)
+    deviations = [part.std(-2).mean().item() for part in into(noisy)[..., 128:].split(32, -1)]
+    assert max(deviations) < 1.15 * min(deviations)
+    mean = into(noisy).mean((1, 2), keepdim=True).expand_as(noisy)
+    assert (back(mean) - 0.05 - light).abs().mean() < 0.01
+
+
 def test_the_way_back_undoes_what_clipping_does_to_a_mean():
     dark = torch.full((1, 3, 128, 128), 0.03)
     dark[..., 40:] = 0.5

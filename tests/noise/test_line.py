@@ -31,6 +31,17 @@ def test_mixed_noise_has_both(coffee):
     assert 255 * line.sigma == pytest.approx(25, rel=0.2)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pedestal_is_where_there_is_no_noise(channels):
+    light = 0.4 * torch.linspace(0, 1, 256).square().expand(1, channels, 256, 256)
+    line = noise_line(0.05 + repeatable("poisson:50", light))
+    assert line.offset == pytest.approx(0.05, rel=0.1)
+    assert 1 / line.gain == pytest.approx(50, rel=0.1)
+    assert line.sigma == 0
+    assert line.deviation(0.25) == pytest.approx((0.2 / 50) ** 0.5, rel=0.1)
+    assert line.deviation(0.01) == 0
+
+
 def test_a_batch_is_measured_picture_by_picture(coffee):
     noisy = torch.cat([repeatable("gaussian:10", coffee), repeatable("gaussian:50", coffee)])
     assert (255 * noise_deviation(noisy)).flatten().tolist() == pytest.approx([10, 50], rel=0.08)

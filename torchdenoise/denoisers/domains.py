@@ -94,7 +94,7 @@ def _stabilized(image: Tensor, line: NoiseLine) -> Tensor:
 
 def _evened(line: NoiseLine, image: Tensor) -> Tensor:
     black, white = _ends(line)
-    stabilized: Tensor = (generalized_anscombe(image, line.gain, sigma=line.sigma) - black) / (white - black)
+    stabilized: Tensor = (generalized_anscombe(image, line.gain, line.offset, line.sigma) - black) / (white - black)
     return stabilized
 
 
@@ -109,7 +109,7 @@ def _undone(line: NoiseLine, image: Tensor) -> Tensor:
         return undo_clipped_mean(image, line.sigma)
     black, white = _ends(line)
     values: Tensor = black + (white - black) * image
-    return inverse_generalized_anscombe(values, line.gain, sigma=line.sigma)
+    return inverse_generalized_anscombe(values, line.gain, line.offset, line.sigma)
 
 
 def _band_by_band(change: Way, image: Tensor) -> Tensor:
@@ -118,4 +118,4 @@ def _band_by_band(change: Way, image: Tensor) -> Tensor:
 
 
 def _ends(line: NoiseLine) -> Tensor:
-    return generalized_anscombe(torch.tensor([0.0, 1.0]), line.gain, sigma=line.sigma)
+    return generalized_anscombe(torch.tensor([0.0, 1.0]), line.gain, line.offset, line.sigma)

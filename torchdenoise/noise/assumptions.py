@@ -47,7 +47,7 @@ def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
 
 def _counts_photons(image: Tensor) -> bool:
     """Return whether black means that no photon came: then there is next to nothing between none and one."""
-    one = noise_line(image).gain
-    edges = torch.tensor([0.0, 0.5, 1.5], device=image.device) * one
+    line = noise_line(image)
+    edges = line.offset + torch.tensor([0.0, 0.5, 1.5], device=image.device) * line.gain
     none, between, single = torch.bucketize(image, edges).flatten().bincount(minlength=4)[:3].tolist()
     return bool(between < BETWEEN * min(none, single))

@@ -1,6 +1,6 @@
 """How the noise of a picture grows with brightness, found out from the picture alone, clipping included."""
 
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 from typing import NamedTuple
 
 import torch
@@ -16,12 +16,16 @@ CLIPPED = 1e-3
 """A picture with a larger share of black and white pixels may have been clipped."""
 MISMATCH = 0.1
 """By so much of the variance clipped Gaussian noise may miss what is seen; noise of another kind misses by more."""
+PEDESTAL = 0.15
+"""By so much of the variance a line through black may miss what is seen; with a pedestal it misses by more."""
+LEAST = 1e-9
+"""Variance, in units of the white level squared, that counts as none."""
 BINS = 256
 """Of brightness."""
 
 
 class NoiseLine(NamedTuple):
-    """Noise of the variance ``gain * mean + sigma^2``, in units of the white level, before any clipping."""
+    """Noise of the variance ``gain * (mean - offset) + sigma^2``, in units of the white level, before any clipping."""
 
     gain: float
     """1/lambda of Poisson noise; 0 for Gaussian noise."""
@@ -29,6 +33,12 @@ class NoiseLine(NamedTuple):
     """Standard deviation of the Gaussian part."""
     clipped: bool = False
     """Whether values beyond black and white were cut off after the noise had come."""
+    offset: float = 0.0
+    """Brightness without any light, a detector's pedestal; 0 where there is Gaussian noise too, which hides it."""
+
+    def deviation(self, mean: float) -> float:
+        """Return the standard deviation of the noise where the picture has this brightness."""
+        return sqrt(self.gain * max(mean - self.offset, 0) + self.sigma**2)
 
 
 def noise_line(image: Tensor) -> NoiseLine:
@@ -36,7 +46,8 @@ def noise_line(image: Tensor) -> NoiseLine:
 
     Its patches are sorted into dark, middling and bright ones, and each class gets its noise variance as
     ``gaussian_level`` finds it. Where values were cut off at black and white, Gaussian noise shows less variance near
-    these ends; if that alone explains what is seen, it is clipped Gaussian noise. If not, a line is fitted.
+    these ends; if that alone explains what is seen, it is clipped Gaussian noise. If not, a line is fitted: through
+    black, or above it where there is Gaussian noise too, or below where a detector has a pedestal.
 
     Args:
         image: ``(1, C, H, W)`` of any size, 1.0 is white.
@@ -65,10 +76,10 @@ def noise_line(image: Tensor) -> NoiseLine:
     if _misfit(level, variances) < how.even:
         return NoiseLine(0.0, sqrt(level), bool(cut))
     means = torch.stack([part.mean() for part in classes])
-    gain, rest = _fitted(means, variances)
+    gain, rest = _fitted(means, variances, inf)
     # Channels that differ in brightness differ in noise: with the noise made even, its level is found better.
-    gain, rest = _fitted(means, _variances(classes, how, gain, rest) * (gain * means + rest))
-    return NoiseLine(gain, sqrt(rest), bool(cut))
+    gain, rest = _fitted(means, _variances(classes, how, gain, rest) * (gain * means + rest), PEDESTAL)
+    return NoiseLine(gain, sqrt(max(rest, 0)), bool(cut), max(-rest / gain, 0) if gain else 0.0)
 
 
 def cut_share(image: Tensor) -> float:
@@ -93,7 +104,7 @@ def noise_deviation(images: Tensor, level: float | None = None) -> Tensor:
         return images.new_full((len(images), 1, 1, 1), level / 255)
     lines = [noise_line(image) for image in torch.split(images, 1)]
     means = images.mean((1, 2, 3)).clamp(min=0).tolist()
-    found = [sqrt(line.gain * mean + line.sigma**2) for line, mean in zip(lines, means, strict=True)]
+    found = [line.deviation(mean) for line, mean in zip(lines, means, strict=True)]
     return images.new_tensor(found).view(-1, 1, 1, 1)
 
 
@@ -115,7 +126,7 @@ def _variances(classes: list[Tensor], how: PatchVariance, gain: float, rest: flo
     variances = []
     for part in classes:
         means = part.mean(1, keepdim=True)
-        even = (part - means) / (gain * means.clamp(min=0) + rest).clamp(min=1e-9).sqrt()
+        even = (part - means) / (gain * means.clamp(min=0) + rest).clamp(min=LEAST).sqrt()
         variances.append(how.variance(even))
     return torch.tensor(variances, dtype=torch.float64).clamp(min=1e-12)
 
@@ -135,14 +146,19 @@ def _clipped_gaussian(classes: list[Tensor], variances: Tensor) -> tuple[float, 
     return sigma, error
 
 
-def _fitted(means: Tensor, variances: Tensor) -> tuple[float, float]:
-    """Return slope and intercept, none negative, of the line with the least relative errors."""
+def _fitted(means: Tensor, variances: Tensor, most: float) -> tuple[float, float]:
+    """Return slope and intercept of the line with the least relative errors.
+
+    The slope is not negative, and the intercept only if a line through black misses by more than ``most``.
+    """
     columns = torch.stack([means, torch.ones_like(means)], 1) / variances[:, None]
     gain, rest = torch.linalg.lstsq(columns, torch.ones_like(means)[:, None], driver="gelsd").solution[:, 0].tolist()
     if gain < 0:
         return 0.0, _scaled(torch.ones_like(means), variances)
     if rest < 0:
-        return _scaled(means.clamp(min=1e-6), variances), 0.0
+        light = means.clamp(min=1e-6)
+        scale = _scaled(light, variances)
+        return (scale, 0.0) if _misfit(scale * light, variances) <= most else (gain, rest)
     return gain, rest
 
 
