@@ -79,7 +79,7 @@ def noise_line(image: Tensor) -> NoiseLine:
     gain, rest = _fitted(means, variances, inf)
     # Channels that differ in brightness differ in noise: with the noise made even, its level is found better.
     gain, rest = _fitted(means, _variances(classes, how, gain, rest) * (gain * means + rest), PEDESTAL)
-    return NoiseLine(gain, sqrt(max(rest, 0)), bool(cut), max(-rest / gain, 0) if gain else 0.0)
+    return NoiseLine(gain, sqrt(max(rest, 0)), bool(cut), max(0.0, -rest / gain) if gain else 0.0)
 
 
 def cut_share(image: Tensor) -> float:
