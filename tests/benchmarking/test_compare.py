@@ -118,9 +118,10 @@ def test_a_pair_of_two_types_is_refused(run, tmp_path):
     for name, depth in (("clean", 8), ("noisy", 16)):
         (tmp_path / name).mkdir()
         write_png(tmp_path / name / "a.png", scene(), depth=depth)
-    [row] = compare("zsn2n", tmp_path / "clean", noisy=tmp_path / "noisy", max_steps=1, threads=1)
-    assert "holds uint8" in row["error"]
-    assert "uint16: write both with the same type and range" in row["error"]
+    outcome = run("compare", "--recipes", "zsn2n", "--noisy", "noisy", "--clean", "clean", *SHORT, "-o", "res")
+    assert outcome.code == 2
+    assert re.search("a.png uint8, .*a.png uint16: write both with the same type and range", outcome.err), outcome.err
+    assert not Path("res").exists()
 
 
 def test_a_damaged_picture_costs_its_own_rows_alone(run, clean):

@@ -187,9 +187,15 @@ def _has_level(noise: str) -> bool:
 
 
 def _check_pictures(jobs: Sequence[Job]) -> None:
-    """Raise UserError for pictures that are smaller than the crop, or that differ from their partners in size."""
+    """Raise UserError for pictures smaller than the crop, or that differ from their partners in size or type."""
     for scene in {job.scene.name: job.scene for job in jobs}.values():
-        sizes = {path: header(path)[:3] for path in (scene.clean, scene.noisy) if path is not None}
+        headers = {path: header(path) for path in (scene.clean, scene.noisy) if path is not None}
+        if len({each.dtype for each in headers.values()}) > 1:
+            told = ", ".join(f"{path} {each.dtype}" for path, each in headers.items())
+            raise UserError(
+                f"the pictures of a pair hold different types: {told}: write both with the same type and range"
+            )
+        sizes = {path: each[:3] for path, each in headers.items()}
         if len(set(sizes.values())) > 1:
             told = ", ".join(f"{path} {width}x{height}x{channels}" for path, (channels, height, width) in sizes.items())
             raise UserError(f"the pictures of a pair differ in size or kind: {told}")
