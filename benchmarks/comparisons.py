@@ -2,9 +2,10 @@
 
     TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/comparisons.py [PART ...]
 
-Parts: four, kodak24, levels, oracle, long, sidd, polyu, fmd; without one all, in this order: many hours on two cores. A
-part's rows stand in docs/results/compare/PART; its pictures and its report are left beside them, but not kept in the
-repository. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time. A command that is killed goes on where it stopped.
+Parts: kodak24, four, longer, levels, oracle, sidd, polyu, fmd, longest; without one all, in this order: many hours on
+two cores. A part's rows stand in docs/results/compare/PART (those of longer in that of four); its pictures and its
+report are left beside them, but not kept in the repository. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time. A
+command that is killed goes on where it stopped.
 """
 
 import os
@@ -22,15 +23,19 @@ from torchdenoise.benchmarking.tables import Line, lines, setting, shown
 from torchdenoise.commands.progress import shown_jobs
 
 FOLDER = RESULTS / "compare"
-REAL = Path(__file__).with_name("zsn2m-star-real-bf16.yaml")
+HERE = Path(__file__).parent
+REAL = str(HERE / "zsn2m-star-real-bf16.yaml")
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
 OURS = ("instant", "fast", "best")
 TRAINED = ("n2c-blind", "n2n-blind")
 MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single", "noise2fast-colour", "mash")
 """Of zero-shot methods, those of a few minutes a picture."""
-LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "dip-750", "self2self-1500")
+REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
+LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "dip-750", "self2self-1500", str(HERE / "self2self-star-1500.yaml"))
+LONGEST = ("dip", "self2self-15k", str(HERE / "self2self-star-15k.yaml"))
 COSTS = {
-    "dip": ("long", "45 min", "2.2M"), "self2self": ("long", "4.5 h", "1M"), "self2self-15k": ("long", "-", "1M"),
+    "dip": ("longest", "45 min", "2.2M"), "self2self": ("longest", "4.5 h", "1M"),
+    "self2self-15k": ("longest", "-", "1M"),
     "zsn2n": ("four", "80 s", "22K"), "zsn2m-star": ("four", "80 s", "22K"), "zsn2m": ("four", "40 min", "2.7M"),
     **dict.fromkeys(OURS, ("four", "-", "-")), "bm3d": ("four", "-", "-"),
 }  # fmt: skip
@@ -47,6 +52,8 @@ class Part:
     noise: tuple[str, ...] = ()
     noisy: list[Path] = field(default_factory=list)
     trained: tuple[str, ...] = TRAINED
+    folder: str = ""
+    """Another part's, whose table it goes into."""
 
 
 def parts() -> dict[str, Part]:
@@ -56,19 +63,20 @@ def parts() -> dict[str, Part]:
     both = ("gaussian:25:clip", "poisson:25")
     every = tuple(f"{kind}:{level}" for kind in ("gaussian", "poisson") for level in (10, 25, 50))
     made = {
-        "four": Part("Every method, kodim05, 08, 19, 23", (*CLASSICAL, *OURS, *MINUTES, *LONGER), four, both),
         "kodak24": Part("Those under a minute, all of Kodak24", (*CLASSICAL, *OURS), kodak, both),
+        "four": Part("Every method, kodim05, 08, 19, 23", (*CLASSICAL, *OURS, *MINUTES), four, both),
+        "longer": Part("Those above five minutes", LONGER, four, both[:1], trained=(), folder="four"),
         "levels": Part("Those under a minute, by level, kodim05, 08, 19, 23", (*CLASSICAL, *OURS), four, every),
         "oracle": Part("BM3D told the level", ("bm3d-oracle",), kodak, ("gaussian:25", "gaussian:25:clip"), trained=()),
-        "long": Part("Longer than five minutes, kodim19", ("dip", "self2self-15k"), four[2:3], both[:1], trained=()),
     }
     for name in ("sidd", "polyu", "fmd"):
         noisy = sorted((data_folder() / name / "noisy").iterdir())
         chosen = noisy[:: len(noisy) // 10][:10]
         clean = [data_folder() / name / "clean" / path.name for path in chosen]
-        recipes = ("bm3d", "nlm", *OURS, "zsn2n-bf16", str(REAL))
+        recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", REAL)
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
         made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
+    made["longest"] = Part("Longer than a quarter of an hour, kodim19", LONGEST, four[2:3], both[:1], trained=())
     return made
 
 
@@ -85,7 +93,7 @@ def run(name: str, part: Part) -> None:
             crop=256,
             threads=1,
             workers=workers,
-            output=FOLDER / name,
+            output=FOLDER / (part.folder or name),
             listener=listener,
             command=f"python benchmarks/comparisons.py {name}",
         )
@@ -103,6 +111,8 @@ def page() -> str:
         "steps in its name) or smaller (`-blind`).",
     ]
     for name, part in parts().items():
+        if part.folder:
+            continue
         rows = Store.read(FOLDER / name)
         if not rows:
             text += ["", f"## {part.title}", "", f"Not run: `python benchmarks/comparisons.py {name}`."]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning import Trainer
 
 from conftest import correlated_noise, noisy_scene, scene, write_png
 from torchdenoise import DenoisingLoss, UserError, compare, denoise, from_spec, metrics
@@ -193,6 +194,30 @@ def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):
         assert float(one["psnr"]) == pytest.approx(float(other["psnr"]), abs=1e-2)
         assert (one["steps"], one["parameters"]) == (other["steps"], other["parameters"])
         assert (one["batch"], other["batch"]) == ("1", {"zsn2n": "2", "tv": "1"}[one["recipe"]])
+
+
+def test_methods_that_differ_in_their_readout_alone_share_a_fit(clean, monkeypatch):
+    """One fit for both readings of Self2Self's network; one of its own for a readout that watches it."""
+    passes = {f"of-{count}": ("Self2SelfMean", {"passes": count}) for count in (1, 20)}
+    others = {"watching": ("RunningMean", {"keep": 0.5}), "plain": ("OnePass", {})}
+    recipes = []
+    for name, (readout, arguments) in (passes | others).items():
+        recipe = load_recipe("self2self" if name in passes else "zsn2n")
+        recipe["model"]["init_args"]["network"]["init_args"]["width"] = 4
+        recipe["model"]["init_args"]["readout"] = {"class_path": readout, "init_args": arguments}
+        recipes.append(Path(f"{name}.yaml"))
+        recipes[-1].write_text(yaml.safe_dump(recipe))
+    options = {"images": clean / "p0.png", "noise": "gaussian:25", "max_steps": 2, "threads": 1}
+    alone = [compare(recipe, **options)[0] for recipe in recipes]
+    fits = []
+    train = Trainer.fit
+    monkeypatch.setattr(Trainer, "fit", lambda self, *given, **named: (fits.append(self), train(self, *given, **named)))
+    together = compare(recipes, **options)
+    assert scores(together) == scores(alone)
+    assert len({row["psnr"] for row in together}) == 4
+    assert [trainer.max_steps for trainer in fits] == [2, 2, 2]
+    seconds = {row["recipe"]: row["seconds"] for row in together}
+    assert seconds["of-1"] < seconds["of-20"]
 
 
 def test_what_a_method_finds_wrong_with_the_noise_is_in_its_row(run, tmp_path):

@@ -1,8 +1,8 @@
 """``compare()``: methods, pictures and noises in, rows, a table and a report out."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -58,7 +58,7 @@ class Silent:
 
 
 def compare(
-    recipes: str | Sequence[str],
+    recipes: str | Path | Sequence[str | Path],
     images: Paths = (),
     noise: str | Sequence[str] = (),
     *,
@@ -118,17 +118,26 @@ def compare(
         check_seed(seed)
     accelerator(device)
     listener = listener or Silent()
-    named = methods(recipes.split(",") if isinstance(recipes, str) else recipes)
+    words = recipes.split(",") if isinstance(recipes, str) else [recipes] if isinstance(recipes, Path) else recipes
+    named = methods(words)
     clean, own = (_paths(given) for given in (images, noisy))
     pictures = scenes(clean, own)
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
     # Settled here: left to itself, each of several workers would take fewer threads than one alone.
     settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device, batch)
-    jobs = _suited(plan(named, pictures, list(specs), seeds, settings), listener.said)
+    traits = {method.name: _traits(method, settings) for method in named}
+    jobs = _suited(plan(named, pictures, list(specs), seeds, settings), traits, listener.said)
+    gathering = {name for name, trait in traits.items() if trait.gathers}
     _check_pictures(jobs)
     with _folder(output) as folder:
         store = Store(folder, jobs)
-        _run(jobs, store, workers, dask, listener)
+        done = store.done(jobs)
+        listener.planned(jobs, len(done))
+        by_key = {job.key: job for job in jobs}
+        missing = bundles((job for job in jobs if job.key not in done), gathering)
+        for outcome in outcomes(missing, workers, dask, listener.started):
+            store.add(outcome)
+            listener.ended(by_key[row_key(outcome.row)], outcome)
         store.tidy()
         rows = store.rows_of(jobs)
         if output is not None:
@@ -138,31 +147,32 @@ def compare(
     return [_typed(row) for row in rows]
 
 
-def _run(jobs: Sequence[Job], store: Store, workers: int, dask: str | None, listener: Listener) -> None:
-    done = store.done(jobs)
-    by_key = {job.key: job for job in jobs}
-    listener.planned(jobs, len(done))
-    missing = bundles(job for job in jobs if job.key not in done)
-    for outcome in outcomes(missing, workers, dask, listener.started):
-        store.add(outcome)
-        listener.ended(by_key[row_key(outcome.row)], outcome)
+@dataclass(frozen=True)
+class _Traits:
+    """What is known of a method once it is built."""
+
+    requires: tuple[str, ...] = ()
+    """What it must be told."""
+    alone: str = ""
+    """Why its fits are not stacked, if they should be and are not."""
+    gathers: bool = False
+    """Its readout watches the fit."""
 
 
-def _suited(jobs: Sequence[Job], say: Callable[[str], None]) -> list[Job]:
+def _suited(jobs: Sequence[Job], traits: Mapping[str, _Traits], say: Callable[[str], None]) -> list[Job]:
     """Return the jobs whose noise has what their method must be told, one by one where the method cannot be stacked.
 
     Raises:
-        UserError: a method that cannot be built, or that none of the noises suits.
+        UserError: a method that none of the noises suits.
     """
-    known = {job.method.name: _known(job.method, job.settings) for job in jobs}
-    for name, (_, alone) in known.items():
-        if alone:
-            say(f"{name}, one picture at a time: {alone}")
+    for name, trait in traits.items():
+        if trait.alone:
+            say(f"{name}, one picture at a time: {trait.alone}")
     fitting = []
     for job in jobs:
-        requires, alone = known[job.method.name]
-        if "level" not in requires or _has_level(job.noise):
-            fitting.append(replace(job, settings=replace(job.settings, batch=1)) if alone else job)
+        trait = traits[job.method.name]
+        if "level" not in trait.requires or _has_level(job.noise):
+            fitting.append(replace(job, settings=replace(job.settings, batch=1)) if trait.alone else job)
     left = {job.method.name for job in fitting}
     for job in jobs:
         if job.method.name not in left:
@@ -173,13 +183,14 @@ def _suited(jobs: Sequence[Job], say: Callable[[str], None]) -> list[Job]:
     return fitting
 
 
-def _known(method: Method, settings: Settings) -> tuple[tuple[str, ...], str]:
-    """Return what a method must be told, and why its fits are not stacked, if they should be and are not."""
+def _traits(method: Method, settings: Settings) -> _Traits:
+    """Build a method and return what is known of it then; UserError if it cannot be built."""
     together = settings.batch > 1
     if method.recipe is None:
-        return (), "a checkpoint is applied" if together else ""
+        return _Traits(alone="a checkpoint is applied" if together else "")
     options = Options(max_steps=settings.max_steps)
-    return build(method.recipe, options).requires, why_alone(method.recipe, options) if together else ""
+    model = build(method.recipe, options)
+    return _Traits(model.requires, why_alone(method.recipe, options) if together else "", model.readout.watches)
 
 
 def _has_level(noise: str) -> bool:

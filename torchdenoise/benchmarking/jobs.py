@@ -3,7 +3,7 @@
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
@@ -32,6 +32,15 @@ class Method:
     def identity(self) -> Any:
         """What decides its result."""
         return [self.recipe, None if self.checkpoint is None else digest(self.checkpoint)]
+
+    @property
+    def fit(self) -> str:
+        """What decides its fit: methods that differ in their readout alone have one in common."""
+        if self.recipe is None or not isinstance(self.recipe["model"], Mapping):
+            return self.name
+        model = {**self.recipe["model"]}
+        model["init_args"] = {**model.get("init_args", {}), "readout": None}
+        return json.dumps([{**self.recipe, "model": model}, self.checkpoint], sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -193,15 +202,24 @@ def plan(
     return [Job(*choice, settings) for choice in product(named, pictures, specs, chosen)]
 
 
-def bundles(jobs: Iterable[Job]) -> list[Sequence[Job]]:
-    """Return the jobs as they are done: by itself each, or so many pictures of a method together as it allows."""
-    unfilled: dict[tuple[str, str, int], list[Job]] = {}
+def bundles(jobs: Iterable[Job], gathering: Container[str] = ()) -> list[Sequence[Job]]:
+    """Return the jobs as they are done: by itself each, or several at once.
+
+    Those at once are so many pictures of a method as it allows, or what several readouts make of one fit.
+
+    Args:
+        jobs: to be done.
+        gathering: names of methods whose readout watches the fit, which therefore is theirs alone.
+    """
+    unfilled: dict[tuple[str, ...], list[Job]] = {}
     made: list[Sequence[Job]] = []
     for job in jobs:
-        bundle = unfilled.setdefault((job.method.name, job.noise, job.seed), [])
+        name, stacked = job.method.name, job.settings.batch > 1
+        what = (name,) if stacked else (name if name in gathering else job.method.fit, job.scene.name)
+        bundle = unfilled.setdefault((*what, job.noise, str(job.seed)), [])
         if not bundle:
             made.append(bundle)
         bundle.append(job)
-        if len(bundle) == job.settings.batch:
-            del unfilled[job.method.name, job.noise, job.seed]
+        if stacked and len(bundle) == job.settings.batch:
+            del unfilled[*what, job.noise, str(job.seed)]
     return made

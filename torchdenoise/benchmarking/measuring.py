@@ -32,6 +32,7 @@ class Watch(lightning.Callback):
         self.clean = clean
         self.curve: Curve = []
         self.spent = 0.0
+        self.readings: list[float] = []
         self.steps = 0
         self.parameters = 0
         self.device = ""
@@ -57,6 +58,11 @@ class Watch(lightning.Callback):
         self.device = device_name(pl_module.device.type)
         together = len(getattr(pl_module, "denoisers", [pl_module]))
         self.parameters = sum(parameter.numel() for parameter in pl_module.parameters()) // together
+        self._reading_since = time.perf_counter()
+
+    def on_predict_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        """Note how long the clean picture took to be read; there may be several readings of one fit."""
+        self.readings.append(time.perf_counter() - self._reading_since)
 
 
 @contextlib.contextmanager

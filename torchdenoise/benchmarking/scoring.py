@@ -1,4 +1,4 @@
-"""Jobs of one method: noisy pictures made, denoised and scored, with the clock and the memory watched."""
+"""Jobs that are done at once: noisy pictures made, denoised and scored, with the clock and the memory watched."""
 
 import contextlib
 import time
@@ -18,7 +18,7 @@ from torchdenoise.benchmarking.measuring import Curve, Watch, baseline, peak_mem
 from torchdenoise.data import read_alike
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images
+from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_readings
 from torchdenoise.noise import from_spec, repeatable
 
 FIELDS = [
@@ -54,8 +54,9 @@ class Outcome:
 
 
 def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
-    """Return the outcomes of jobs of one method, noise and seed, done together; a failure is a row too.
+    """Return the outcomes of jobs of one noise and seed, done together; a failure is a row too.
 
+    They are a method's on several pictures, or of methods that read one fit to one picture.
     The process has as many threads afterwards as before.
     """
     baseline()
@@ -79,34 +80,43 @@ def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
 
 def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -> list[Outcome]:
     noisy = [image for image, _ in pictures]
-    watch = Watch(*pictures[0]) if len(jobs) == 1 else Watch(noisy[0], None)
+    several = _several_pictures(jobs)
+    watch = Watch(noisy[0], None) if several else Watch(*pictures[0])
     try:
-        _warm_up(jobs[0], noisy[0])
+        _warm_up(jobs, noisy[0])
         with peak_memory(jobs[0].settings.device) as memory:
             begin = time.perf_counter()
-            results = _denoised(jobs[0], noisy, watch)
-            seconds = (time.perf_counter() - begin - watch.spent) / len(jobs)
+            results = _denoised(jobs, noisy, watch)
+            took = time.perf_counter() - begin - watch.spent
+        # A method that shares its fit is charged with all of it, and with its own reading.
+        readings = [took / len(jobs)] * len(jobs) if several else watch.readings
+        fit = took - sum(readings)
     except Exception as error:  # as above
         if len(jobs) > 1:  # one may fail where all would do by themselves
             return [_outcomes([job], [pair], workers)[0] for job, pair in zip(jobs, pictures, strict=True)]
         return [failed(jobs[0], workers, _one_line(error))]
     about = {
         "status": "done",
-        "seconds": f"{seconds:.3f}",
         "steps": str(watch.steps),
         "parameters": str(watch.parameters),
         "memory_mb": f"{memory[0]:.0f}",
-        "batch": str(len(jobs)),
+        "batch": str(len(noisy)) if several else "1",
         "device": watch.device,
     }
     made = []
-    for job, (image, clean), result in zip(jobs, pictures, results, strict=True):
+    for job, (image, clean), result, reading in zip(jobs, pictures, results, readings, strict=True):
         if isinstance(result, UserError):
             made.append(failed(job, workers, _one_line(result)))
             continue
-        row = _begun(job, workers) | about | {"warning": "; ".join(result.doubts)} | _scores(image, clean, result.image)
+        own = {"seconds": f"{fit + reading:.3f}", "warning": "; ".join(result.doubts)}
+        row = _begun(job, workers) | about | own | _scores(image, clean, result.image)
         made.append(Outcome(row, as_bytes(result.image), watch.curve))
     return made
+
+
+def _several_pictures(jobs: Sequence[Job]) -> bool:
+    """Return whether jobs are a method's on several pictures, or else what methods read out of a fit to one."""
+    return len({job.scene for job in jobs}) > 1
 
 
 def failed(job: Job, workers: int, error: str) -> Outcome:
@@ -154,8 +164,11 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def _denoised(job: Job, noisy: Sequence[Tensor], watch: Watch | None, max_steps: int | None = None) -> Sequence[Result]:
-    """Return the method's results; nobody but the watch sees a clean image."""
+def _denoised(
+    jobs: Sequence[Job], noisy: Sequence[Tensor], watch: Watch | None, max_steps: int | None = None
+) -> Sequence[Result]:
+    """Return the results of jobs that are done at once; nobody but the watch sees a clean image."""
+    job = jobs[0]
     method, device = job.method, job.settings.device
     callbacks = () if watch is None else (watch,)
     start = None if method.checkpoint is None else Denoiser.load(method.checkpoint)
@@ -168,20 +181,22 @@ def _denoised(job: Job, noisy: Sequence[Tensor], watch: Watch | None, max_steps:
     options = Options(max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
-        return fit_images(noisy, method.recipe, options)
+        if _several_pictures(jobs):
+            return fit_images(noisy, method.recipe, options)
+        return fit_readings(noisy[0], [each.method.recipe for each in jobs if each.method.recipe], options)
 
 
 _warm: set[str] = set()
 """The methods that this process has run already."""
 
 
-def _warm_up(job: Job, noisy: Tensor) -> None:
-    """Take a method's first step on a corner, so that imports and kernels are there before the clock runs."""
-    if job.method.name in _warm:
-        return
-    _warm.add(job.method.name)
-    with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
-        _denoised(job, [noisy[..., :WARM_UP, :WARM_UP]], None, max_steps=1)
+def _warm_up(jobs: Sequence[Job], noisy: Tensor) -> None:
+    """Take the methods' first step on a corner, so that imports and kernels are there before the clock runs."""
+    for job in jobs:
+        if job.method.name not in _warm:
+            _warm.add(job.method.name)
+            with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
+                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], None, max_steps=1)
 
 
 def _scores(noisy: Tensor, clean: Tensor | None, result: Tensor) -> Row:

@@ -2,7 +2,7 @@
 
 from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
+from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_readings
 from torchdenoise.fitting.together import Result, fit_images, settled, why_alone
 from torchdenoise.fitting.trainers import HYGIENE, accelerator
 
@@ -19,6 +19,7 @@ __all__ = [
     "denoise",
     "fit_image",
     "fit_images",
+    "fit_readings",
     "restorer",
     "settled",
     "why_alone",

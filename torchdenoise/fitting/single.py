@@ -45,15 +45,28 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
     Raises:
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
+    return fit_readings(image, [recipe], options)[0]
+
+
+def fit_readings(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
+    """Return what recipes that differ in their readout alone make of one fit to an image, as ``fit_image`` would.
+
+    A readout that gathers outputs during the fit belongs to its own fit; only the first recipe's may be one.
+    """
     with own_random_state(), quiet(), interruptible(), enough_memory():
-        fit = built(recipe, options)
+        readouts = [built(recipe, options).model.readout for recipe in recipes[1:]]
+        fit = built(recipes[0], options)
         data = data_of(fit)
         data.use(image, options.level)
         trainer = trainer_of(fit.trainer, options)
         seed_all(fit.seed)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
-        return Fitted(_predicted(trainer, fit.model, data), fit.model.doubts)
+        images = [_predicted(trainer, fit.model, data)]
+        for readout in readouts:
+            fit.model.readout = readout
+            images.append(_predicted(trainer, fit.model, data))
+        return [Fitted(image, fit.model.doubts) for image in images]
 
 
 def apply_denoiser(
