@@ -18,6 +18,7 @@ from rows import RESULTS, asked, data_folder, four_images
 from training import runs_folder
 
 from torchdenoise import compare
+from torchdenoise.benchmarking.scoring import Row
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import Line, lines, setting, shown
 from torchdenoise.commands.progress import shown_jobs
@@ -71,7 +72,7 @@ def parts() -> dict[str, Part]:
     }
     for name in ("sidd", "polyu", "fmd"):
         noisy = sorted((data_folder() / name / "noisy").iterdir())
-        chosen = noisy[:: len(noisy) // 10][:10]
+        chosen = [noisy[round(place * (len(noisy) - 1) / 9)] for place in range(10)]
         clean = [data_folder() / name / "clean" / path.name for path in chosen]
         recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", REAL)
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
@@ -108,7 +109,8 @@ def page() -> str:
         "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over pictures. "
         "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
         "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; of the whole methods, also where ours is cut (a number of "
-        "steps in its name) or smaller (`-blind`).",
+        "steps in its name) or smaller (`-blind`). `self2self-star` is one masked pass with dropout, `self2self` the "
+        "mean of a hundred.",
     ]
     for name, part in parts().items():
         if part.folder:
@@ -121,7 +123,7 @@ def page() -> str:
         for noise in dict.fromkeys(row["noise"] for row in rows):
             table = [line for line in lines(rows) if line.noise == noise]
             text += ["", f"`{noise}`:", "", *_table(table)]
-            text += beside_published(table, noise, {row["image"] for row in rows})
+            text += beside_published(table, noise, ranked_by(rows, noise))
     return "\n".join([*text, *costs(), ""])
 
 
@@ -158,6 +160,14 @@ def beside_published(table: list[Line], noise: str, names: set[str]) -> list[str
     if ease:
         text += f" (all of Kodak24 is {ease:+.2f} dB from these pictures, by the recipes that were run on all)"
     return ["", f"{text}:", "", *told]
+
+
+def ranked_by(rows: list[Row], noise: str) -> set[str]:
+    """Return the pictures that all methods of a table have finished, by which they are ranked."""
+    done = [row for row in rows if (row["noise"], row["status"]) == (noise, "done")]
+    return set.intersection(
+        *({row["image"] for row in done if row["recipe"] == recipe} for recipe in {row["recipe"] for row in done})
+    )
 
 
 def easier_all(names: set[str], noise: str) -> float:

@@ -12,14 +12,12 @@ PUBLISHED: dict[str, dict[str, Range]] = {
         "bm3d-oracle": (30.95, 30.95), "dip-750": (26.47, 27.38), "dip": (26.47, 27.38),
         "self2self-1500": (27.38, 28.39), "self2self-15k": (27.38, 28.39), "mash": (24.29, 24.29),
         "self2self-star-1500": (27.21, 27.21), "self2self-star-15k": (27.21, 27.21), "n2c-blind": (28.01, 28.01),
-        "n2n-blind": (27.92, 27.92), "n2v-blind": (27.72, 27.72), "n2v-single": (27.72, 27.72),
-        "neighbor2neighbor-single": (27.90, 27.90),
+        "n2n-blind": (27.92, 27.92), "n2v-blind": (27.72, 27.72),
     },
     "poisson:25": {
         "zsn2n": (27.03, 27.03), "zsn2n-3000": (27.03, 27.03), "zsn2m-star": (27.82, 27.82), "zsn2m": (27.93, 27.93),
-        "anscombe-bm3d": (25.63, 25.63), "dip-750": (25.83, 25.83), "self2self-1500": (28.02, 28.02),
+        "bm3d": (25.63, 25.63), "dip-750": (25.83, 25.83), "self2self-1500": (28.02, 28.02),
         "n2c-blind": (27.13, 27.13), "n2n-blind": (27.11, 27.11), "n2v-blind": (25.28, 25.28),
-        "n2v-single": (25.28, 25.28), "neighbor2neighbor-single": (27.01, 27.01),
     },
 }  # fmt: skip
 """By noise and recipe, over all 24 crops: ZS-N2M (AAAI 2025), Table 1, and with it where it is wider the range over

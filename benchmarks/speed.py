@@ -2,7 +2,7 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
 
-Parts: kodak24, levels, set14, fmd, ladder, without, cameras, weak, level (rows in docs/results/speed.csv), then
+Parts: kodak24, levels, set14, fmd, ladder, without, small, cameras, weak, level (rows in docs/results/speed.csv), then
 seconds, batch, large, which time and need the machine for themselves (docs/results/speed_*.csv). Without a part all of
 them, in this order: hours on two cores. A command that is killed goes on where it stopped; docs/results/speed.md shows
 what there is.
@@ -77,6 +77,8 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "twice the steps": ("trainer.max_steps=600",),
     "half the steps": ("trainer.max_steps=150",),
 }
+TURNS = {label: WITHOUT[label] for label in ("`fast`", "without turning the crops", "without eight turns")}
+SIDES = (32, 64, 128)
 LIMITS = {"`fast`": (), "without the limit": ("model.fallback_readout=EightTurns",)}
 WEAK = ("gaussian:0", "gaussian:2", "gaussian:5")
 CAMERAS = tuple(f"real {name}" for name in ("sidd", "polyu", "fmd"))
@@ -153,7 +155,18 @@ def parts() -> dict[str, Part]:
             "`fast` with one thing changed",
             {label: jobs(tuned, "fast", both, overrides) for label, overrides in WITHOUT.items()},
             both,
-            "The same six crops.",
+            "The same six crops. Behind the averaging of similar patches little is left of what makes the network "
+            "better by itself: compare the steps above.",
+        ),
+        "small": Part(
+            "Small pictures",
+            {
+                f"{label}, {side}x{side}": [Job(path, "fast", CLIPPED, overrides, crop=side) for path in tuned]
+                for side in SIDES
+                for label, overrides in TURNS.items()
+            },
+            told="Crops of the same six, down to pictures as small as the crops that the fit takes from them, and "
+            "smaller: where there is little to learn from, turning keeps the network from learning the noise.",
         ),
         "cameras": Part("Camera noise, every twelfth crop", cameras, CAMERAS),
         "weak": Part(

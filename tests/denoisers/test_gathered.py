@@ -112,6 +112,26 @@ def test_the_mean_of_the_last_passes_and_no_others(count, expected):
     torch.testing.assert_close(result, NOISY + expected)
 
 
+def test_each_channel_ends_by_itself_and_keeps_its_mean():
+    noisy = torch.zeros(1, 2, 3, 3)
+    walks = ([3, 1, 2, 2, 9, 9], [6, 5, 4, 3, 4, 5])  # with patience 1 they end at the fourth and the sixth step
+    readout, finished = LastMean(count=2, patience=1), []
+    for pair in zip(*walks, strict=True):
+        passed = torch.tensor(pair, dtype=torch.float32).view(1, 2, 1, 1).expand_as(noisy)
+        readout.observe(lambda image, passed=passed: passed, noisy, noisy)
+        finished.append(readout.finished)
+    assert finished == [False] * 5 + [True]
+    again = build(readout.recipe())
+    again.load_state_dict(readout.state_dict())
+    for each in (readout, again):
+        assert read(each, noisy)[0, :, 0, 0].tolist() == [2.0, 4.5]
+    readout.resume([1])
+    assert not readout.finished
+    for distance in (8, 7):
+        readout.observe(lambda image, distance=distance: image + distance, noisy, noisy)
+    assert read(readout, noisy)[0, :, 0, 0].tolist() == [2.0, 7.5]
+
+
 def test_a_new_picture_ends_nothing():
     readout = walked(LastMean(patience=1), [1, 2, 2, 2])
     assert readout.finished

@@ -15,6 +15,8 @@ from torchdenoise.denoisers import MASH, CellShuffle, MaskedLoss, MaskedMean, Ma
 from torchdenoise.denoisers.masking import random_mask
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.noise import seeded
+from torchdenoise.recipes import load_recipe
+from torchdenoise.recipes.building import build_fit
 from torchdenoise.registry import build
 
 
@@ -284,3 +286,9 @@ def test_grey_pictures_and_crops():
     assert denoise(noisy, "mash", max_steps=3, overrides=["model.network.width=2"], device="cpu").shape == (9, 10)
     with pytest.raises(UserError, match="MASH is fitted to one whole picture"):
         denoise(noisy, "mash", max_steps=3, overrides=["data.crop=8"], device="cpu")
+
+
+def test_its_networks_begin_as_pytorch_does():
+    """He's start, which is Noise2Noise's, learns the noise before the 800 steps are over."""
+    for network in (MASH().network, *(build_fit(load_recipe(name)).model.network for name in ("mash", "mash-code"))):
+        assert network.arguments["he"] is False

@@ -91,11 +91,23 @@ def test_the_cross_entropy_against_its_formula():
         plane = noisy[0, place[1]].numpy()
         low, high = plane.min(), plane.max()
         target = (second[place] - low) / (high - low)
-        chance = min(max((answer[place] - low) / (high - low), 0.0), 1.0)
-        total -= target * max(math.log(chance), -100) if chance else -100 * target
-        total -= (1 - target) * (math.log(1 - chance) if chance < 1 else -100)
+        chance = min(max((answer[place] - low) / (high - low), 1e-6), 1 - 1e-6)
+        total -= target * math.log(chance) + (1 - target) * math.log(1 - chance)
     assert list(terms) == ["entropy"]
     assert terms["entropy"].item() == pytest.approx(total / first.size, rel=1e-4)
+
+
+def test_the_gradient_at_a_value_that_is_foretold_as_black_is_no_larger_than_elsewhere():
+    """Rounding in the scale of the picture must not turn a tiny probability into none."""
+    noisy = torch.linspace(-0.3, 1.3, 64).view(1, 1, 8, 8)
+    network, loss = small(1), Noise2FastLoss()
+    network.scale_to(noisy)
+    for logit in (-12.0, -20.0):
+        nn.init.zeros_(network.layers[-2].weight)
+        nn.init.constant_(network.layers[-2].bias, logit)
+        loss(network, {"noisy": noisy}, loss.downsampler.choice(0, noisy), 0.0)["entropy"].backward()
+        assert network.layers[-2].bias.grad.abs() < 1
+        network.zero_grad()
 
 
 def test_the_loss_of_the_colour_recipe_is_one_squared_difference():
@@ -248,18 +260,31 @@ def test_a_second_attempt_is_the_last():
 
 
 def test_a_picture_that_is_none_is_recognised():
-    noisy = torch.full((1, 2, 20, 20), 0.5)
-    assert looks_constant(noisy)
-    noisy[:, :, 5:10, 5:10] += 0.2  # 25 pixels
-    assert looks_constant(noisy)
-    noisy[:, 0, 12, 12] += 0.2
-    assert looks_constant(noisy)  # the other channel
-    noisy[:, 1, 12, 12] += 0.2
-    assert not looks_constant(noisy)
-    noisy[:, :, 0] = 1.0
-    assert not looks_constant(noisy)
-    assert looks_constant(0.5 + 0.001 * torch.rand(1, 1, 20, 20))  # less than a grey level
-    assert not looks_constant(torch.rand(1, 1, 6, 6))
+    noisy, result = torch.linspace(0, 1, 800).view(1, 2, 20, 20), torch.full((1, 2, 20, 20), 0.5)
+    assert looks_constant(result, noisy) == [0, 1]
+    result[:, :, 5:10, 5:10] += 0.2  # 25 pixels
+    assert looks_constant(result, noisy) == [0, 1]
+    result[:, 0, 12, 12] += 0.2
+    assert looks_constant(result, noisy) == [1]
+    result[:, 1, 12, 12] += 0.2
+    result[:, :, 0] = 1.0
+    assert looks_constant(result, noisy) == []
+    faint = 0.5 + 0.001 * torch.rand(1, 1, 20, 20)
+    assert looks_constant(faint, noisy[:, :1]) == [0]  # less than a grey level
+    assert looks_constant(faint, faint) == []  # of a dark picture in 16 bits, many
+    assert looks_constant(torch.rand(1, 1, 6, 6), noisy[:, :1, :6, :6]) == []
+    assert looks_constant(result[:, 1:] * 0, torch.zeros(1, 1, 20, 20)) == []  # what was empty may stay so
+
+
+def test_an_empty_channel_costs_the_others_nothing():
+    noisy = image(1, 2, 16, 16)
+    noisy[:, 1] = 0.25
+    watch = Watch()
+    torch.manual_seed(0)
+    model = Noise2Fast(small(2), readout=LastMean(4, 2))
+    trainer(60, callbacks=[watch]).fit(model, data_of(noisy))
+    assert set(watch.rates) == {1e-3}
+    assert (model.restore(noisy)[:, 1] - 0.25).abs().max() < 0.01
 
 
 def test_crops_are_refused():

@@ -166,6 +166,7 @@ def test_layers_of_its_code():
     network = N2VUNet(3)
     parts = list(network.modules())
     assert [p.kernel_size for p in parts if isinstance(p, nn.Conv2d)] == [(5, 5)] * 10 + [(1, 1)]
+    assert {(p.eps, p.momentum) for p in parts if isinstance(p, nn.BatchNorm2d)} == {(1e-3, 0.01)}  # Keras' 0.99
     assert sum(isinstance(p, nn.MaxPool2d) for p in parts) == sum(isinstance(p, nn.Upsample) for p in parts) == 2
     for arguments in ({"width": 0}, {"kernel": 4}):
         with pytest.raises(UserError, match="N2VUNet: width"):
@@ -187,3 +188,17 @@ def test_it_learns_from_any_batches():
     lightning.Trainer(**HYGIENE, accelerator="cpu", max_steps=3).fit(model, datamodule=data)
     assert model.network.channels == 1
     assert model.restore(image(1, 1, 19, 20)).shape == (1, 1, 19, 20)
+    assert model.network.mean.item() == pytest.approx(0.5, abs=0.1)  # of the first crops
+    assert model.network.deviation.item() == pytest.approx(12**-0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_picture_in_another_unit_gives_the_same_result(residual):
+    torch.manual_seed(0)
+    network, noisy = N2VUNet(2, width=4, residual=residual).double(), image(1, 2, 16, 16).double()
+    network.scale_to(noisy)
+    np.testing.assert_allclose(network.mean[0, 1, 0, 0].item(), noisy[0, 1].numpy().mean())
+    np.testing.assert_allclose(network.deviation[0, 1, 0, 0].item(), noisy[0, 1].numpy().std())
+    plain = network(noisy)
+    network.scale_to(20 * noisy - 7)
+    torch.testing.assert_close(network(20 * noisy - 7), 20 * plain - 7)

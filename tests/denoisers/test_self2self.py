@@ -83,6 +83,22 @@ def small(**options):
     return PartialUNet(3, width=6, **options)
 
 
+def test_start():
+    """The way down as Keras draws by default, evenly; the way up by He; so the sigmoid is not saturated."""
+    torch.manual_seed(0)
+    network = PartialUNet()
+    for layer in network.down:
+        weight = layer.convolution.weight
+        bound = (6 / (9 * (weight.shape[0] + weight.shape[1]))) ** 0.5
+        assert 0.98 * bound < weight.abs().max() <= bound
+    for layer in network.up:
+        spread = layer.weight.std().item() * layer.weight[0].numel() ** 0.5
+        assert spread == pytest.approx((2 / 1.01) ** 0.5, rel=5 / (2 * layer.weight.numel()) ** 0.5)
+    assert not any(layer.bias.any() for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    answer = network(image(1, 3, 64, 64), seed=torch.tensor(0))
+    assert ((answer > 0.02) & (answer < 0.98)).float().mean() > 0.9
+
+
 def test_dropout_stays_on_and_a_seed_decides_it():
     network, picture = small().eval(), image(1, 3, 32, 32)
     before = torch.get_rng_state()

@@ -187,6 +187,14 @@ def test_start(cls, width, gain):
         assert not layer.bias.any()
 
 
+def test_a_start_by_pytorch():
+    layers = list(convolutions(small(N2NUNet, width=48, he=False)).values())
+    for layer in layers:
+        bound = layer.weight[0].numel() ** -0.5
+        assert 0.95 * bound < layer.weight.abs().max() <= bound
+        assert layer.bias.any()
+
+
 def test_slopes():
     for cls, slope in ((N2NUNet, 0.1), (NB2NBUNet, 0.2), (GRDNet, 0.2)):
         parts = small(cls).modules()

@@ -2,12 +2,14 @@
 
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from torchdenoise.denoisers.losses import Denoise, mse
+from torchdenoise.denoisers.losses import Denoise
 from torchdenoise.denoisers.readouts import Readout
 from torchdenoise.errors import UserError
 
@@ -103,8 +105,9 @@ class RunningMean(Gathered, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Pri
 class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022, their code"):
     """The mean of the last passes over the picture, and the end of the fit when they come no nearer to it.
 
-    Before each update the picture goes through the network once more. The fit ends after more than ``patience`` steps
-    in a row whose mean squared difference to the noisy picture is no new minimum. All ``count`` pictures are in memory.
+    Before each update the picture goes through the network once more. A channel ends after more than ``patience`` steps
+    in a row whose mean squared difference to the noisy one is no new minimum; its mean stays as it is then. The fit
+    ends with the last channel. All ``count`` pictures are in memory.
 
     Args:
         count: of passes in the mean.
@@ -130,33 +133,54 @@ class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Inte
         self.begin()
 
     def begin(self) -> None:
-        """Forget the passes and the minimum."""
+        """Forget the passes and the minima."""
         self.passes: deque[Tensor] = deque(maxlen=self.count)
-        self.least = float("inf")
-        self.since = 0
+        self.ended: dict[int, Tensor] = {}
+        """The mean of each channel that has ended."""
+        self.least: dict[int, float] = {}
+        self.since: dict[int, int] = {}
+        self.finished = False
+
+    def resume(self, channels: Iterable[int]) -> None:
+        """Gather anew for some channels, which have ended with nothing; the others keep their means."""
+        self.passes.clear()
+        for channel in channels:
+            for known in (self.ended, self.least, self.since):
+                known.pop(channel, None)
         self.finished = False
 
     def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
-        """Pass the picture through the network, and see whether the fit still gets nearer to it."""
+        """Pass the picture through the network, and see which channels still get nearer to it."""
         assert self.noisy is not None
         denoised = denoise(self.noisy)
         self.passes.append(denoised)
-        distance = mse(denoised, self.noisy).item()
-        self.since = 0 if distance < self.least else self.since + 1
-        self.least = min(distance, self.least)
-        self.finished = self.since > self.patience
+        distances = (denoised - self.noisy).square().mean((0, -2, -1)).tolist()
+        for channel, distance in enumerate(distances):
+            if channel in self.ended:
+                continue
+            nearer = distance < self.least.get(channel, inf)
+            self.since[channel] = 0 if nearer else self.since[channel] + 1
+            self.least[channel] = distance if nearer else self.least[channel]
+            if self.since[channel] > self.patience:
+                self.ended[channel] = self._mean(channel)
+        self.finished = len(self.ended) == len(distances)
 
     def result(self) -> Tensor:
         """Return the mean of the passes."""
-        return torch.stack(list(self.passes)).mean(0)
+        assert self.noisy is not None
+        channels = range(self.noisy.shape[1])
+        return torch.stack([self.ended[each] if each in self.ended else self._mean(each) for each in channels], 1)
+
+    def _mean(self, channel: int) -> Tensor:
+        return torch.stack([each[:, channel] for each in self.passes]).mean(0)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the picture, the passes and how long there was no new minimum."""
-        passes = list(self.passes)
-        return {"noisy": self.noisy, "passes": passes, "least": self.least, "since": self.since}
+        """Return the picture, the passes, and how long there was no new minimum."""
+        known = {name: getattr(self, name) for name in ("noisy", "ended", "least", "since")}
+        return {**known, "passes": list(self.passes)}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the picture, the passes and the minimum of a checkpoint."""
+        """Take the picture, the passes and the minima of a checkpoint."""
         self.begin()
-        self.noisy, self.least, self.since = state["noisy"], state["least"], state["since"]
+        self.noisy, self.ended, self.least, self.since = (state[name] for name in ("noisy", "ended", "least", "since"))
         self.passes.extend(state["passes"])

@@ -44,7 +44,7 @@ class MASH(Denoiser, source=SOURCE):
     real noise, and weak on independent noise.
 
     Args:
-        network: the third one, of 991,203 parameters; the probes are like it.
+        network: the third one, Noise2Noise's of 991,203 parameters, begun as PyTorch does; the probes are like it.
         loss: with an argument ``hidden``; ``MaskedLoss()`` unless given.
         ratio: ``MaskingRatio()`` unless given.
         shuffle: ``TileShuffle()`` unless given.
@@ -71,7 +71,7 @@ class MASH(Denoiser, source=SOURCE):
         readout: Readout | None = None,
     ) -> None:
         super().__init__(optimizer or mash_adam, scheduler or cosine_800, readout or MaskedMean())
-        self.network = network or N2NUNet()
+        self.network = network or N2NUNet(he=False)
         self.high_probe = self.network.rebuilt()
         self.low_probe = self.network.rebuilt()
         self.loss = loss or MaskedLoss()

@@ -19,6 +19,8 @@ from torchdenoise.noise import seeded
 SOURCE = "Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022"
 SLOW = 5e-6
 """The rate of the second attempt."""
+EDGE = 1e-6
+"""A probability is taken no nearer to 0 and 1 than float32 still tells it from them after scaling back and forth."""
 
 
 class ChequerboardDownsampler(Downsampler, source=SOURCE):
@@ -91,16 +93,16 @@ class Noise2FastLoss(DenoisingLoss, source=SOURCE):
         noisy = batch["noisy"]
         low, span = range_of(noisy)
         first, second = self.downsampler.pair(noisy, dict(draws))
-        foretold = ((denoise(first) - low) / span).clamp(0, 1)  # beyond by rounding errors alone
+        foretold = ((denoise(first) - low) / span).clamp(EDGE, 1 - EDGE)
         return {"entropy": F.binary_cross_entropy(foretold, (second - low) / span)}
 
 
 class Noise2Fast(SingleStage, source=SOURCE):
     """Noise2Fast: one half of a chequerboard foretells the other; the fit ends when it comes no nearer to the picture.
 
-    Assumes noise of zero mean that is independent from pixel to pixel. Each channel is fitted by itself, but all
-    channels of a picture draw the same halves and stop together, where the published code takes one after the other.
-    A fit that ends with a channel of one value begins again, once, with the rate 5e-6.
+    Assumes noise of zero mean that is independent from pixel to pixel. Each channel is fitted by itself and ends by
+    itself, but all draw the same halves, where the published code takes one channel after the other. Channels that end
+    with one value, of a picture that has more, begin again, once, with the rate 5e-6.
 
     Example:
         >>> sum(p.numel() for p in Noise2Fast(Noise2FastNet(1)).parameters())
@@ -120,28 +122,36 @@ class Noise2Fast(SingleStage, source=SOURCE):
         """Begin again where the fit has ended with nothing."""
         (optimizer,) = self.trainer.optimizers
         first_time = optimizer.param_groups[0]["lr"] != SLOW
-        if self.readout.finished and first_time and looks_constant(self.restore(batch["noisy"])):
+        if not (self.readout.finished and first_time and isinstance(self.readout, LastMean)):
+            return
+        failed = looks_constant(self.restore(batch["noisy"]), batch["noisy"])
+        if failed:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seeded(self._seed, self.global_step).initial_seed())
                 self.network.load_state_dict(self.network.rebuilt().state_dict())
             self.enter_stage(0, batch["noisy"], self.domain.ways(batch["noisy"])[0](batch["noisy"]))
-            self.readout = self.readout.rebuilt()
+            self.readout.resume(failed)
             optimizer.state.clear()
             for group in optimizer.param_groups:
                 group["lr"] = SLOW
             self.trainer.should_stop = False
 
 
-def looks_constant(image: Tensor) -> bool:
-    """Return whether at most 25 inner pixels of some channel, of 255 grey levels, lie above its mean by one or more.
+def looks_constant(image: Tensor, noisy: Tensor) -> list[int]:
+    """Return the channels of which at most 25 inner pixels lie above their mean by one of 255 levels or more.
 
-    In a picture of fewer than 100 inner pixels, at most a quarter of them.
+    In a picture of fewer than 100 inner pixels, at most a quarter of them. The levels are those of the noisy picture's
+    range in the channel; one without any range has no other result.
 
     Example:
-        >>> looks_constant(torch.full((1, 1, 20, 20), 0.3)), looks_constant(torch.rand(1, 1, 20, 20))
-        (True, False)
+        >>> noisy = torch.rand(1, 2, 20, 20)
+        >>> looks_constant(torch.cat([noisy[:, :1], torch.full((1, 1, 20, 20), 0.3)], 1), noisy)
+        [1]
     """
-    inner = 255 * image[..., 1:-1, 1:-1]
+    low, span = range_of(noisy)
+    inner = 255 * ((image - low) / span)[..., 1:-1, 1:-1]
     above = (inner - inner.mean((-2, -1), keepdim=True)).round() > 0
     few = min(25, inner[0, 0].numel() // 4)
-    return bool((above.sum((-2, -1)) <= few).any())
+    empty = noisy.amax((0, -2, -1)) == noisy.amin((0, -2, -1))
+    constant = (above.sum((-2, -1)) <= few).any(0) & ~empty
+    return [int(channel) for channel in constant.nonzero()]

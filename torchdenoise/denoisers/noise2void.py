@@ -106,3 +106,8 @@ class Noise2Void(SingleStage, source=SOURCE):
     """
 
     own = OwnParts(N2VUNet, Noise2VoidLoss, n2v_adam)
+
+    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
+        """Scale the network to the first pictures that it sees."""
+        if isinstance(self.network, N2VUNet):
+            self.network.scale_to(inside)

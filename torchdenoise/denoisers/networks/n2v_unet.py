@@ -3,10 +3,12 @@
 from itertools import pairwise
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.denoisers.networks.joined import Joined
+from torchdenoise.denoisers.networks.noise2fast_net import moments_of
 from torchdenoise.errors import UserError
 
 
@@ -15,8 +17,8 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
 
     Blocks of two convolutions, each followed by batch normalisation (hence without bias) and ReLU; the widths are 1, 2
     and 4 times ``width`` on the way down, and ``width`` on the way up; nearest upsampling, a last 1x1 convolution,
-    PyTorch's default initialisation. Pictures are taken in 0..1, where the published code takes off a mean and divides
-    by a deviation.
+    PyTorch's default initialisation; running statistics are kept as slowly as Keras does. The mean that ``scale_to``
+    found in each channel is taken off and its deviation divided by; until then pictures are taken as they are.
 
     Args:
         channels: of the pictures; None takes them from the data.
@@ -33,6 +35,8 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
     """
 
     multiple: ClassVar[int] = 4
+    mean: Tensor
+    deviation: Tensor
     minimum: ClassVar[int] = 8
     """At 4 the smallest scale has one pixel, of which batch normalisation cannot take a variance."""
 
@@ -58,16 +62,25 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
             _block(kernel, 2 * width, width, width),
             nn.Conv2d(width, self.channels, 1),
         )
+        self.register_buffer("mean", torch.zeros(1, self.channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, self.channels, 1, 1))
+
+    @torch.no_grad()
+    def scale_to(self, noisy: Tensor) -> None:
+        """Take the mean and the deviation of each channel from pictures ``(B, C, H, W)``."""
+        mean, deviation = moments_of(noisy)
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 4."""
-        predicted: Tensor = self.layers(image)
-        return image - predicted if self.residual else predicted
+        """Return the denoised ``(B, C, H, W)`` image, in the scale of the input; sides are multiples of 4."""
+        predicted: Tensor = self.deviation * self.layers((image - self.mean) / self.deviation)
+        return image - predicted if self.residual else self.mean + predicted
 
 
 def _block(kernel: int, *widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False)
-        layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        layers += [convolution, nn.BatchNorm2d(after, eps=1e-3, momentum=0.01), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)

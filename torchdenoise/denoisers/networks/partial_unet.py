@@ -56,11 +56,16 @@ class PartialUNet(Network, source="Quan et al., Self2Self, CVPR 2020"):
             self.up += [nn.Conv2d(before + skip, first, 3, padding=1), nn.Conv2d(first, second, 3, padding=1)]
             before = second
         self.last = nn.Conv2d(before, self.channels, 3, padding=1)
+        for layer in self.down:
+            assert isinstance(layer, PartialConv2d)
+            nn.init.xavier_uniform_(layer.convolution.weight)
+        for layer in self.up:
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+        nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is not None:
-                nn.init.kaiming_normal_(module.weight, a=SLOPE)
                 nn.init.zeros_(module.bias)
-        nn.init.kaiming_normal_(self.last.weight, nonlinearity="linear")
 
     def forward(self, image: Tensor, mask: Tensor | None = None, seed: Tensor | None = None) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image in 0..1; sides are multiples of 32.

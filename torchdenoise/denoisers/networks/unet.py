@@ -20,6 +20,7 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
     Args:
         channels: of the pictures; None takes them from the data.
         width: channels on the way down (48 in the paper); twice as many on the way up, 4/3 and 2/3 in the last layers.
+        he: He's initialisation, or else PyTorch's default, with which the network is slower to learn the noise too.
 
     Raises:
         UserError: a width below 2.
@@ -31,7 +32,7 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
 
     multiple: ClassVar[int] = 32
 
-    def __init__(self, channels: int | None = None, width: int = 48) -> None:
+    def __init__(self, channels: int | None = None, width: int = 48, he: bool = True) -> None:
         super().__init__()
         if width < 2:
             raise UserError(f"N2NUNet: width {width} must be at least 2")
@@ -46,8 +47,9 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
                 nn.Sequential(_convs(wide + self.channels, 4 * width // 3, 2 * width // 3, slope=slope), last),
             ],
         )
-        _kaiming(self, slope)
-        nn.init.kaiming_normal_(last.weight, nonlinearity="linear")
+        if he:
+            _kaiming(self, slope)
+            nn.init.kaiming_normal_(last.weight, nonlinearity="linear")
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 32."""
