@@ -2,10 +2,10 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
 
-Parts: kodak24, levels, set14, fmd, ladder, without, small, cameras, weak, level (rows in docs/results/speed.csv), then
-seconds, batch, large, which time and need the machine for themselves (docs/results/speed_*.csv). Without a part all of
-them, in this order: hours on two cores. A command that is killed goes on where it stopped; docs/results/speed.md shows
-what there is.
+Parts: kodak24, levels, set14, fmd, ladder, alone, without, small, cameras, weak, level (rows in docs/results/speed.csv),
+then seconds, batch, large, which time and need the machine for themselves (docs/results/speed_*.csv). Without a part
+all of them, in this order: hours on two cores. A command that is killed goes on where it stopped; docs/results/speed.md
+shows what there is.
 """
 
 import csv
@@ -59,6 +59,16 @@ LADDER: dict[str, tuple[str, ...]] = {
     "+ mean of eight turns": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, "model.readout=EightTurns"),
     "+ the picture's own similar patches": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
     "+ stabilisation, clipping undone: `fast`": (),
+}
+ALONE: dict[str, tuple[str, ...]] = {
+    "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
+    "four 48x48 crops a step": (*OLD, CROPS % ("false", PLAIN_LOSS)),
+    "Muon, warm-up and linear decay": (*OLD, *MUON),
+    "four 3x3 layers 32 wide": (*OLD, *WIDER),
+    "recorruption": (*OLD, f"model.loss={RECORRUPTED}"),
+    "mean of eight turns": (*OLD, "model.readout=EightTurns"),
+    "the picture's own similar patches": (*OLD, *RIDGE),
+    "stabilisation, clipping undone": (*OLD, "model.domain=Stabilized"),
 }
 WITHOUT: dict[str, tuple[str, ...]] = {
     "`fast`": (),
@@ -150,6 +160,12 @@ def parts() -> dict[str, Part]:
             {label: jobs(tuned, "fast", both, overrides) for label, overrides in LADDER.items()},
             both,
             "Six centre crops of BSDS500's training pictures, on which the recipe was tuned.",
+        ),
+        "alone": Part(
+            "Each of them alone",
+            {label: jobs(tuned, "fast", both, overrides) for label, overrides in ALONE.items()},
+            both,
+            "The same six crops; one thing at a time is added to the first line.",
         ),
         "without": Part(
             "`fast` with one thing changed",
