@@ -2,10 +2,10 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
 
-Parts: kodak24, levels, set14, fmd, ladder, alone, without, small, cameras, weak, level (rows in docs/results/speed.csv),
-then seconds, batch, large, which time and need the machine for themselves (docs/results/speed_*.csv). Without a part
-all of them, in this order: hours on two cores. A command that is killed goes on where it stopped; docs/results/speed.md
-shows what there is.
+Parts: kodak24, levels, set14, fmd, ladder, alone, without, small, cameras, weak, level (rows in
+docs/results/speed.csv), then seconds, batch, large, which time and need the machine for themselves
+(docs/results/speed_*.csv). Without a part all of them, in this order: hours on two cores. A command that is killed goes
+on where it stopped; docs/results/speed.md shows what there is.
 """
 
 import csv
