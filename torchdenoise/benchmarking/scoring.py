@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise import metrics
-from torchdenoise.benchmarking.jobs import REAL, Job
+from torchdenoise.benchmarking.jobs import REAL, Job, Method
 from torchdenoise.benchmarking.measuring import Curve, Watch, baseline, peak_memory, surroundings
 from torchdenoise.data import read_alike
 from torchdenoise.denoisers import Denoiser
@@ -84,9 +84,10 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
     watch = Watch(noisy[0], None) if several else Watch(*pictures[0])
     try:
         _warm_up(jobs, noisy[0])
+        start = _start(jobs[0].method)
         with peak_memory(jobs[0].settings.device) as memory:
             begin = time.perf_counter()
-            results = _denoised(jobs, noisy, watch)
+            results = _denoised(jobs, noisy, start, watch)
             took = time.perf_counter() - begin - watch.spent
         # A method that shares its fit is charged with all of it, and with its own reading.
         readings = [took / len(jobs)] * len(jobs) if several else watch.readings
@@ -164,14 +165,22 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     return array
 
 
+def _start(method: Method) -> Denoiser | None:
+    """Return the trained network that a method applies or begins with, if any."""
+    return None if method.checkpoint is None else Denoiser.load(method.checkpoint)
+
+
 def _denoised(
-    jobs: Sequence[Job], noisy: Sequence[Tensor], watch: Watch | None, max_steps: int | None = None
+    jobs: Sequence[Job],
+    noisy: Sequence[Tensor],
+    start: Denoiser | None,
+    watch: Watch | None,
+    max_steps: int | None = None,
 ) -> Sequence[Result]:
     """Return the results of jobs that are done at once; nobody but the watch sees a clean image."""
     job = jobs[0]
     method, device = job.method, job.settings.device
     callbacks = () if watch is None else (watch,)
-    start = None if method.checkpoint is None else Denoiser.load(method.checkpoint)
     if method.recipe is None:
         assert start is not None
         return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
@@ -196,7 +205,7 @@ def _warm_up(jobs: Sequence[Job], noisy: Tensor) -> None:
         if job.method.name not in _warm:
             _warm.add(job.method.name)
             with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
-                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], None, max_steps=1)
+                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], _start(job.method), None, max_steps=1)
 
 
 def _scores(noisy: Tensor, clean: Tensor | None, result: Tensor) -> Row:
