@@ -201,9 +201,10 @@ def test_methods_that_differ_in_their_readout_alone_share_a_fit(clean, monkeypat
     passes = {f"of-{count}": ("Self2SelfMean", {"passes": count}) for count in (1, 20)}
     others = {"watching": ("RunningMean", {"keep": 0.5}), "plain": ("OnePass", {})}
     recipes = []
-    for name, (readout, arguments) in (passes | others).items():
+    for name, (kind, arguments) in (passes | others).items():
         recipe = load_recipe("self2self" if name in passes else "zsn2n")
         recipe["model"]["init_args"]["network"]["init_args"]["width"] = 4
+        readout = f"torchdenoise.denoisers.{kind}"  # other tests have readouts of these names
         recipe["model"]["init_args"]["readout"] = {"class_path": readout, "init_args": arguments}
         recipes.append(Path(f"{name}.yaml"))
         recipes[-1].write_text(yaml.safe_dump(recipe))
