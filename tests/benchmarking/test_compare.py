@@ -206,7 +206,7 @@ def test_methods_that_differ_in_their_readout_alone_share_a_fit(clean, monkeypat
         recipe["model"]["init_args"]["network"]["init_args"]["width"] = 4
         readout = f"torchdenoise.denoisers.{kind}"  # other tests have readouts of these names
         recipe["model"]["init_args"]["readout"] = {"class_path": readout, "init_args": arguments}
-        recipes.append(Path(f"{name}.yaml"))
+        recipes.append(clean.parent / f"{name}.yaml")
         recipes[-1].write_text(yaml.safe_dump(recipe))
     options = {"images": clean / "p0.png", "noise": "gaussian:25", "max_steps": 2, "threads": 1}
     alone = [compare(recipe, **options)[0] for recipe in recipes]
