@@ -217,5 +217,6 @@ def average(rows: Sequence[Row], field: str = "psnr") -> float:
 def setting(rows: Sequence[Row]) -> str:
     """Return what all tables say of how their rows were made."""
     told = {name: "/".join(sorted({row[name] for row in rows})) for name in ("seed", "threads", "device")}
+    threads = f"{told['threads']} CPU thread{'' if told['threads'] == '1' else 's'}"
     versions = ", ".join(f"{name} {'/'.join(sorted({row[name] for row in rows}))}" for name in ("torch", "lightning"))
-    return f"seed {told['seed']}, {told['threads']} CPU threads ({told['device']}), {versions}"
+    return f"seed {told['seed']}, {threads} ({told['device']}), {versions}"

@@ -87,7 +87,7 @@ def page(on_halves: Path) -> str:
         f"The networks of [trained](trained.md), one pass over all {len(clean)} Kodak24 256x256 centre crops at "
         f"`gaussian:{LEVEL}`, and over one half of each as Neighbor2Neighbor's sampler draws it (seed 0), scored "
         "against the clean half; and what stays of the noise on plain grey, on the 0-255 scale. "
-        f"{torch.get_num_threads()} CPU threads ({platform.machine()}), torch {torch.__version__}. "
+        f"CPU threads: {torch.get_num_threads()} ({platform.machine()}), torch {torch.__version__}. "
         "Printed by `python benchmarks/scales.py`.",
         "",
         "| network | PSNR on halves | PSNR on wholes | noise left on grey |",

@@ -89,12 +89,13 @@ def setting(rows: Sequence[Row]) -> str:
         for name in ("seed", "crop", "threads", "device", "torch", "lightning", "torchdenoise")
     }
     crop = f"Centre crops {told['crop']}x{told['crop']}" if told["crop"] else "Whole pictures"
+    threads = f"{told['threads']} thread{'' if told['threads'] == '1' else 's'}"
     together = max((int(row["batch"]) for row in rows if row["batch"]), default=1)
     batch = f", up to {together} pictures fitted together" if together > 1 else ""
     busy = any(row["workers"] not in ("", "1") for row in rows)
     contended = ", several jobs at a time: **seconds are contended**" if busy else ""
     return (
-        f"{crop}, seed {told['seed']}, {told['threads']} threads a job on {told['device']}{batch}{contended}; "
+        f"{crop}, seed {told['seed']}, {threads} a job on {told['device']}{batch}{contended}; "
         f"torch {told['torch']}, lightning {told['lightning']}, torchdenoise {told['torchdenoise']}"
     )
 
