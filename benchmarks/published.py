@@ -23,7 +23,26 @@ PUBLISHED: dict[str, dict[str, Range]] = {
 """By noise and recipe, over all 24 crops: ZS-N2M (AAAI 2025), Table 1, and with it where it is wider the range over
 ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025)."""
 
-WHY: dict[str, str] = {}
+UNDERTRAINED = "the paper's network was trained on 500 pictures, too few as it says; ours: docs/results/trained.md"
+CUT = "cut to a part of the published steps; and the published figures differ by a decibel between themselves"
+AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in DIP's own paper; tables do not say"
+TWO_FIGURES = "on these crops its published figures differ by 0.8 dB at Gaussian noise, of one recipe"
+WHY: dict[str, str] = {
+    "bm3d": "both take Chen's level; the paper prints one figure for Kodak24 and Set14 here, and not how BM3D was run",
+    "zsn2n": TWO_FIGURES,
+    "zsn2n-3000": TWO_FIGURES,
+    "zsn2m-star": "what masks gave the paper, they do not give here (docs/results/ablations.md)",
+    "zsn2m": "the second network's training is not in the paper (docs/results/zsn2m_choices.md)",
+    "dip": AVERAGED,
+    "dip-750": AVERAGED,
+    "self2self-1500": CUT,
+    "self2self-star-1500": CUT,
+    "self2self-15k": CUT,
+    "self2self-star-15k": CUT,
+    "n2c-blind": UNDERTRAINED,
+    "n2n-blind": UNDERTRAINED,
+    "n2v-blind": UNDERTRAINED,
+}
 """Reasons, by recipe."""
 
 
