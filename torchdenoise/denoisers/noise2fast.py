@@ -12,7 +12,7 @@ from torchdenoise.denoisers.downsamplers import Downsampler, Draws
 from torchdenoise.denoisers.gathered import LastMean
 from torchdenoise.denoisers.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Noise2FastNet
-from torchdenoise.denoisers.networks.noise2fast_net import range_of
+from torchdenoise.denoisers.networks.scales import range_of
 from torchdenoise.denoisers.single_stage import SingleStage
 from torchdenoise.noise import seeded
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.denoisers.networks.joined import Joined
-from torchdenoise.denoisers.networks.noise2fast_net import moments_of
+from torchdenoise.denoisers.networks.scales import moments_of
 from torchdenoise.errors import UserError
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from torchdenoise.denoisers.networks.base import Network
+from torchdenoise.denoisers.networks.scales import moments_of, range_of
 from torchdenoise.errors import UserError
 
 
@@ -61,30 +62,3 @@ class Noise2FastNet(Network, source="Lequyer et al., Noise2Fast, Nature Machine 
         """Return the denoised ``(B, C, H, W)`` image, in the scale of the input."""
         predicted: Tensor = self.layers((image - self.low) / self.span)
         return self.low + self.span * predicted
-
-
-def range_of(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the minimum of each channel and what it is from there to the maximum, each ``(1, C, 1, 1)``.
-
-    Example:
-        >>> [value.item() for value in range_of(torch.tensor([[[[2.0, 5.0]]]]))]
-        [2.0, 3.0]
-    """
-    axes = (0, -2, -1)
-    low = image.amin(axes, keepdim=True)
-    return low, _positive(image.amax(axes, keepdim=True) - low)
-
-
-def moments_of(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean and the standard deviation of each channel, each ``(1, C, 1, 1)``.
-
-    Example:
-        >>> [value.item() for value in moments_of(torch.tensor([[[[2.0, 4.0]]]]))]
-        [3.0, 1.0]
-    """
-    axes = (0, -2, -1)
-    return image.mean(axes, keepdim=True), _positive(image.std(axes, correction=0, keepdim=True))
-
-
-def _positive(span: Tensor) -> Tensor:
-    return span.clamp(min=1e-6)  # a channel of one value has none
