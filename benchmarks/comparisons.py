@@ -18,9 +18,8 @@ from rows import RESULTS, asked, data_folder, four_images
 from training import runs_folder
 
 from torchdenoise import compare
-from torchdenoise.benchmarking.scoring import Row
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import Line, lines, setting, shown
+from torchdenoise.benchmarking.tables import Line, lines, setting, shared_scenes, shown
 from torchdenoise.commands.progress import shown_jobs
 
 FOLDER = RESULTS / "compare"
@@ -124,7 +123,8 @@ def page() -> str:
         for noise in dict.fromkeys(row["noise"] for row in rows):
             table = [line for line in lines(rows) if line.noise == noise]
             text += ["", f"`{noise}`:", "", *_table(table)]
-            text += beside_published(table, noise, ranked_by(rows, noise))
+            ranked_by = shared_scenes([row for row in rows if row["noise"] == noise])
+            text += beside_published(table, noise, {image for image, _ in ranked_by})
     return "\n".join([*text, *costs(), ""])
 
 
@@ -161,14 +161,6 @@ def beside_published(table: list[Line], noise: str, names: set[str]) -> list[str
     if ease:
         text += f" (all of Kodak24 is {ease:+.2f} dB from these pictures, by the recipes that were run on all)"
     return ["", f"{text}:", "", *told]
-
-
-def ranked_by(rows: list[Row], noise: str) -> set[str]:
-    """Return the pictures that all methods of a table have finished, by which they are ranked."""
-    done = [row for row in rows if (row["noise"], row["status"]) == (noise, "done")]
-    return set.intersection(
-        *({row["image"] for row in done if row["recipe"] == recipe} for recipe in {row["recipe"] for row in done})
-    )
 
 
 def easier_all(names: set[str], noise: str) -> float:

@@ -24,7 +24,7 @@ PUBLISHED: dict[str, dict[str, Range]] = {
 ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025)."""
 
 UNDERTRAINED = "the paper's network was trained on 500 pictures, too few as it says; ours: docs/results/trained.md"
-CUT = "cut to a part of the published steps; and the published figures differ by a decibel between themselves"
+CUT = "cut to a part of the published steps; and Self2Self's published figures differ by a decibel"
 AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in DIP's own paper; tables do not say"
 TWO_FIGURES = "on these crops its published figures differ by 0.8 dB at Gaussian noise, of one recipe"
 WHY: dict[str, str] = {

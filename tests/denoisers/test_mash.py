@@ -289,6 +289,6 @@ def test_grey_pictures_and_crops():
 
 
 def test_its_networks_begin_as_pytorch_does():
-    """He's start, which is Noise2Noise's, learns the noise before the 800 steps are over."""
+    """Its code leaves out Noise2Noise's own start, which is He's."""
     for network in (MASH().network, *(build_fit(load_recipe(name)).model.network for name in ("mash", "mash-code"))):
         assert network.arguments["he"] is False

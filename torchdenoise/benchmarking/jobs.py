@@ -39,7 +39,7 @@ class Method:
         if self.recipe is None or not isinstance(self.recipe["model"], Mapping):
             return self.name
         model = {**self.recipe["model"]}
-        model["init_args"] = {**model.get("init_args", {}), "readout": None}
+        model["init_args"] = {**(model.get("init_args") or {}), "readout": None}
         return json.dumps([{**self.recipe, "model": model}, self.checkpoint], sort_keys=True, default=str)
 
 

@@ -40,8 +40,7 @@ def lines(rows: Sequence[Row]) -> list[Line]:
 def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
     recipes = dict.fromkeys(row["recipe"] for row in rows)
     done = {recipe: [row for row in rows if row["recipe"] == recipe and row["status"] == "done"] for recipe in recipes}
-    scenes = [{_scene(row) for row in each} for each in done.values() if each]
-    shared = set.intersection(*scenes) if scenes else set()
+    shared = shared_scenes(rows)
     made = []
     for recipe, each in done.items():
         common = [row for row in each if _scene(row) in shared]
@@ -67,6 +66,15 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
             )
         )
     return sorted(made, key=lambda line: (not line.shared, -(line.psnr or 0), line.correlation or 0, line.recipe))
+
+
+def shared_scenes(rows: Sequence[Row]) -> set[tuple[str, str]]:
+    """Return picture and seed of what every method with a finished row has finished, of rows of one noise."""
+    finished: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        if row["status"] == "done":
+            finished.setdefault(row["recipe"], set()).add(_scene(row))
+    return set.intersection(*finished.values()) if finished else set()
 
 
 def _scene(row: Row) -> tuple[str, str]:

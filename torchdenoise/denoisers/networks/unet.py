@@ -20,7 +20,7 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
     Args:
         channels: of the pictures; None takes them from the data.
         width: channels on the way down (48 in the paper); twice as many on the way up, 4/3 and 2/3 in the last layers.
-        he: He's initialisation, or else PyTorch's default, with which the network is slower to learn the noise too.
+        he: He's initialisation, or else PyTorch's default, as MASH's code has it.
 
     Raises:
         UserError: a width below 2.
