@@ -28,11 +28,11 @@ REAL = str(HERE / "zsn2m-star-real-bf16.yaml")
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
 OURS = ("instant", "fast", "best")
 TRAINED = ("n2c-blind", "n2n-blind")
-MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single", "noise2fast-colour")
+MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single")
 """Of zero-shot methods, those of a few minutes a picture."""
 REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
 SELF2SELF = ("self2self-1500", str(HERE / "self2self-star-1500.yaml"))
-LONGER = ("zsn2n-3000", "zsn2m", "mash", "mash-code", "dip-750", *SELF2SELF)
+LONGER = ("zsn2n-3000", "zsn2m", "noise2fast-colour", "mash", "mash-code", "dip-750", *SELF2SELF)
 LONGEST = ("dip", "self2self-15k", str(HERE / "self2self-star-15k.yaml"))
 COSTS = {
     "dip": ("longest", "45 min", "2.2M"), "self2self": ("longest", "4.5 h", "1M"),
