@@ -74,7 +74,7 @@ def parts() -> dict[str, Part]:
         noisy = sorted((data_folder() / name / "noisy").iterdir())
         chosen = [noisy[round(place * (len(noisy) - 1) / 9)] for place in range(10)]
         clean = [data_folder() / name / "clean" / path.name for path in chosen]
-        recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", REAL)
+        recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", REAL, "neighbor2neighbor-single")
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
         made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
     made["longest"] = Part("Longer than a quarter of an hour, kodim19", LONGEST, four[2:3], both[:1], trained=())
