@@ -27,7 +27,10 @@ ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025)."""
 UNDERTRAINED = "the paper's network was trained on 500 pictures, too few as it says; ours: docs/results/trained.md"
 CUT = "cut to a part of the published steps; and Self2Self's published figures differ by a decibel"
 AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in DIP's own paper; tables do not say"
-MISJUDGED = "its probes take texture for correlated noise, and most is hidden; the constants of the table are not given"
+MISJUDGED = (
+    "it takes texture away with the noise (`removed` and `correlation` in its rows), as if the noise were correlated; "
+    "the constants of the published figure are not given"
+)
 TWO_FIGURES = "on these crops its published figures differ by 0.8 dB at Gaussian noise, of one recipe"
 WHY: dict[str, str] = {
     "bm3d": "both take Chen's level; the paper prints one figure for Kodak24 and Set14 here, and not how BM3D was run",
