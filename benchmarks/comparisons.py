@@ -2,10 +2,10 @@
 
     TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/comparisons.py [PART ...]
 
-Parts: kodak24, four, longer, levels, oracle, sidd, polyu, fmd, longest; without one all, in this order: many hours on
-two cores. A part's rows stand in docs/results/compare/PART (those of longer in that of four); its pictures and its
-report are left beside them, but not kept in the repository. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time. A
-command that is killed goes on where it stopped.
+Parts: kodak24, four, longer, levels, oracle, sidd, polyu, fmd, longest, gpu; without one all, in this order, gpu only
+where there is one: many hours on two cores. A part's rows stand in docs/results/compare/PART (those of longer in that
+of four); its pictures and its report are left beside them, but not kept in the repository. ``TORCHDENOISE_WORKERS=2``
+runs two jobs at a time. A command that is killed goes on where it stopped.
 """
 
 import os
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
+import torch
 from published import cell, differences
 from rows import RESULTS, asked, data_folder, four_images
 from training import runs_folder
@@ -55,6 +56,7 @@ class Part:
     trained: tuple[str, ...] = TRAINED
     folder: str = ""
     """Another part's, whose table it goes into."""
+    device: str = "auto"
 
 
 def parts() -> dict[str, Part]:
@@ -78,6 +80,8 @@ def parts() -> dict[str, Part]:
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
         made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
     made["longest"] = Part("Longer than a quarter of an hour, kodim19", LONGEST, four[2:3], both[:1], trained=())
+    on_gpu = (*OURS, *MINUTES, *LONGER, "dip")
+    made["gpu"] = Part("On a GPU, kodim05, 08, 19, 23", on_gpu, four, both, trained=(), device="cuda")
     return made
 
 
@@ -94,6 +98,7 @@ def run(name: str, part: Part) -> None:
             crop=256,
             threads=1,
             workers=workers,
+            device=part.device,
             output=FOLDER / (part.folder or name),
             listener=listener,
             command=f"python benchmarks/comparisons.py {name}",
@@ -187,7 +192,8 @@ def _table(table: list[Line]) -> list[str]:
 
 def main() -> None:
     """Run the named parts, or all, and write the page after each."""
-    for name in asked(list(parts())):
+    here = [name for name, part in parts().items() if part.device != "cuda" or torch.cuda.is_available()]
+    for name in asked(list(parts()), here):
         run(name, parts()[name])
         (RESULTS / "compare.md").write_text(page())
 

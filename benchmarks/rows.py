@@ -183,7 +183,7 @@ def _row(job: Job) -> Row:
         "seconds": f"{seconds:.1f}",
         "parameters": str(_parameters(job)),
         "threads": str(torch.get_num_threads()),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "device": here(),
         "load": f"{os.getloadavg()[1]:.1f}",
         "torch": torch.__version__,
         "lightning": lightning.__version__,
@@ -207,6 +207,11 @@ def _fitted(recipe: str, overrides: tuple[str, ...], channels: int) -> int:
 @cache
 def _trained(checkpoint: Path) -> int:
     return sum(parameter.numel() for parameter in Denoiser.load(checkpoint).parameters())
+
+
+def here() -> str:
+    """Return which device this machine computes on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
 
 
 def average(rows: Sequence[Row], field: str = "psnr") -> float:

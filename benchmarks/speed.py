@@ -9,7 +9,6 @@ on where it stopped; docs/results/speed.md shows what there is.
 """
 
 import csv
-import platform
 import resource
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import lightning
 import torch
-from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_folder, run, setting
+from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_folder, here, run, setting
 from zsn2m_choices import pictures as training_pictures
 
 from torchdenoise.data import Picture, read_picture, write_picture
@@ -235,11 +234,11 @@ def timed(name: str, columns: tuple[str, ...], work: dict[str, Callable[[], dict
     path = RESULTS / f"speed_{name}.csv"
     machine = {
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "device": here(),
         "torch": torch.__version__,
         "lightning": lightning.__version__,
     }
-    done = {row["key"] for row in _timings(name)}
+    done = {row["key"] for row in _timings(name) if row["device"] == here()}
     for key, measure in work.items():
         if key in done:
             continue
@@ -290,12 +289,11 @@ def batch() -> None:
             fit_images(noisy[at : at + size], plan, options)
         return {"pictures_per_second": round(len(noisy) / (time.perf_counter() - begin), 4)}
 
-    sizes = (1, 4, 16, 24) if torch.cuda.is_available() else BATCHES
-    recipes = ("zsn2n-bf16", "fast") if torch.cuda.is_available() else ("instant", "fast")
+    recipes = ("fast", "zsn2n-bf16") if torch.cuda.is_available() else ("instant", "fast")
     timed(
         "batch",
         ("pictures_per_second",),
-        {f"{recipe} {size}": _later(measure, recipe, size) for recipe in recipes for size in sizes},
+        {f"{recipe} {size}": _later(measure, recipe, size) for recipe in recipes for size in BATCHES},
     )
 
 
@@ -372,41 +370,56 @@ def page() -> str:
 def _machine(rows: list[dict[str, str]]) -> str:
     """Return what timings were taken on, in words."""
     row = rows[0]
-    kind = "CPU threads" if row["device"] == platform.machine() else "threads"
-    return f"{row['threads']} {kind} ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
+    return f"{row['threads']} threads ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
+
+
+def _by_device(name: str) -> list[list[dict[str, str]]]:
+    """Return the rows of a timing, those of each device together."""
+    rows = _timings(name)
+    return [[row for row in rows if row["device"] == device] for device in dict.fromkeys(row["device"] for row in rows)]
 
 
 def _seconds_section() -> list[str]:
-    rows = _timings("seconds")
-    if not rows:
+    devices = _by_device("seconds")
+    if not devices:
         return not_run("Seconds", "seconds", ", on an idle machine")
-    means = {}
-    for recipe in TIMED:
-        mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
-        if mine:
-            means[recipe] = sum(mine) / len(mine)
-    crops = len({row["key"].split()[1] for row in rows})
-    head = (
-        f"Mean of {crops} Kodak24 crops of three, `{CLIPPED}`, seed 0, each recipe's own number of steps, "
-        f"{_machine(rows)}, nothing else running, readout included; `bm3d` takes one thread."
-    )
-    lines = ["## Seconds", "", head, "", "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |", "|---|---|---|---|"]
-    for recipe, mean in means.items():
-        ratios = [f"1/{means[base] / mean:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
-        lines.append(f"| `{recipe}` | {mean:.1f} | {' | '.join(ratios)} |")
-    return [*lines, ""]
+    lines = ["## Seconds", ""]
+    for rows in devices:
+        means = {}
+        for recipe in TIMED:
+            mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
+            if mine:
+                means[recipe] = sum(mine) / len(mine)
+        crops = len({row["key"].split()[1] for row in rows})
+        lines += [
+            f"Mean of {crops} Kodak24 crop{'s' if crops > 1 else ''}, `{CLIPPED}`, seed 0, each recipe's own number of "
+            f"steps, {_machine(rows)}, nothing else running, readout included; `bm3d` takes one CPU thread.",
+            "",
+            "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |",
+            "|---|---|---|---|",
+        ]
+        for recipe, mean in means.items():
+            ratios = [f"1/{means[base] / mean:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
+            lines.append(f"| `{recipe}` | {mean:.1f} | {' | '.join(ratios)} |")
+        lines.append("")
+    return lines
 
 
 def _batch_section() -> list[str]:
-    rows = _timings("batch")
-    if not rows:
+    devices = _by_device("batch")
+    if not devices:
         return not_run("Many pictures", "batch", ", on an idle machine")
-    told = f"Sixteen Kodak24 crops, `{CLIPPED}`, seed 0, {_machine(rows)}; in batches of 1 they are fitted one by one."
-    lines = ["## Many pictures", "", told, "", "| recipe, batch | pictures a second |"]
-    lines += ["|---|---|", *(f"| `{row['key']}` | {row['pictures_per_second']} |" for row in rows)]
-    if "CPU" in _machine(rows):
-        lines += ["", "A CPU is busy with one picture already. On a GPU: not run; the same command."]
-    return [*lines, ""]
+    lines = [
+        "## Many pictures",
+        "",
+        f"Sixteen Kodak24 crops, `{CLIPPED}`, seed 0; in batches of 1 they are fitted one by one. A CPU is "
+        "busy with one picture already.",
+        "",
+    ]
+    for rows in devices:
+        lines += [f"{_machine(rows)}:", "", "| recipe, batch | pictures a second |", "|---|---|"]
+        lines += [*(f"| `{row['key']}` | {row['pictures_per_second']} |" for row in rows), ""]
+    return lines
 
 
 def _large_section() -> list[str]:

@@ -1,18 +1,19 @@
-"""Networks trained on two cores, each in about an hour: writes docs/results/trained.csv row by row, and trained.md.
+"""Networks trained on 400 pictures: writes docs/results/trained.csv row by row, and trained.md.
 
     TORCHDENOISE_DATA=DIR python benchmarks/trained.py [NAME ...]
 
-Names: n2c-light, n2n-light, neighbor2neighbor-light (at gaussian:25), n2c-blind, n2n-blind, n2v-blind (any level of
-Gaussian or Poisson noise; the checkpoints for comparisons); without a name these. On a GPU also n2c-unet, n2n-unet and
-neighbor2neighbor-unet, the published networks, scored on the whole of Kodak24's pictures. Checkpoints go to ``runs/``
-(or TORCHDENOISE_RUNS), as NAME/final.ckpt. A command that is killed goes on where it stopped.
+Names: n2c-light, n2n-light, neighbor2neighbor-light (at gaussian:25), n2c-blind, n2n-blind (any level of Gaussian or
+Poisson noise; checkpoints for comparisons), each about an hour on two cores; without a name these. On a GPU also
+n2v-blind, another for comparisons, in minutes, and n2c-unet, n2n-unet and neighbor2neighbor-unet, the published
+networks, scored on the whole of Kodak24's pictures. Checkpoints go to ``runs/`` (or TORCHDENOISE_RUNS), as
+NAME/final.ckpt. A command that is killed goes on where it stopped.
 """
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from rows import RESULTS, Job, Row, asked, average, data_folder, read, run, setting
+from rows import RESULTS, Job, Row, asked, average, data_folder, here, read, run, setting
 from training import runs_folder, trained
 
 TABLE = RESULTS / "trained.csv"
@@ -31,16 +32,15 @@ class Training:
     words: tuple[str, ...] = ()
 
 
-CUT = ("--trainer.max_steps", "6000", "--model.scheduler.step_size", "1200")
-"""Noise2Void's 40,000 steps, to what two cores do in an hour."""
 LIGHT = {
     "n2c-light": Training("n2c-light", "gaussian:25", AT_25),
     "n2n-light": Training("n2n-light", "gaussian:25", AT_25),
     "neighbor2neighbor-light": Training("neighbor2neighbor-light", "gaussian:25", AT_25),
     "n2c-blind": Training("n2c-light", MIXTURE, ALL),
     "n2n-blind": Training("n2n-light", MIXTURE, ALL),
-    "n2v-blind": Training("n2v", MIXTURE, ALL, CUT),
 }
+NOISE2VOID = {"n2v-blind": Training("n2v", MIXTURE, ALL, ("--data.workers", "2"))}
+"""Its whole recipe, which takes two cores the better part of a day."""
 PUBLISHED = {f"{name}-unet": Training(name, "gaussian:25", AT_25) for name in ("n2c", "n2n", "neighbor2neighbor")}
 
 
@@ -51,7 +51,7 @@ def pictures() -> list[Path]:
 
 def train_and_score(name: str) -> None:
     """Do what is missing for one network."""
-    training = (LIGHT | PUBLISHED)[name]
+    training = (LIGHT | NOISE2VOID | PUBLISHED)[name]
     words = ("--config", training.recipe, "--data.noise", training.noise, *training.words)
     checkpoint = trained(name, *words, "--trainer.precision", "bf16-mixed")
     crop = 0 if name in PUBLISHED else 256
@@ -80,15 +80,18 @@ def write_page() -> None:
         "## On two cores",
         "",
         "`UnshuffleCNN` (272,396 parameters), Muon, 16 crops of 64x64 a step (Neighbor2Neighbor: 8 of 128x128), "
-        "two trainings at a time with one thread each; `n2v-blind`: Noise2Void's own U-Net, a seventh of its recipe's "
-        "steps. All 24 Kodak24 256x256 centre crops, "
+        "two trainings at a time with one thread each. All 24 Kodak24 256x256 centre crops, "
         f"{setting([row for row in rows if row['recipe'] in LIGHT])}.",
         "",
-        f"| network | trained at | steps | minutes | {' | '.join(ALL)} |",
-        "|---|---|---|---|" + "---|" * len(ALL),
         *_table(LIGHT, rows, ALL),
         "",
         "Why Neighbor2Neighbor stays behind: [scales](scales.md).",
+        "",
+        "## Noise2Void",
+        "",
+        "Its own U-Net and recipe, 16 crops of 64x64 a step, on a GPU; scored like those above.",
+        "",
+        *_table(NOISE2VOID, rows, ALL),
         "",
         "## On a GPU",
         "",
@@ -96,8 +99,6 @@ def write_page() -> None:
         "million, on 50,000 pictures of ImageNet). All 24 of Kodak24, whole. Published at this level: Noise2Clean "
         "32.43, Noise2Noise 32.41, Neighbor2Neighbor 32.08 (Huang et al., CVPR 2021, Table 1).",
         "",
-        "| network | trained at | steps | minutes | gaussian:25 |",
-        "|---|---|---|---|---|",
         *_table(PUBLISHED, rows, AT_25),
         "",
     ]
@@ -105,27 +106,35 @@ def write_page() -> None:
 
 
 def _table(trainings: dict[str, Training], rows: list[Row], tests: tuple[str, ...]) -> list[str]:
-    minutes, lines = _minutes(), []
+    known = _minutes()
+    lines = [
+        f"| network | trained at | steps | minutes | {' | '.join(tests)} |",
+        "|---|---|---|---|" + "---|" * len(tests),
+    ]
     for name, training in trainings.items():
         mine = [row for row in rows if row["recipe"] == name]
         steps = mine[0]["steps"] if mine else f"not run: `python benchmarks/trained.py {name}`"
         cells = [_figure([row for row in mine if row["noise"] == test]) for test in tests]
         told = training.noise.replace("|", " or ")
-        lines.append(f"| `{name}` | {told} | {steps} | {minutes.get(name, '-')} | {' | '.join(cells)} |")
+        took = "{minutes} ({device})".format(**known[name]) if name in known else "-"
+        lines.append(f"| `{name}` | {told} | {steps} | {took} | {' | '.join(cells)} |")
     return lines
 
 
-def _minutes() -> dict[str, str]:
-    """Return the minutes of each training, those known from earlier included, and keep them."""
-    path = RESULTS / "trained_minutes.csv"
-    known = {}
+def _minutes() -> dict[str, Row]:
+    """Return the minutes of each training and its device, those known from earlier included, and keep them."""
+    path, fields = RESULTS / "trained_minutes.csv", ("network", "minutes", "device")
+    known: dict[str, Row] = {}
     if path.is_file():
         with path.open(newline="") as file:
-            known = {row["network"]: row["minutes"] for row in csv.DictReader(file)}
-    known |= {name: hours(name) for name in LIGHT | PUBLISHED if (runs_folder() / name / "final.ckpt").exists()}
+            known = {row["network"]: row for row in csv.DictReader(file)}
+    for name in LIGHT | NOISE2VOID | PUBLISHED:
+        if name not in known and (runs_folder() / name / "final.ckpt").exists():
+            known[name] = dict(zip(fields, (name, hours(name), here()), strict=True))
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([("network", "minutes"), *known.items()])
+        writer = csv.DictWriter(file, fields)
+        writer.writeheader()
+        writer.writerows(known.values())
     return known
 
 
@@ -135,7 +144,7 @@ def _figure(rows: list[Row]) -> str:
 
 def main() -> None:
     """Train and score the named networks, or all, and write the page after each."""
-    for name in asked([*LIGHT, *PUBLISHED], list(LIGHT)):
+    for name in asked([*LIGHT, *NOISE2VOID, *PUBLISHED], list(LIGHT)):
         train_and_score(name)
         write_page()
 
