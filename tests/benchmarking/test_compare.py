@@ -74,10 +74,11 @@ def test_rows_table_report_and_pictures(run, clean):
 
 
 def test_a_row_is_what_denoise_gives_on_the_same_noisy_crop(clean):
-    compared = compare("zsn2n", clean / "p0.png", "gaussian:25:clip", crop=16, max_steps=5, threads=1, seeds=[3])
+    how = {"max_steps": 5, "device": "cpu"}
+    compared = compare("zsn2n", clean / "p0.png", "gaussian:25:clip", crop=16, threads=1, seeds=[3], **how)
     picture = read_picture(clean / "p0.png").image[..., 2:18, 3:19]
     noisy = repeatable(from_spec("gaussian:25:clip"), picture, 3)
-    restored = denoise(noisy, "zsn2n", max_steps=5, seed=3, data_range=1.0, device="cpu")
+    restored = denoise(noisy, "zsn2n", seed=3, data_range=1.0, **how)
     assert compared[0]["psnr"] == pytest.approx(metrics.psnr(restored, picture).item(), abs=1e-4)
     assert compared[0]["noisy_psnr"] == pytest.approx(metrics.psnr(noisy, picture).item(), abs=1e-4)
     assert compared[0]["removed"] == pytest.approx(255 * (noisy - restored).std().item(), abs=1e-2)

@@ -150,9 +150,10 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
     own.write_text(
         "model: {class_path: ZSN2N, init_args: {network: {class_path: SmallCNN}}}\ntrainer: {max_steps: 3}\n"
     )
-    assert run("denoise", "noisy.png", "-o", "a.png", "--recipe", "mine.yaml").code == 0
-    assert run("denoise", "noisy.png", "-o", "b.png", "--recipe", own, "--set", "model.network.width=8").code == 0
-    assert run("denoise", "noisy.png", "-o", "c.png", "--recipe", "zsn2n", *FEW).code == 0
+    here = ("denoise", "noisy.png", "--device", "cpu", "--recipe")
+    assert run(*here, "mine.yaml", "-o", "a.png").code == 0
+    assert run(*here, own, "-o", "b.png", "--set", "model.network.width=8").code == 0
+    assert run(*here, "zsn2n", "-o", "c.png", "--max-steps", "3").code == 0
     a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
     assert a == c
     assert a != b
