@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 REAL = str(HERE / "zsn2m-star-real-bf16.yaml")
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
 OURS = ("instant", "fast", "best")
-TRAINED = ("n2c-blind", "n2n-blind")
+TRAINED = ("n2c-blind", "n2n-blind", "n2v-blind")
 MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single")
 """Of zero-shot methods, those of a few minutes a picture."""
 REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
