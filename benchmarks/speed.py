@@ -370,7 +370,8 @@ def page() -> str:
 def _machine(rows: list[dict[str, str]]) -> str:
     """Return what timings were taken on, in words."""
     row = rows[0]
-    return f"{row['threads']} threads ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
+    threads = f"{row['threads']} thread{'' if row['threads'] == '1' else 's'}"
+    return f"{threads} ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
 
 
 def _by_device(name: str) -> list[list[dict[str, str]]]:
