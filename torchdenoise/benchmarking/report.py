@@ -91,7 +91,7 @@ def _summary(table: Sequence[Line]) -> str:
         ranked = [line for line in table if line.noise == noise and line.psnr is not None]
         if ranked:
             best = ranked[0]
-            told.append(f"{noise}: {best.recipe} is best with {shown(best.psnr)} dB in {shown(best.seconds, 1)} s")
+            told.append(f"{noise}: {best.recipe} leads with {shown(best.psnr)} dB in {shown(best.seconds, 1)} s")
     return "; ".join(told) or "No clean pictures: there is nothing to measure against, but much to look at."
 
 
