@@ -29,7 +29,7 @@ CUT = "cut to a part of the published steps; and Self2Self's published figures d
 AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in DIP's own paper; tables do not say"
 MISJUDGED = (
     "it takes texture away with the noise (`removed` and `correlation` in its rows), as if the noise were correlated; "
-    "the constants of the published figure are not given"
+    "which constants the published figure has is not said: those of MASH's paper (`mash`) meet it on a GPU"
 )
 TWO_FIGURES = "on these crops its published figures differ by 0.8 dB at Gaussian noise, of one recipe"
 WHY: dict[str, str] = {
