@@ -154,7 +154,7 @@ def costs() -> list[str]:
     for recipe, (part, *published) in COSTS.items():
         cpu, gpu = _cost(part, recipe), _cost("gpu", recipe)
         known = cpu or gpu
-        cells = [text for line in (cpu, gpu) for text in _seconds_and_memory(line)]
+        cells = [each for line in (cpu, gpu) for each in _seconds_and_memory(line)]
         cells += [known.parameters if known else "-", *published]
         text.append(f"| `{recipe}` | {' | '.join(cells)} |")
     return text

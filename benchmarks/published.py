@@ -42,7 +42,6 @@ WHY: dict[str, str] = {
     "zsn2n-3000": TWO_FIGURES,
     "zsn2m-star": "what masks gave the paper, they do not give here (docs/results/ablations.md)",
     "zsn2m": "the second network's training is not in the paper (docs/results/zsn2m_choices.md)",
-    "mash": MISJUDGED,
     "mash-code": MISJUDGED,
     "dip": AVERAGED,
     "dip-750": AVERAGED,

@@ -394,7 +394,8 @@ def _seconds_section() -> list[str]:
         crops = len({row["key"].split()[1] for row in rows})
         lines += [
             f"Mean of {crops} Kodak24 crop{'s' if crops > 1 else ''}, `{CLIPPED}`, seed 0, each recipe's own number of "
-            f"steps, {_machine(rows)}, nothing else running, readout included; `bm3d` takes one CPU thread.",
+            f"steps, {_machine(rows)}, nothing else running, readout included"
+            f"{'; `bm3d` takes one CPU thread' if 'bm3d' in means else ''}.",
             "",
             "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |",
             "|---|---|---|---|",
