@@ -9,7 +9,7 @@ from torch import nn
 from conftest import noisy_scene, scene
 from torchdenoise import UserError, denoise
 from torchdenoise.data import SingleImage
-from torchdenoise.denoisers import DeepImagePrior, DeepImagePriorLoss, SkipNet
+from torchdenoise.denoisers import DeepImagePrior, DeepImagePriorLoss, LastMean, OnePass, SkipNet
 from torchdenoise.denoisers.deep_image_prior import Backtracking
 from torchdenoise.denoisers.networks.padding import padded_call
 from torchdenoise.fitting import HYGIENE
@@ -241,6 +241,25 @@ def test_crops_are_refused_before_anything_is_fitted():
     with pytest.raises(UserError, match="DeepImagePrior is fitted to one whole picture, not to crops of 16: use"):
         trainer(1).fit(DeepImagePrior(SkipNet(width=2)), data_of(noisy, crop=16))
     assert [DeepImagePrior.croppable, DeepImagePrior.tileable, DeepImagePrior.stackable] == [False] * 3
+
+
+@pytest.mark.parametrize("readout", [OnePass, LastMean])
+def test_another_readout_takes_nothing_of_what_was_gathered(tmp_path, readout):
+    noisy = tensor_of(noisy_scene(20, 30))
+    model, used = fitted(3)
+    used.save_checkpoint(tmp_path / "dip.ckpt")
+    other = DeepImagePrior(SkipNet(width=4), readout=readout())
+    (result,) = trainer(3).predict(other, data_of(noisy), ckpt_path=tmp_path / "dip.ckpt")
+    model.eval().readout = OnePass()
+    assert torch.equal(result, model.restore(noisy))
+
+
+def test_a_second_fit_of_the_same_object_has_a_mean_of_its_own():
+    noisy = tensor_of(noisy_scene(20, 30))
+    model, _ = fitted(3)
+    trainer(1).fit(model, data_of(noisy))
+    (only,) = trainer(1).predict(model, data_of(noisy))
+    assert torch.equal(model.readout.mean, only)
 
 
 def test_a_fit_is_not_applied_to_another_picture(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchdenoise import UserError
+from torchdenoise import UserError, denoise
 from torchdenoise.denoisers import LastMean, RunningMean
 from torchdenoise.registry import build
 
@@ -74,6 +74,25 @@ def test_bad_weights(keep):
         RunningMean(keep)
 
 
+@pytest.mark.parametrize("readout", [RunningMean(), LastMean()])
+def test_a_fit_that_goes_on_elsewhere_gathers_there(readout):
+    """Another precision stands for another device: state is read as it was written."""
+    observed(readout, outputs())
+    again, seen = build(readout.recipe()), []
+    again.load_state_dict(readout.state_dict())
+    noisy = NOISY.float()
+    for _ in range(2):
+        again.observe(lambda image: seen.append(image) or image, noisy, noisy)
+    assert {image.dtype for image in [*seen, read(again, noisy)]} == {torch.float32}
+    if isinstance(again, LastMean):
+        assert len(again.passes) == 9
+
+
+def test_steps_that_do_not_make_the_whole_picture_have_no_running_mean():
+    with pytest.raises(UserError, match="RunningMean: this method's steps do not make the whole picture"):
+        denoise(NOISY[:, :1].float(), "noise2fast", max_steps=1, readout=RunningMean(), device="cpu")
+
+
 # -- the mean of the last passes -------------------------------------------------------------------------------------
 
 
@@ -135,6 +154,9 @@ def test_each_channel_ends_by_itself_and_keeps_its_mean():
 def test_a_new_picture_ends_nothing():
     readout = walked(LastMean(patience=1), [1, 2, 2, 2])
     assert readout.finished
+    again = build(readout.recipe())
+    again.load_state_dict(readout.state_dict())
+    assert again.finished
     readout.observe(lambda image: image + 7, NOISY + 0.1, NOISY)
     assert not readout.finished
     torch.testing.assert_close(read(readout, NOISY + 0.1), NOISY + 7.1)

@@ -11,9 +11,18 @@ import torch
 from conftest import noisy_scene, scene
 from torchdenoise import UserError, denoise
 from torchdenoise.data import SingleImage
-from torchdenoise.denoisers import MASH, CellShuffle, MaskedLoss, MaskedMean, MaskingRatio, N2NUNet, TileShuffle
+from torchdenoise.denoisers import (
+    MASH,
+    CellShuffle,
+    Limited,
+    MaskedLoss,
+    MaskedMean,
+    MaskingRatio,
+    N2NUNet,
+    TileShuffle,
+)
 from torchdenoise.denoisers.masking import random_mask
-from torchdenoise.fitting import HYGIENE
+from torchdenoise.fitting import HYGIENE, Options, fit_image, fit_readings
 from torchdenoise.noise import seeded
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import build_fit
@@ -188,7 +197,7 @@ def test_the_final_stage_does_what_the_probes_decide(limits, share, shuffled):
     model, _ = fitted(noisy, limits=limits)
     shares = [hidden for hidden, _, _ in Spy.seen]
     assert shares == [0.8] * 3 + [0.2] * 3 + [share] * 3
-    assert model.readout.hidden.item() == pytest.approx(share)
+    assert model.reader().hidden == share
     targets = [target for _, target, _ in Spy.seen]
     assert targets[:6] == [None] * 6
     assert torch.equal(targets[6], noisy)
@@ -264,6 +273,22 @@ def test_a_second_picture_begins_anew():
     torch.manual_seed(0)
     trainer().fit(model, data_of(image(1, 3, 12, 8)))
     assert model.shuffle.order.shape[-2:] == (12, 8)
+
+
+def test_every_readout_of_one_fit_hides_the_share_that_was_found():
+    recipes = [load_recipe("mash") for _ in range(3)]
+    recipes[1]["model"]["init_args"]["readout"]["init_args"] = {"passes": 3}
+    recipes[2]["model"]["init_args"]["readout"] = {"class_path": "Limited", "init_args": {"inner": "MaskedMean"}}
+    overrides = [f"model.{each}" for each in ("network.width=12", "ratio.independent=1000", "ratio.correlated=2000")]
+    options = Options(max_steps=6, device="cpu", overrides=overrides)
+    together = fit_readings(image(), recipes, options)
+    assert len({fitted_together.image.std().item() for fitted_together in together}) == 3
+    for recipe, fitted_together in zip(recipes, together, strict=True):
+        assert torch.equal(fitted_together.image, fit_image(image(), recipe, options).image)
+    model = mash()
+    model.readout = Limited(MaskedMean(2))
+    model.noises.copy_(torch.tensor([9.0, 9.5]))
+    assert model.reader().inner.hidden == 0.2
 
 
 def test_its_size():

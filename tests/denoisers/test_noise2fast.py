@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, StepLR
 
 from conftest import noisy_scene, scene
 from torchdenoise import UserError, denoise
@@ -232,9 +233,13 @@ class Watch(lightning.Callback):
         self.biases.append(pl_module.network.layers[-2].bias.clone())
 
 
-def watched(*kills, seed=0, steps=60):
+def lambda_lr(optimizer):
+    return LambdaLR(optimizer, lambda step: 1.0)
+
+
+def watched(*kills, seed=0, steps=60, scheduler=None):
     torch.manual_seed(0)
-    model, watch = Noise2Fast(small(1), readout=LastMean(4, 2)), Watch(*kills)
+    model, watch = Noise2Fast(small(1), scheduler=scheduler, readout=LastMean(4, 2)), Watch(*kills)
     torch.manual_seed(seed)
     trainer(steps, callbacks=[watch]).fit(model, data_of(image(1, 1, 16, 16)))
     return model, watch
@@ -254,9 +259,17 @@ def test_a_fit_that_ends_with_nothing_begins_again_once_and_slowly():
     assert not torch.equal(next(model.parameters()), next(other.parameters()))
 
 
-def test_a_second_attempt_is_the_last():
-    _, watch = watched(0, 4)
+@pytest.mark.parametrize("scheduler", [None, lambda optimizer: StepLR(optimizer, 2), lambda_lr])
+def test_a_second_attempt_is_the_last(scheduler):
+    _, watch = watched(0, 4, scheduler=scheduler)
     assert len(watch.rates) == 8
+
+
+def test_a_second_fit_of_the_same_object_is_a_fit():
+    model, _ = watched()
+    used = trainer(60)
+    used.fit(model, data_of(image(1, 1, 16, 16)))
+    assert used.global_step > 2
 
 
 def test_a_picture_that_is_none_is_recognised():

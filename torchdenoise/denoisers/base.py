@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from torchdenoise import metrics
-from torchdenoise.denoisers.checkpoints import Checkpointed
+from torchdenoise.denoisers.checkpoints import KEY, Checkpointed
 from torchdenoise.denoisers.domains import AsIs, Domain
 from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
@@ -21,6 +21,7 @@ from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.noise import seeded
+from torchdenoise.registry import class_path
 
 
 class Denoiser(Checkpointed, kind="denoisers"):
@@ -286,6 +287,17 @@ class Denoiser(Checkpointed, kind="denoisers"):
             f"{rate:g}): lower the rate, e.g. model.optimizer.lr={rate / 10:g}"
         )
 
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take nothing of what another readout had gathered."""
+        super().on_load_checkpoint(checkpoint)
+        theirs = checkpoint[KEY]["recipe"]["init_args"].get("readout")
+        if theirs is not None and theirs["class_path"] != class_path(type(self.readout)):
+            kept = {name: value for name, value in checkpoint["state_dict"].items() if not name.startswith("readout.")}
+            own = {f"readout.{name}": value for name, value in self.readout.state_dict().items()}
+            checkpoint["state_dict"] = kept | own
+
     # -- stages and optimizers ---------------------------------------------------------------------------------------
 
     def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:
@@ -323,6 +335,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         """Take the run's seed, and let several processes train a method whose networks take turns."""
         if stage == "fit":
             self.doubts = []
+            self.readout.begin()
             self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):
             # Half precision is there for speed, and its convolutions are faster in this order.

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -21,11 +21,16 @@ class Gathered(Readout):
         super().__init__()
         self.noisy: Tensor | None = None
 
+    def begin(self) -> None:
+        """Forget the picture, and what was gathered."""
+        self.noisy = None
+        self.forget()
+
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """Gather a step's output; with another picture, begin anew."""
         if self.noisy is None or not torch.equal(self.noisy.to(noisy), noisy):
-            self.noisy = noisy
-            self.begin()
+            self.forget()
+        self.noisy = noisy  # also of a checkpoint's picture, which need not be on this device
         self.gather(denoise, output)
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
@@ -44,7 +49,7 @@ class Gathered(Readout):
         return self.result().to(noisy)
 
     @abstractmethod
-    def begin(self) -> None:
+    def forget(self) -> None:
         """Forget what was gathered."""
 
     @abstractmethod
@@ -59,11 +64,13 @@ class Gathered(Readout):
 class RunningMean(Gathered, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, CVPR 2018"):
     """The exponential mean of the outputs: ``keep`` of the mean so far and the rest of the newest one, at each step.
 
+    For losses that have the network make the whole picture, as it lies: not halves of it, nor one that is flipped.
+
     Args:
         keep: from 0 (the last output) to nearly 1.
 
     Raises:
-        UserError: ``keep`` below 0, or 1 and above.
+        UserError: ``keep`` below 0, or 1 and above; in a fit, outputs of another size than the picture.
 
     Example:
         >>> readout, noisy = RunningMean(0.75), torch.zeros(1, 1, 1, 1)
@@ -80,12 +87,15 @@ class RunningMean(Gathered, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Pri
         self.keep = keep
         self.mean: Tensor | None = None
 
-    def begin(self) -> None:
+    def forget(self) -> None:
         """Forget the mean."""
         self.mean = None
 
     def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
         """Let the output into the mean; the first one is the mean."""
+        assert self.noisy is not None
+        if output.shape != self.noisy.shape:
+            raise UserError("RunningMean: this method's steps do not make the whole picture: choose another readout")
         self.mean = output if self.mean is None else self.keep * self.mean.to(output) + (1 - self.keep) * output
 
     def result(self) -> Tensor:
@@ -124,25 +134,30 @@ class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Inte
         (True, 5.5)
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("noisy", "ended", "least", "since", "resumed", "finished")
+    """What checkpoints hold, beside the passes."""
+
     def __init__(self, count: int = 105, patience: int = 100) -> None:
         super().__init__()
         if count < 1 or patience < 0:
             raise UserError(f"LastMean: count {count} must be at least 1 and patience {patience} at least 0")
         self.count = count
         self.patience = patience
-        self.begin()
+        self.forget()
 
-    def begin(self) -> None:
+    def forget(self) -> None:
         """Forget the passes and the minima."""
         self.passes: deque[Tensor] = deque(maxlen=self.count)
         self.ended: dict[int, Tensor] = {}
         """The mean of each channel that has ended."""
         self.least: dict[int, float] = {}
         self.since: dict[int, int] = {}
+        self.resumed = False
         self.finished = False
 
     def resume(self, channels: Iterable[int]) -> None:
         """Gather anew for some channels, which have ended with nothing; the others keep their means."""
+        self.resumed = True
         self.passes.clear()
         for channel in channels:
             for known in (self.ended, self.least, self.since):
@@ -169,18 +184,20 @@ class LastMean(Gathered, source="Lequyer et al., Noise2Fast, Nature Machine Inte
         """Return the mean of the passes."""
         assert self.noisy is not None
         channels = range(self.noisy.shape[1])
-        return torch.stack([self.ended[each] if each in self.ended else self._mean(each) for each in channels], 1)
+        means = [self.ended[each] if each in self.ended else self._mean(each) for each in channels]
+        return torch.stack([mean.to(self.noisy) for mean in means], 1)
 
     def _mean(self, channel: int) -> Tensor:
-        return torch.stack([each[:, channel] for each in self.passes]).mean(0)
+        assert self.noisy is not None
+        return torch.stack([each[:, channel].to(self.noisy) for each in self.passes]).mean(0)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return the picture, the passes, and how long there was no new minimum."""
-        known = {name: getattr(self, name) for name in ("noisy", "ended", "least", "since")}
-        return {**known, "passes": list(self.passes)}
+        return {**{name: getattr(self, name) for name in self.kept}, "passes": list(self.passes)}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take the picture, the passes and the minima of a checkpoint."""
-        self.begin()
-        self.noisy, self.ended, self.least, self.since = (state[name] for name in ("noisy", "ended", "least", "since"))
+        self.forget()
+        for name in self.kept:
+            setattr(self, name, state[name])
         self.passes.extend(state["passes"])

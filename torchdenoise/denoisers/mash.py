@@ -85,6 +85,14 @@ class MASH(Denoiser, source=SOURCE):
         high, low = self.noises.tolist()
         return float(abs(high - low))
 
+    def reader(self) -> Readout:
+        """Return the readout, whose masked passes hide as much as was found right."""
+        if not self.noises.isnan().any():
+            for each in self.readout.modules():
+                if isinstance(each, MaskedMean):
+                    each.hidden = self.ratio(self.difference)
+        return self.readout
+
     def stages(self) -> list[Stage]:
         """Return the two probes' stages and the final one."""
         networks = (self.high_probe, self.low_probe, self.network)
@@ -101,12 +109,10 @@ class MASH(Denoiser, source=SOURCE):
             self.shuffle.order = None
             return
         network = self.stages()[index - 1].network
-        readout = MaskedMean(self.ratio.passes, PROBES[index - 1]).to(inside.device)
+        readout = MaskedMean(self.ratio.passes, PROBES[index - 1])
         generator = seeded(self._seed, self.global_step, device=inside.device)
         denoised = readout(functools.partial(_plain_call, network), inside, generator)
         self.noises[index - 1] = 255 * (denoised - inside).square().mean().sqrt()
-        if index == 2 and isinstance(self.readout, MaskedMean):
-            self.readout.hidden.fill_(self.ratio(self.difference))
 
     @torch.no_grad()
     def on_train_batch_start(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
@@ -115,7 +121,7 @@ class MASH(Denoiser, source=SOURCE):
         at = begin + max(1, round(self.shuffle.after * (end - begin)))
         if self.global_step == at and self.difference > self.ratio.correlated:
             generator = seeded(self._seed, at, device=batch["noisy"].device)
-            self.shuffle.settle(self.readout(self, batch["noisy"], generator), generator)
+            self.shuffle.settle(self.reader()(self, batch["noisy"], generator), generator)
 
     def _seen(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
         seen = super()._seen(batch, index)

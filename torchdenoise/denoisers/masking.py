@@ -13,7 +13,7 @@ from torchdenoise.registry import Registered
 SOURCE = "Chihaoui & Favaro, Masked and Shuffled Blind Spot Denoising, CVPR 2024"
 
 
-def random_mask(image: Tensor, hidden: float | Tensor, generator: Generator) -> Tensor:
+def random_mask(image: Tensor, hidden: float, generator: Generator) -> Tensor:
     """Return 0 for each value of ``(B, C, H, W)`` that is hidden, with a chance of ``hidden``, and 1 for the others.
 
     Example:
@@ -77,7 +77,7 @@ class MaskedMean(Readout, source=SOURCE):
 
     Args:
         passes: how many.
-        hidden: chance of each value to be hidden; a method that finds it out during the fit sets it.
+        hidden: chance of each value to be hidden, unless the method has found out by itself what is right.
 
     Raises:
         UserError: no pass, or a chance outside 0..1.
@@ -88,15 +88,13 @@ class MaskedMean(Readout, source=SOURCE):
         0.75...
     """
 
-    hidden: Tensor
-
     def __init__(self, passes: int = 10, hidden: float = 0.5) -> None:
         super().__init__()
         check_chance(self, hidden)
         if passes < 1:
             raise UserError(f"{type(self).__name__}: passes {passes} must be at least 1")
         self.passes = passes
-        self.register_buffer("hidden", torch.tensor(hidden))
+        self.hidden = hidden
 
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the mean of the passes."""

@@ -69,7 +69,7 @@ class Noise2FastLoss(DenoisingLoss, source=SOURCE):
         loss = -mean(y2 log f(y1) + (1 - y2) log(1 - f(y1)))
 
     The published loss for colour is the squared difference instead: ``ZSN2NLoss`` with this downsampler, one direction
-    and no consistency.
+    and no consistency. That one is not scaled.
 
     Args:
         downsampler: ``ChequerboardDownsampler()`` unless given.
@@ -102,7 +102,8 @@ class Noise2Fast(SingleStage, source=SOURCE):
 
     Assumes noise of zero mean that is independent from pixel to pixel. Each channel is fitted by itself and ends by
     itself, but all draw the same halves, where the published code takes one channel after the other. Channels that end
-    with one value, of a picture that has more, begin again, once, with the rate 5e-6.
+    with one value, of a picture that has more, begin again, once, with the rate 5e-6, as long as the schedule leaves
+    it at that; one that changes the rate goes on from its own.
 
     Example:
         >>> sum(p.numel() for p in Noise2Fast(Noise2FastNet(1)).parameters())
@@ -120,9 +121,8 @@ class Noise2Fast(SingleStage, source=SOURCE):
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Begin again where the fit has ended with nothing."""
-        (optimizer,) = self.trainer.optimizers
-        first_time = optimizer.param_groups[0]["lr"] != SLOW
-        if not (self.readout.finished and first_time and isinstance(self.readout, LastMean)):
+        readout = self.readout
+        if not (isinstance(readout, LastMean) and readout.finished and not readout.resumed):
             return
         failed = looks_constant(self.restore(batch["noisy"]), batch["noisy"])
         if failed:
@@ -130,7 +130,8 @@ class Noise2Fast(SingleStage, source=SOURCE):
                 torch.default_generator.manual_seed(seeded(self._seed, self.global_step).initial_seed())
                 self.network.load_state_dict(self.network.rebuilt().state_dict())
             self.enter_stage(0, batch["noisy"], self.domain.ways(batch["noisy"])[0](batch["noisy"]))
-            self.readout.resume(failed)
+            readout.resume(failed)
+            (optimizer,) = self.trainer.optimizers
             optimizer.state.clear()
             for group in optimizer.param_groups:
                 group["lr"] = SLOW

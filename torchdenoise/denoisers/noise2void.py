@@ -24,7 +24,8 @@ class Noise2VoidLoss(DenoisingLoss, source=SOURCE):
         loss = sum(m |f(y (1 - m) + r m) - y|) / sum(m)
 
     The masked pixels lie one in each box of ``side x side`` pixels, anywhere in it, in each channel by itself. A
-    replacement is drawn from the window around its pixel, the pixel itself included.
+    replacement is drawn from the window around its pixel, the pixel itself included. The published code takes the
+    difference of standardised channels, so that all weigh alike; here one that varies more weighs more.
 
     Args:
         percent: of the pixels that are masked; ``side = round(sqrt(100 / percent))``.

@@ -12,8 +12,8 @@ from torchdenoise.registry import Registered
 class Readout(Registered, nn.Module, ABC, kind="readouts"):
     """Turns a denoising callable and noisy images into clean images; subclass it for your own.
 
-    One that gathers outputs during the fit overrides ``observe`` and keeps what it gathers in buffers, or in
-    ``get_extra_state`` and ``set_extra_state``, so that checkpoints hold it.
+    One that gathers outputs during the fit overrides ``observe`` and ``begin``, and keeps what it gathers in buffers,
+    or in ``get_extra_state`` and ``set_extra_state``, so that checkpoints hold it.
 
     Example:
         >>> class Twice(Readout):
@@ -30,6 +30,9 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
     def watches(self) -> bool:
         """Whether it gathers anything during the fit."""
         return type(self).observe is not Readout.observe
+
+    def begin(self) -> None:
+        """Forget what an earlier fit has left, if anything."""
 
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """See the last output of the network in a training step of the last stage, without gradient."""
@@ -88,6 +91,11 @@ class Following(Readout):
     def watches(self) -> bool:
         """Whether the inner readout gathers anything."""
         return self.inner.watches
+
+    def begin(self) -> None:
+        """Let the inner readout forget an earlier fit."""
+        self.inner.begin()
+        self.finished = self.inner.finished
 
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """Hand on what the inner readout may gather, and whether it has seen enough."""

@@ -73,7 +73,7 @@ class Self2SelfMean(MaskedMean, source=SOURCE):
         return masked_pass(denoise, noisy, draw_pass(noisy, self.hidden, generator))
 
 
-def draw_pass(noisy: Tensor, hidden: float | Tensor, generator: Generator) -> dict[str, Tensor]:
+def draw_pass(noisy: Tensor, hidden: float, generator: Generator) -> dict[str, Tensor]:
     """Return all that is random in one pass: ``mask (B, C, H, W)``, ``flips (2,)`` and ``seed ()``."""
     device = noisy.device
     return {

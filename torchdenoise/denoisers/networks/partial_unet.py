@@ -15,12 +15,14 @@ SLOPE = 0.1
 class PartialUNet(Network, source="Quan et al., Self2Self, CVPR 2020"):
     """Noise2Noise's U-Net with partial convolutions on the way down and dropout on the way up; 991,203 parameters.
 
-    3x3 convolutions with LeakyReLU 0.1, five poolings, nearest upsampling, a sigmoid at the end, He initialisation,
-    zero biases. Dropout comes before every convolution on the way up, in evaluation too, where it makes the ensemble.
+    3x3 convolutions with LeakyReLU 0.1, five poolings, nearest upsampling, a sigmoid at the end, Xavier's weights on
+    the way down and He's on the way up, zero biases. Dropout comes before every convolution on the way up, in
+    evaluation too, where it makes the ensemble.
 
     The published code pads its partial convolutions twice, so that the maps drift against their skips, and its
-    normaliser leaves out the number of channels. Here the maps keep their places, and the normaliser is the share of
-    the window's values that can be seen, for which the border counts as hidden.
+    normaliser leaves out the number of channels; on the way up it repeats the border, where zeros stand here. Here the
+    maps keep their places, and the normaliser is the share of the window's values that can be seen, for which the
+    border counts as hidden.
 
     Args:
         channels: of the pictures; None takes them from the data. The number of parameters above is of colour.
