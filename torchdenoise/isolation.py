@@ -77,6 +77,22 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is over: an exception inside a destructor would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))  # noqa: ARG005
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if asked:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Keep Ctrl-C what it is: Lightning makes a SystemExit of it and ignores the key from then on."""
     in_main = threading.current_thread() is threading.main_thread()

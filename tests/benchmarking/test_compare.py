@@ -4,6 +4,8 @@ import csv
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ import yaml
 from lightning import Trainer
 
 from conftest import correlated_noise, noisy_scene, scene, write_png
-from torchdenoise import DenoisingLoss, UserError, compare, denoise, from_spec, metrics
+from torchdenoise import DenoisingLoss, NoiseModel, UserError, compare, denoise, from_spec, metrics
 from torchdenoise.benchmarking import store
 from torchdenoise.benchmarking.comparing import Silent
-from torchdenoise.data import read_picture
+from torchdenoise.data import SingleImage, read_picture
+from torchdenoise.denoisers import ZSN2N, SmallCNN
+from torchdenoise.fitting import HYGIENE
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
@@ -136,13 +140,59 @@ def test_a_damaged_picture_costs_its_own_rows_alone(run, clean):
 
 def test_a_perfect_result_has_a_report(run, tmp_path):
     (tmp_path / "black").mkdir()
-    write_png(tmp_path / "black" / "a.png", 0 * scene())
+    for name in "ab":
+        write_png(tmp_path / "black" / f"{name}.png", 0 * scene())
     outcome = run(
         "compare", "--recipes", "zsn2n", "--data", "black", "--noise", "poisson:25,poisson:50", *SHORT, "-o", "res"
     )
     assert outcome.code == 0, outcome.err
     assert {row["noisy_psnr"] for row in rows(Path("res"))} == {"inf"}
     assert "PSNR" in Path("res/report.html").read_text()
+
+
+def test_a_diverged_fit_is_a_failure(run, clean):
+    recipe = load_recipe("zsn2n")
+    recipe["model"]["init_args"]["optimizer"] = {"class_path": "torch.optim.SGD", "init_args": {"lr": 1e37}}
+    Path("wild.yaml").write_text(yaml.safe_dump(recipe))
+    words = ("--recipes", "wild.yaml,zsn2n", "--data", clean, "--noise", "gaussian:25", "--threads", "1", "-o", "res")
+    outcome = run("compare", *words, "--max-steps", "1")
+    assert outcome.code == 1, outcome.err
+    told = {(row["recipe"], row["status"], row["error"]) for row in rows(Path("res"))}
+    assert told == {
+        ("wild", "failed", "the result holds NaN or infinity: lower the learning rate"),
+        ("zsn2n", "done", ""),
+    }
+
+
+def test_a_crop_of_three_pixels_has_a_report(run, clean):
+    words = ("--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "--crop", "3", "-o", "res")
+    assert run("compare", *words).code == 0
+    assert Path("res/report.html").exists()
+
+
+def test_a_picture_given_twice_is_one(clean):
+    assert len(compare("zsn2n", [clean, clean / "p0.png"], "gaussian:25", max_steps=1, threads=1)) == 2
+
+
+def test_long_names_of_pictures(run, tmp_path):
+    (tmp_path / "long").mkdir()
+    for last in "ab":
+        write_png(tmp_path / "long" / f"{'ö' * 120}{last}.png", scene())
+    words = ("--recipes", "zsn2n", "--data", "long", "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert run("compare", *words).code == 0
+    folders = [path.name for path in Path("res/pictures").iterdir()]
+    assert len(folders) == 2
+    assert all(len(name.encode()) <= 200 and name.startswith("ööö") for name in folders)
+
+
+def test_a_name_that_no_table_can_hold_is_refused(run, tmp_path):
+    (tmp_path / "odd").mkdir()
+    write_png(tmp_path / "a.png", scene())
+    (tmp_path / "a.png").rename(tmp_path / "odd" / os.fsdecode(b"caf\xe9.png"))
+    outcome = run("compare", "--recipes", "zsn2n", "--data", "odd", "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert outcome.code == 2
+    assert "its name is not UTF-8" in outcome.err
+    assert not Path("res").exists()
 
 
 def test_a_recipe_in_few_words(run, clean):
@@ -160,8 +210,10 @@ def test_a_row_that_was_cut_off_swallows_no_other(tmp_path):
     whole = (tmp_path / "rows.csv").read_bytes()
     for cut in range(len(whole)):
         (tmp_path / "rows.csv").write_bytes(whole[:cut])
+        whole_rows = store._read(tmp_path / "rows.csv")
         store._append(tmp_path / "rows.csv", fields, [{"image": "last", "warning": "a, b"}])
         found = store._read(tmp_path / "rows.csv")
+        assert found[:-1] == whole_rows
         assert found[-1] == {"image": "last", "warning": "a, b"}
         assert [row["image"] for row in found[:-1]] == ["0", "1"][: whole[:cut].count(b'bad"\r\n')]
 
@@ -175,12 +227,23 @@ def test_a_checkpoint_is_applied_or_a_fit_starts_from_it(run, clean, noisy_png):
     )
     assert fitted.code == 0, fitted.err
     last = "runs/version_0/checkpoints/last.ckpt"
-    recipes = f"mine={last},zsn2n-finetune={last}"
+    Path("own.yaml").write_text(yaml.safe_dump(load_recipe("zsn2n-finetune")))
+    recipes = f"mine={last},zsn2n-finetune={last},own.yaml={last}"
     outcome = run("compare", "--recipes", recipes, "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
     assert outcome.code == 0, outcome.err
     table = rows(Path("res"))
-    assert {(row["recipe"], row["steps"]) for row in table} == {("mine", "0"), ("zsn2n-finetune", "3")}
+    assert {(row["recipe"], row["steps"]) for row in table} == {("mine", "0"), ("zsn2n-finetune", "3"), ("own", "3")}
     assert len({row["psnr"] for row in table}) == 4
+    words = ("--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "none")
+    for recipe, message in (("bm3d", "BM3D takes no network"), ("x/y", "cannot name a method"), ("", "cannot name")):
+        outcome = run("compare", "--recipes", f"zsn2n,{recipe}={last}", *words)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+        assert message in outcome.err
+        assert not Path("none").exists()
+    content = torch.load(last, weights_only=True)
+    content["torchdenoise"]["recipe"]["class_path"] = "my.Foo"
+    torch.save(content, "foreign.ckpt")
+    assert "my.Foo: unknown class; import my first" in run("compare", "--recipes", "a=foreign.ckpt", *words).err
 
 
 def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):
@@ -258,6 +321,27 @@ def test_what_is_done_is_not_done_again_and_what_changed_is(run, clean, tmp_path
     assert "2 of 4 jobs were done before" in run(*words, "own.yaml,zsn2m-star").out
     assert len(rows(Path("res"))) == 4
     assert "4 of 4 jobs were done before" in run(*words, "zsn2m-star,own.yaml").out
+
+
+OWN = """
+from torchdenoise import DenoisingLoss
+
+class Own(DenoisingLoss):
+    def forward(self, denoise, batch, draws, progress):
+        return {"fit": WEIGHT * denoise(batch["noisy"]).mean()}
+"""
+
+
+def test_an_edited_class_of_one_s_own_is_noticed(run, clean, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "an_own_loss", raising=False)
+    source = tmp_path / "an_own_loss.py"
+    source.write_text(OWN.replace("WEIGHT", "1"))
+    words = ("--recipes", f"{own_recipe('an_own_loss.Own')},zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT)
+    assert run("compare", *words, "-o", "res").code == 0
+    assert "4 of 4 jobs were done before" in run("compare", *words, "-o", "res").out
+    source.write_text(OWN.replace("WEIGHT", "-1"))
+    assert "2 of 4 jobs were done before" in run("compare", *words, "-o", "res").out
 
 
 class Stop(Silent):
@@ -406,6 +490,32 @@ def test_a_folder_of_other_things_is_left_alone(run, clean, tmp_path):
     assert "res: holds a comparison of clean pictures, crop None; choose a new folder" in outcome.err
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"pictures": "clean"}'])
+def test_a_folder_whose_description_is_broken_is_left_alone(clean, tmp_path, content):
+    (tmp_path / "res").mkdir()
+    (tmp_path / "res/comparison.json").write_text(content)
+    with pytest.raises(UserError, match=r"res: comparison.json is not what a comparison writes; choose a new folder"):
+        compare("zsn2n", clean, "gaussian:25", max_steps=1, output=tmp_path / "res")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model:\n", "own.yaml: a recipe needs at least a `model`"),
+        ("model: ZSN2N\ndata: [SingleImage]\n", "own: data"),
+        ("model: ZSN2N\ndata: 5\n", "own: data"),
+        ("model: ZSN2N\ndata: {class_path: null}\n", "own: data"),
+        ("model:\n  class_path: ZSN2N\n  init_args: {netwrk: 3}\n", "own: model.netwrk"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_one_line_with_its_name(run, clean, text, message):
+    Path("own.yaml").write_text(text)
+    outcome = run("compare", "--recipes", "own.yaml", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
+    assert message in outcome.err
+    assert not Path("res").exists()
+
+
 def test_rows_of_another_version_are_left_alone(run, clean):
     words = ("compare", "--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
     assert run(*words).code == 0
@@ -418,7 +528,7 @@ def test_rows_of_another_version_are_left_alone(run, clean):
     assert path.read_text() == before
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0), ("batch", 0)])
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0), ("batch", 0), ("crop", 0)])
 def test_numbers_below_one_are_refused(clean, name, value):
     with pytest.raises(UserError, match=f"{name} 0: must be at least 1"):
         compare("zsn2n", clean, "gaussian:25", **{name: value})
@@ -479,6 +589,56 @@ def test_workers_change_no_number(tmp_path, two_threads, threads):
     assert scores(alone) == scores(beside)
     assert {row["threads"] for row in [*alone, *beside]} == {threads or 2}
     assert torch.get_num_threads() == 2
+
+
+class Speckle(NoiseModel, name="speckle"):
+    """Noise of one's own, from a module that no worker has imported."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def forward(self, clean, generator=None):
+        return clean * (1 + self.share * torch.randn(clean.shape, generator=generator))
+
+
+@pytest.mark.slow
+def test_workers_know_one_s_own_classes(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    clean = pictures(tmp_path / "clean", scene, count=2)
+    checkpoint, data = tmp_path / "own.ckpt", SingleImage()
+    data.use(read_picture(clean / "p1.png").image)
+    trainer = Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 1})
+    trainer.fit(ZSN2N(SmallCNN(3, width=4), loss=Fragile()), data)
+    trainer.save_checkpoint(checkpoint)
+    how = {"noise": "test_compare.Speckle:0.2", "max_steps": 2, "threads": 1}
+    alone = compare(["zsn2n", f"mine={checkpoint}"], clean, **how)
+    beside = compare(["zsn2n", f"mine={checkpoint}"], clean, workers=2, **how)
+    assert {row["status"] for row in alone} == {"done"}
+    assert scores(alone) == scores(beside)
+
+
+SCRIPT = """
+import torch
+from torchdenoise import NoiseModel, compare
+
+class Speckle(NoiseModel, name="speckle"):
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def forward(self, clean, generator=None):
+        return clean * (1 + self.share * torch.randn(clean.shape, generator=generator))
+
+rows = compare("tv", "clean", Speckle(0.2).spec, threads=1, workers=2)
+print([row["status"] for row in rows])
+"""
+
+
+@pytest.mark.slow
+def test_workers_know_the_classes_of_a_script(tmp_path):
+    pictures(tmp_path / "clean", scene, count=2)
+    (tmp_path / "own.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, "own.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "['done', 'done']\n", done.stderr
 
 
 @pytest.mark.slow

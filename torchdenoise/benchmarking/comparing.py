@@ -12,7 +12,7 @@ import torch
 from torchdenoise.benchmarking.jobs import REAL, Job, Method, Settings, bundles, methods, plan, scenes
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
-from torchdenoise.benchmarking.scoring import Outcome, Row, row_key
+from torchdenoise.benchmarking.scoring import Outcome, Row, parts_of, row_key, starting_point
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.datasets import header
@@ -20,7 +20,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.fitting import Options, accelerator, build, why_alone
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
-from torchdenoise.paths import writing
+from torchdenoise.paths import reading, writing
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -111,7 +111,7 @@ def compare(
         >>> row["recipe"], row["status"], row["psnr"] > 10
         ('zsn2n', 'done', True)
     """
-    for name, number in (("workers", workers), ("batch", batch), ("threads", threads)):
+    for name, number in (("workers", workers), ("batch", batch), ("threads", threads), ("crop", crop)):
         if number is not None and number < 1:
             raise UserError(f"{name} {number}: must be at least 1")
     for seed in seeds:
@@ -186,10 +186,12 @@ def _suited(jobs: Sequence[Job], traits: Mapping[str, _Traits], say: Callable[[s
 def _traits(method: Method, settings: Settings) -> _Traits:
     """Build a method and return what is known of it then; UserError if it cannot be built."""
     together = settings.batch > 1
+    start = starting_point(method)
     if method.recipe is None:
         return _Traits(alone="a checkpoint is applied" if together else "")
-    options = Options(max_steps=settings.max_steps)
-    model = build(method.recipe, options)
+    options = Options(max_steps=settings.max_steps, parts=parts_of(start))
+    with reading(Path(method.name)):
+        model = build(method.recipe, options)
     return _Traits(model.requires, why_alone(method.recipe, options) if together else "", model.readout.watches)
 
 
@@ -234,7 +236,7 @@ NUMBERS = {
     **dict.fromkeys(
         ("psnr", "ssim", "noisy_psnr", "noisy_ssim", "removed", "correlation", "seconds", "memory_mb"), float
     ),
-    **dict.fromkeys(("seed", "steps", "parameters", "crop", "threads", "workers"), int),
+    **dict.fromkeys(("seed", "steps", "parameters", "batch", "crop", "threads", "workers"), int),
 }
 
 

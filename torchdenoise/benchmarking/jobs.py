@@ -5,12 +5,12 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from torchdenoise.denoisers.checkpoints import read_checkpoint
+from torchdenoise.benchmarking.sources import digest, own_code
+from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import UserError
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import check_input, find_pictures, reading
@@ -27,6 +27,8 @@ class Method:
     name: str
     recipe: Mapping[str, Any] | None
     checkpoint: Path | None = None
+    code: tuple[str, ...] = ()
+    """Digests of the user's own code in it."""
 
     @property
     def identity(self) -> Any:
@@ -73,6 +75,8 @@ class Job:
     noise: str
     seed: int
     settings: Settings
+    code: tuple[str, ...] = ()
+    """Digests of the user's own code in method and noise."""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -82,24 +86,8 @@ class Job:
     def fingerprint(self) -> str:
         """Return a digest of everything that decides the numbers: a changed recipe, file or setting changes it."""
         files = [None if path is None else digest(path) for path in (self.scene.clean, self.scene.noisy)]
-        content = [self.method.identity, files, self.noise, self.seed, asdict(self.settings)]
+        content = [self.method.identity, files, self.noise, self.seed, asdict(self.settings), *self.code]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def digest(path: Path) -> str:
-    """Return a digest of a file's content.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    with reading(path):
-        status = path.stat()
-        return _digest(path, status.st_mtime_ns, status.st_size)
-
-
-@cache
-def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a changed file is read again
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def methods(words: Iterable[str | Path]) -> list[Method]:
@@ -126,13 +114,14 @@ def methods(words: Iterable[str | Path]) -> list[Method]:
 
 
 def _named(word: str) -> Iterator[Method]:
-    name, sign, checkpoint = word.partition("=")
+    name, sign, checkpoint = (word, "", "") if Path(word).is_file() else word.partition("=")
     if sign:
         path = Path(checkpoint)
-        read_checkpoint(path)
-        recipe = load_recipe(name) if name in recipe_names() else None
-        yield Method(name, recipe if recipe and fits_one_picture(recipe) else None, path)
-    elif any(letter in name for letter in "*?["):
+        stored = read_checkpoint(path)[KEY]["recipe"]
+        recipe = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
+        start = recipe if recipe and fits_one_picture(recipe) else None
+        yield Method(_label(name), start, path, own_code([stored, start]))
+    elif any(letter in name for letter in "*?[") and not Path(name).is_file():
         matching = {each: load_recipe(each) for each in fnmatch.filter(recipe_names(), name)}
         zero_shot = {each: recipe for each, recipe in matching.items() if fits_one_picture(recipe)}
         if not zero_shot:
@@ -140,17 +129,25 @@ def _named(word: str) -> Iterator[Method]:
         yield from (Method(each, recipe) for each, recipe in zero_shot.items())
     else:
         recipe = load_recipe(name)
-        label = Path(name).stem if Path(name).is_file() else name
+        label = _label(name)
         if not fits_one_picture(recipe):
             raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
-        yield Method(label, recipe)
+        yield Method(label, recipe, None, own_code(recipe))
+
+
+def _label(name: str) -> str:
+    """Return what a method is called in tables and its pictures' file names."""
+    label = Path(name).stem if Path(name).is_file() else name
+    if not label or not label.isprintable() or any(sign in label for sign in "/\\:|"):
+        raise UserError(f"{name!r} cannot name a method, and its pictures' files: leave out / \\ : | there")
+    return label
 
 
 def fits_one_picture(recipe: Mapping[str, Any]) -> bool:
     """Return whether a recipe is fitted to the one noisy picture, or trained on a data set."""
     data = recipe.get("data") or "SingleImage"
-    name = data if isinstance(data, str) else data.get("class_path", "SingleImage")
-    return bool(name.endswith("SingleImage"))
+    name = data.get("class_path", "SingleImage") if isinstance(data, Mapping) else data
+    return not isinstance(name, str) or name.endswith("SingleImage")  # what is no name, the build refuses
 
 
 def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:
@@ -178,9 +175,13 @@ def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
             with reading(path):
                 check_input(path)
         for picture in find_pictures(path) if path.is_dir() else [path]:
-            if picture.stem in found:
-                raise UserError(f"{found[picture.stem]} and {picture} have one name: rename one")
-            found[picture.stem] = picture
+            earlier = found.setdefault(picture.stem, picture)
+            if not earlier.samefile(picture):
+                raise UserError(f"{earlier} and {picture} have one name: rename one")
+            try:
+                picture.stem.encode()
+            except UnicodeEncodeError:
+                raise UserError(f"{str(picture)!a}: its name is not UTF-8, which tables need: rename it") from None
     return found
 
 
@@ -197,9 +198,13 @@ def plan(
         raise UserError("the noisy pictures have their own noise: leave out --noise, or give clean ones with --data")
     if not own and not noises:
         raise UserError("clean pictures need a noise: give --noise gaussian:25")
-    specs = [REAL] if own else list(dict.fromkeys(from_spec(noise).spec for noise in noises))
+    models = {model.spec: model for model in map(from_spec, noises)}
+    code = {REAL: ()} if own else {spec: own_code(model.recipe()) for spec, model in models.items()}
     chosen = list(dict.fromkeys(seeds)) or [0]
-    return [Job(*choice, settings) for choice in product(named, pictures, specs, chosen)]
+    return [
+        Job(method, scene, spec, seed, settings, (*method.code, *code[spec]))
+        for method, scene, spec, seed in product(named, pictures, code, chosen)
+    ]
 
 
 def bundles(jobs: Iterable[Job], gathering: Container[str] = ()) -> list[Sequence[Job]]:

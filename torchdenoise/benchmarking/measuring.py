@@ -17,6 +17,7 @@ from torch import Tensor
 
 from torchdenoise import __version__, metrics
 from torchdenoise.benchmarking.jobs import Job
+from torchdenoise.isolation import uninterrupted
 
 Curve = list[tuple[int, float]]
 """PSNR after steps of a fit."""
@@ -92,7 +93,8 @@ def peak_memory(device: str) -> Iterator[list[float]]:
 
 def _give_memory_back() -> None:
     """Return to the system what an earlier job has freed, or this one would be charged with it."""
-    gc.collect()
+    with uninterrupted():
+        gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # a C library without malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -21,7 +21,6 @@ from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import Row, as_bytes, images, row_key
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import Line, lines, setting, shown, warned
-from torchdenoise.noise import from_spec
 
 SCENES = 8
 """So many pictures are shown at most; all of them would make files that no browser likes."""
@@ -159,12 +158,12 @@ def _level(noise: str) -> tuple[str, float | None]:
     """Return the kind of a noise and its level, where it has one number."""
     if noise == REAL:
         return noise, None
-    name, _, rest = noise.partition(":")
-    text, _, clip = rest.partition(":")
+    name, *texts = noise.removesuffix(":clip").split(":")
     try:
-        return f"{name}{' clipped' if clip else ''}", float(text) or None
-    except ValueError:
-        return from_spec(noise).spec, None
+        (level,) = map(float, texts)
+    except ValueError:  # several numbers, a range, a mixture
+        return noise, None
+    return f"{name} clipped" if noise.endswith(":clip") else name, level or None
 
 
 def _legend(series: Series) -> tuple[str, str, str]:
@@ -199,15 +198,17 @@ def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
 
 def _detail(image: Tensor) -> tuple[int, int, int]:
     """Return (top, left, side) of the square with most structure: the largest differences after some smoothing."""
+    side = min(DETAIL, *image.shape[-2:])
+    if side < 4:
+        return 0, 0, side
     grey = torch.nn.functional.avg_pool2d(image.mean(1, keepdim=True), 4)
     structure = torch.zeros_like(grey)
     structure[..., 1:, :] += grey.diff(dim=-2).abs()
     structure[..., 1:] += grey.diff(dim=-1).abs()
-    side = min(DETAIL // 4, *grey.shape[-2:])
-    sums = torch.nn.functional.avg_pool2d(structure, side, stride=1)
+    sums = torch.nn.functional.avg_pool2d(structure, min(DETAIL // 4, *grey.shape[-2:]), stride=1)
     place = int(sums.argmax())
     top, left = divmod(place, sums.shape[-1])
-    return 4 * top, 4 * left, min(DETAIL, *image.shape[-2:])
+    return 4 * top, 4 * left, side
 
 
 def _url(array: NDArray[np.uint8]) -> str:

@@ -1,7 +1,10 @@
 """Jobs on the workers that there are: this process, others of this machine, or a cluster's, by joblib."""
 
 import contextlib
+import importlib
 import itertools
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +14,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.scoring import Outcome, failed, row_key, score
 from torchdenoise.errors import UserError
+from torchdenoise.registry import all_classes
 
 Started = Callable[[Job], None]
 
@@ -48,15 +52,35 @@ def outcomes(bundles: Sequence[Sequence[Job]], workers: int, dask: str | None, s
 def _run(
     bundles: Iterable[Sequence[Job]], workers: int, started: Started, begun: list[Sequence[Job]]
 ) -> Iterator[list[Outcome]]:
+    own = _own_classes()
+
     def handed_out() -> Iterator[Any]:
         for bundle in bundles:
             begun.append(bundle)
             for job in bundle:
                 started(job)
-            yield delayed(score)(bundle, workers)
+            yield delayed(_score)(bundle, workers, *own)
 
     # One bundle at a time for each worker: what was handed out and is not back is what a dead worker was at.
     yield from Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)(handed_out())
+
+
+def _own_classes() -> tuple[Sequence[str], Sequence[type]]:
+    """Return the modules of the classes that are not ours, and those classes that a script or a notebook defines."""
+    own = [cls for cls in all_classes() if cls.__module__.partition(".")[0] != "torchdenoise"]
+    written = [cls for cls in own if cls.__module__ == "__main__"]
+    return sorted({cls.__module__ for cls in own if cls not in written}), written
+
+
+def _score(bundle: Sequence[Job], workers: int, modules: Sequence[str], written: Sequence[type]) -> list[Outcome]:  # noqa: ARG001
+    """Score jobs where the classes that are not ours are known, too: those written have come along."""
+    for module in modules:
+        if module not in sys.modules:
+            try:
+                importlib.import_module(module)
+            except ImportError as error:
+                warnings.warn(f"a worker cannot import {module} ({error})", stacklevel=1)
+    return score(bundle, workers)
 
 
 def _alone(job: Job, workers: int, started: Started) -> Outcome:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
     watch = Watch(noisy[0], None) if several else Watch(*pictures[0])
     try:
         _warm_up(jobs, noisy[0])
-        start = _start(jobs[0].method)
+        start = starting_point(jobs[0].method)
         with peak_memory(jobs[0].settings.device) as memory:
             begin = time.perf_counter()
             results = _denoised(jobs, noisy, start, watch)
@@ -108,6 +109,9 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
     for job, (image, clean), result, reading in zip(jobs, pictures, results, readings, strict=True):
         if isinstance(result, UserError):
             made.append(failed(job, workers, _one_line(result)))
+            continue
+        if not torch.isfinite(result.image).all():
+            made.append(failed(job, workers, "the result holds NaN or infinity: lower the learning rate"))
             continue
         own = {"seconds": f"{fit + reading:.3f}", "warning": "; ".join(result.doubts)}
         row = _begun(job, workers) | about | own | _scores(image, clean, result.image)
@@ -165,9 +169,14 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def _start(method: Method) -> Denoiser | None:
-    """Return the trained network that a method applies or begins with, if any."""
+def starting_point(method: Method) -> Denoiser | None:
+    """Return the trained denoiser that a method applies or begins with, if any."""
     return None if method.checkpoint is None else Denoiser.load(method.checkpoint)
+
+
+def parts_of(start: Denoiser | None) -> dict[str, Any]:
+    """Return with which parts a fit begins that starts there."""
+    return {} if start is None else {"network": start.stages()[-1].network}
 
 
 def _denoised(
@@ -185,9 +194,10 @@ def _denoised(
         assert start is not None
         return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
     level = None if job.noise == REAL else from_spec(job.noise).level
-    parts = {} if start is None else {"network": start.stages()[-1].network}
     steps = max_steps or job.settings.max_steps
-    options = Options(max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts)
+    options = Options(
+        max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts_of(start)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
         if _several_pictures(jobs):
@@ -205,7 +215,7 @@ def _warm_up(jobs: Sequence[Job], noisy: Tensor) -> None:
         if job.method.name not in _warm:
             _warm.add(job.method.name)
             with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
-                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], _start(job.method), None, max_steps=1)
+                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], starting_point(job.method), None, max_steps=1)
 
 
 def _scores(noisy: Tensor, clean: Tensor | None, result: Tensor) -> Row:

@@ -1,10 +1,13 @@
 """The folder of a comparison: rows, curves and pictures, each written as its job ends."""
 
 import csv
+import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,8 @@ from torchdenoise.paths import reading, writing
 
 ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
 CURVE_FIELDS = ["fingerprint", "step", "psnr"]
+LONGEST = 200
+"""So many bytes a name of ours has at most; systems take 255, with endings."""
 
 
 class Store:
@@ -45,7 +50,7 @@ class Store:
                 fresh = folder / f"{ABOUT}.new"
                 fresh.write_text(json.dumps(about))
                 fresh.replace(folder / ABOUT)
-            found = json.loads((folder / ABOUT).read_text())
+            found = _read_about(folder / ABOUT)
             if found != about:
                 told = f"of {found['pictures']} pictures, crop {found['crop']}"
                 raise UserError(f"holds a comparison {told}; choose a new folder with -o")
@@ -97,8 +102,9 @@ class Store:
 
     def picture_path(self, row: Row) -> Path:
         """Return where the picture of a row is."""
-        noise, recipe = (row[name].replace(":", "-").replace("|", "-or-") for name in ("noise", "recipe"))
-        return self.folder / "pictures" / f"{row['image']}_{noise}_{row['seed']}" / f"{recipe}.png"
+        noise = row["noise"].replace(":", "-").replace("|", "-or-")
+        scene = f"{row['image']}_{noise}_{row['seed']}"
+        return self.folder / "pictures" / _short(scene) / f"{_short(row['recipe'])}.png"
 
     def picture(self, row: Row) -> NDArray[np.uint8]:
         """Return the result of a row, ``(H, W, C)``."""
@@ -115,11 +121,20 @@ class Store:
 
 
 def _read(path: Path) -> list[Row]:
-    """Return the rows of a file; the last one may have been cut off by a full disk or a kill."""
+    """Return the rows of a file but the last one where a full disk or a kill has cut it off, as ``_append`` does."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values()]
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1].decode()
+    return [row for row in csv.DictReader(io.StringIO(whole, newline="")) if None not in row.values()]
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+        return {name: found[name] for name in ("pictures", "crop")}
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o") from None
 
 
 def _check_columns(path: Path) -> None:
@@ -140,6 +155,14 @@ def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
         if not whole:
             writer.writeheader()
         writer.writerows(rows)
+
+
+def _short(name: str) -> str:
+    """Return a file's name that every system takes: the end of a long one tells it from others."""
+    content = name.encode()
+    if len(content) <= LONGEST:
+        return name
+    return f"{content[: LONGEST - 17].decode(errors='ignore')}_{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _image(array: NDArray[np.uint8]) -> Image.Image:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import mean, stdev
 
 from torchdenoise.benchmarking.scoring import Row
@@ -55,7 +56,7 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
                 done=len(each),
                 failed=failures,
                 psnr=mean(psnr) if psnr else None,
-                spread=stdev(psnr) if len(psnr) > 1 else None,
+                spread=stdev(psnr) if len(psnr) > 1 and all(map(isfinite, psnr)) else None,
                 ssim=_mean(common, "ssim"),
                 removed=_mean(common, "removed"),
                 correlation=_mean(common, "correlation"),

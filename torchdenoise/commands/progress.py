@@ -56,7 +56,7 @@ def shown_progress(pictures: int) -> Iterator[PictureProgress]:
         yield PictureProgress(console, None, pictures)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),
@@ -121,6 +121,6 @@ def shown_jobs() -> Iterator[JobProgress]:
     if not console.is_terminal:
         yield JobProgress(console, None)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         yield JobProgress(console, bars)

@@ -130,6 +130,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except Exception as error:  # bytes that are no checkpoint can make the unpickler raise anything
         reason = "it holds pickled code" if "GLOBAL" in str(error) else "it cannot be read as one"
         raise UserError(f"{path}: not a checkpoint of torchdenoise ({reason}): {REMEDY}") from None
-    if not isinstance(content, dict) or KEY not in content or "state_dict" not in content:
-        raise UserError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")
-    return content
+    match content:
+        case {"torchdenoise": {"recipe": {"class_path": str(), "init_args": Mapping()}}, "state_dict": Mapping()}:
+            return dict(content)
+    raise UserError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")

@@ -32,7 +32,7 @@ def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
         UserError: what is wrong with the recipe or its overrides, or that it is trained on a data set.
     """
     with own_random_state(), quiet():
-        fit = build_fit(recipe, options.changes())
+        fit = built(recipe, options)
         data_of(fit)
     return fit.model
 

@@ -49,5 +49,5 @@ def _counts_photons(image: Tensor) -> bool:
     """Return whether black means that no photon came: then there is next to nothing between none and one."""
     line = noise_line(image)
     edges = line.offset + torch.tensor([0.0, 0.5, 1.5], device=image.device) * line.gain
-    none, between, single = torch.bucketize(image, edges).flatten().bincount(minlength=4)[:3].tolist()
+    none, between, single = torch.bucketize(image.contiguous(), edges).flatten().bincount(minlength=4)[:3].tolist()
     return bool(between < BETWEEN * min(none, single))

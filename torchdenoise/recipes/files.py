@@ -50,7 +50,7 @@ def load_recipe(name: str) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict) or "model" not in content:
+    if not isinstance(content, dict) or not content.get("model"):
         raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
     return {key: value for key, value in content.items() if key not in COMMAND_ONLY}
 

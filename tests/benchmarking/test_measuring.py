@@ -1,0 +1,30 @@
+"""What a job costs, and Ctrl-C while that is measured."""
+
+import gc
+import signal
+
+import pytest
+
+from torchdenoise.benchmarking.measuring import peak_memory
+
+
+class Interrupted:
+    """Ctrl-C comes while it is destroyed, by the garbage collector."""
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_not_lost_while_memory_is_cleared():
+    gc.collect()
+    gc.disable()
+    try:
+        Interrupted()
+        with pytest.raises(KeyboardInterrupt), peak_memory("cpu"):
+            pass
+    finally:
+        gc.enable()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,26 @@
+"""Whose code a description names."""
+
+from torchdenoise.benchmarking.sources import own_code
+
+
+def test_files_of_one_s_own_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("first_own", "second_own"):
+        (tmp_path / f"{name}.py").write_text(f"# {name}")
+    loss = {"class_path": "first_own.Loss", "init_args": {"parts": [{"class_path": "second_own.Part"}]}}
+    both = own_code({"model": loss, "again": "first_own.Other"})
+    assert len(both) == 2
+    assert own_code("second_own.x")[0] in both
+    plain = [
+        "torch.optim.Adam",
+        "json.loads",
+        "torchdenoise.denoisers.ZSN2NLoss",
+        "a.b.c",
+        "0.5",
+        "runs/x.ckpt",
+        "..",
+        7,
+    ]
+    assert own_code([*plain, None, "first_own"]) == ()
+    (tmp_path / "second_own.py").write_text("# another")
+    assert len({*both, *own_code(loss)}) == 3

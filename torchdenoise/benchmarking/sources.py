@@ -1,0 +1,72 @@
+"""Digests of what decides a result: files, and the user's own code that a recipe names."""
+
+import hashlib
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torchdenoise.paths import reading
+
+INSTALLED = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+"""Folders of what does not change while a comparison is made."""
+
+
+def digest(path: Path) -> str:
+    """Return a digest of a file's content.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with reading(path):
+        status = path.stat()
+        return _digest(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a changed file is read again
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def own_code(description: Any) -> tuple[str, ...]:
+    """Return digests of the files in which the user's own classes and functions are that a plain description names.
+
+    Args:
+        description: nested mappings, lists and strings; what looks like ``module.name`` is an import path.
+
+    Example:
+        >>> own_code({"class_path": "torchdenoise.denoisers.ZSN2NLoss", "init_args": {"size": 2}})
+        ()
+    """
+    modules = {name.rpartition(".")[0] for name in _strings(description)}
+    files = {file for file in map(_own_file, modules) if file is not None}
+    return tuple(sorted(digest(file) for file in files))
+
+
+def _strings(description: Any) -> Iterator[str]:
+    if isinstance(description, str):
+        yield description
+    elif isinstance(description, Mapping):
+        yield from _strings([*description.values()])
+    elif isinstance(description, Sequence):
+        for each in description:
+            yield from _strings(each)
+
+
+def _own_file(module: str) -> Path | None:
+    """Return a module's file if it is neither ours nor installed."""
+    if module == "__main__":
+        origin = getattr(sys.modules[module], "__file__", None)
+    elif all(part.isidentifier() for part in module.split(".")) and module.partition(".")[0] != "torchdenoise":
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):  # no module, hence no import path
+            return None
+        origin = spec.origin if spec and spec.has_location else None
+    else:
+        return None
+    file = Path(origin) if origin else None
+    return None if file is None or not file.is_file() or INSTALLED & set(file.parents) else file
