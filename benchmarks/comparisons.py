@@ -120,8 +120,8 @@ def page() -> str:
         "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
         "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; of the whole methods, also where ours is cut (a number of "
         "steps in its name) or smaller (`-blind`). `self2self-star` is one masked pass with dropout, `self2self` the "
-        "mean of a hundred. Seconds and memory are each job's on one thread, with other jobs beside it on two cores; "
-        "[speed](speed.md) has the seconds on an idle machine.",
+        "mean of a hundred. Seconds and memory are each job's on one thread, with other jobs beside it on two cores, "
+        "not of one machine alone; [speed](speed.md) has the seconds on an idle one.",
     ]
     for name, part in parts().items():
         if part.folder:
