@@ -108,6 +108,16 @@ def test_without_noise_nothing_changes():
     assert torch.allclose(NonLocalRidge(OnePass(), level=0)(identity, noisy, torch.Generator()), noisy, atol=1e-3)
 
 
+@pytest.mark.parametrize("similar", [2, 64, 128])
+@pytest.mark.parametrize("shade", [84, 156, 204, 228])
+def test_drawings_without_noise_stay_as_they_are(shade, similar):
+    drawing = torch.full((1, 3, 48, 48), shade / 255)
+    drawing[..., 20:30, 20:24] = 0
+    drawing[..., 40:43, 10:40] = 0.5
+    readout = NonLocalRidge(OnePass(), similar=similar, level=0)
+    assert (readout(identity, drawing, torch.Generator()) - drawing).abs().max() < 0.01
+
+
 @pytest.mark.parametrize("wrong", [{"side": 0}, {"similar": 0}, {"stride": 0}, {"window": 8}, {"level": -1.0}])
 def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(UserError, match=r"NonLocalRidge: side .* must be at least 1, window .* odd"):

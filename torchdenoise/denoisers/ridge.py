@@ -20,6 +20,8 @@ BAND = 1024
 """Rows, without a margin."""
 TINY = 1e-5
 """So much of a group's own size is added where there is no noise: the matrix could not be inverted."""
+ROUNDING = 1e-6
+"""So much of the largest eigenvalue there can be is added where float32 has rounded the smallest one below zero."""
 
 
 class NonLocalRidge(
@@ -149,6 +151,7 @@ class NonLocalRidge(
                 distances.append(F.avg_pool2d((strip - other).square()[None], side, stride).flatten())
             seen = [min(reach, size - side) + 1 for size in brightness.shape]  # places that a corner sees each way
             number = min(self.similar, seen[0] * seen[1])
+            distances[len(shifts) // 2].fill_(-1)  # a patch itself comes first, though others be the same
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices
             offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
             yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
@@ -160,7 +163,12 @@ def _mixing(xs: Tensor, deviation: Tensor) -> Tensor:
     size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
     noise = (xs.shape[-1] * deviation**2 + TINY * (1 + size))[:, None, None]
     identity = torch.eye(gram.shape[-1], device=gram.device)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram + noise * identity))
+    factor, failed = torch.linalg.cholesky_ex(gram + noise * identity)
+    if failed.any():  # patches that are all alike, without noise
+        more = ROUNDING * len(identity) * size[:, None, None]
+        noise = torch.where(failed[:, None, None] > 0, noise + more, noise)
+        factor = torch.linalg.cholesky(gram + noise * identity)
+    inverse = torch.cholesky_inverse(factor)
     return identity - noise * inverse  # the same as in the formula, in fewer operations
 
 
