@@ -1,13 +1,14 @@
 """The command ``torchdenoise``: looks at the first word and hands on; heavy imports happen behind it."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torchdenoise import __version__
-from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.errors import KILLED, UserError, did_you_mean
 
 HELP = f"""\
 torchdenoise {__version__}: image denoising, from one noisy picture or from a data set.
@@ -34,6 +35,8 @@ examples
   torchdenoise predict --ckpt_path runs/version_0/checkpoints/last.ckpt --data.path noisy.png --output clean.png
 """
 
+STOPPED = "torchdenoise: stopped; what was finished is kept"
+
 COMMANDS = {
     "denoise": "torchdenoise.commands.denoise",
     "compare": "torchdenoise.commands.compare",
@@ -46,7 +49,7 @@ COMMANDS = {
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 a fault of ours, 2 the user can mend it, 130 Ctrl-C.
+    """Run the command line and return its exit code: 0 done, 1 our fault, 2 the user can mend it, 130 or 143 stopped.
 
     Example:
         >>> main(["--version"])
@@ -60,6 +63,8 @@ def main(args: Sequence[str] | None = None) -> int:
     if words[0] in ("-V", "--version"):
         print(f"torchdenoise {__version__}")
         return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that a terminal cannot show is no failure
     return reported(lambda: _run(words))
 
 
@@ -81,13 +86,16 @@ def reported(work: Callable[[], int]) -> int:
     """
     try:
         return work()
-    except SystemExit as leaving:  # argparse's way out of --help
-        return int(leaving.code or 0)
+    except SystemExit as leaving:  # argparse's way out of --help, or `kill`
+        code = int(leaving.code or 0)
+        if code == KILLED:
+            print(STOPPED, file=sys.stderr)
+        return code
     except UserError as error:
         print(f"torchdenoise: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("torchdenoise: stopped; what was finished is kept", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     except BrokenPipeError:  # `torchdenoise list | head`: nobody reads on, and that is no failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

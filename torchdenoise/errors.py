@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+KILLED = 128 + 15
+"""The exit code of what `kill` (SIGTERM) has stopped."""
+
 
 class UserError(ValueError):
     """A failure the user can mend: the message is one or two lines that name the thing and the remedy.

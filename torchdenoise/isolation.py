@@ -12,7 +12,7 @@ import torch
 from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from torchdenoise.errors import UserError
+from torchdenoise.errors import KILLED, UserError
 
 LARGEST_SEED = 2**32 - 1
 """NumPy takes no larger one."""
@@ -45,8 +45,29 @@ def enough_memory() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def torch_as_it_is() -> Iterator[None]:
+    """Compute as in a fresh process, whatever modes the caller is in: with gradients, in float32 unless said."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+_alone = threading.RLock()
+
+
+@contextlib.contextmanager
 def own_random_state() -> Iterator[None]:
-    """Give the caller's random states and seed variables back, also after a failure."""
+    """Give the caller's random states and seed variables back, also after a failure; threads wait for each other."""
+    with _alone, _kept_random_state():
+        yield
+
+
+@contextlib.contextmanager
+def _kept_random_state() -> Iterator[None]:
     kept = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
     isolated = isolate_rng()
     isolated.__enter__()
@@ -94,15 +115,23 @@ def uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Keep Ctrl-C what it is: Lightning makes a SystemExit of it and ignores the key from then on."""
+    """Keep Ctrl-C and `kill` what they are: Lightning ignores the key from then on, and leaves as if all was done."""
     in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    killed: list[int] = []
+    if in_main and handlers[signal.SIGTERM] is signal.SIG_DFL:
+        # Lightning's own handler calls this one, and ends the fit with the step.
+        signal.signal(signal.SIGTERM, lambda number, frame: killed.append(number))  # noqa: ARG005
     try:
         yield
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
-        raise
+        if not killed:
+            raise
     finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            if in_main and handler is not None:
+                signal.signal(number, handler)
+    if killed:
+        raise SystemExit(KILLED)

@@ -30,6 +30,8 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: no permission to read it; ask its owner for access (chmod +r)") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -49,6 +51,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"{path}: {_why_not_written(error)}; choose another output with -o") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 

@@ -10,9 +10,10 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from torchdenoise.errors import UserError, did_you_mean
 
@@ -134,18 +135,52 @@ def build(recipe: Mapping[str, Any]) -> Any:
     if path not in known:
         module = path.rpartition(".")[0]
         raise UserError(f"{path}: unknown class; import {module} first if you trust it{did_you_mean(path, known)}")
-    return known[path](**{name: _built(value) for name, value in recipe["init_args"].items()})
+    token = _building.set(True)
+    try:
+        return known[path](**{name: _built(value) for name, value in recipe["init_args"].items()})
+    finally:
+        _building.reset(token)
+
+
+_building: ContextVar[bool] = ContextVar("building", default=False)
+
+
+def may_import() -> bool:
+    """Return whether a name may be imported that an argument holds: not if the argument stood in a file."""
+    return not _building.get()
 
 
 def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
-    """Yield (place in the recipe, class path) for the classes that ``build`` would refuse."""
-    known = {class_path(cls) for cls in _subclasses(Registered)}
-    if recipe["class_path"] not in known:
-        yield place, recipe["class_path"]
-    for name, value in recipe["init_args"].items():
+    """Yield (place in the recipe, name) of all that a parser would import: classes, and text in an object's place."""
+    known = {class_path(cls): cls for cls in _subclasses(Registered)}
+    cls = known.get(str(recipe["class_path"]))
+    if cls is None:
+        yield place, str(recipe["class_path"])
+    for name in recipe.keys() - {"class_path", "init_args"}:
+        yield f"{place}.{name}", name
+    for name, value in recipe.get("init_args", {}).items():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Mapping) and "class_path" in item:
                 yield from unknown_classes(item, f"{place}.{name}")
+            elif name in getattr(cls, "left_out", ()) or (isinstance(item, str) and _takes_objects(cls, name)):
+                yield f"{place}.{name}", str(item)
+
+
+def _takes_objects(cls: type | None, name: str) -> bool:
+    """Return whether an argument can be something else than plain data, so that a text there may be an import path."""
+    try:
+        hint = get_type_hints(cls.__init__).get(name) if cls else None  # type: ignore[misc]
+    except NameError:  # an annotation that is there for type checkers alone
+        return True
+    return any((isinstance(each, type) and issubclass(each, Registered)) or each is Callable for each in _leaves(hint))
+
+
+def _leaves(hint: Any) -> Iterator[Any]:
+    """Yield the types that an annotation is made of."""
+    yield get_origin(hint) or hint
+    for part in get_args(hint):
+        if not isinstance(part, list):
+            yield from _leaves(part)
 
 
 def _built(value: Any) -> Any:

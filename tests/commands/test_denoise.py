@@ -242,6 +242,25 @@ def test_a_checkpoint_is_applied_to_any_picture_of_any_size(run, checkpoint, tmp
     assert pixels("out/other.png").shape == (31, 17, 3)
 
 
+def test_one_picture_that_a_checkpoint_does_not_suit_stops_no_other(run, checkpoint, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, channels in (("a", 3), ("b", 1), ("c", 3)):
+        write_png(tmp_path / "in" / f"{name}.png", noisy_scene(21, 17, channels))
+    outcome = run("denoise", "in", "-o", "out", "--ckpt", checkpoint, "--device", "cpu")
+    assert outcome.code == 2
+    assert "failed: in/b.png: the pictures have 1 channel(s)" in outcome.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_failure(noisy_png):
+    noisy_png.rename(noisy_png.with_name("rote Füße.png"))
+    command = [sys.executable, "-m", "torchdenoise", "denoise", "rote Füße.png", "--max-steps", "1"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(command, cwd=noisy_png.parent, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"rote F\\xfc\\xdfe.png -> " in done.stdout
+
+
 def test_a_fit_can_start_from_a_checkpoint(run, checkpoint, tmp_path):
     words = ("denoise", "noisy.png", "--device", "cpu", "--recipe", "zsn2n", "--max-steps", "1")
     still = ("--set", "model.optimizer.lr=0")

@@ -228,6 +228,16 @@ def test_a_picture_that_is_damaged_inside_is_one_line(train, tmp_path, workers):
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_the_best_state_has_a_network_that_was_trained(run, train):
+    """The losses of ZS-N2M's two stages have nothing in common, and only the second one makes the result."""
+    words = "--config zsn2m --data ImageFolder --data.train clean --data.val clean --data.crop 8 --data.batch_size 2"
+    small = "--model.network.width 4 --model.refiner.width 4 --model.refiner_loss.size 4 --trainer.max_steps 12"
+    assert run("fit", *f"{words} {small} {CPU}".split()).code == 0
+    assert torch.load(BEST, weights_only=True)["global_step"] > 8  # two thirds of the steps are the first network's
+    with (RUN / "metrics.csv").open() as file:
+        assert {"val_loss", "val_loss_of_stage_1"} <= set(next(csv.reader(file)))
+
+
 # -- several processes -------------------------------------------------------------------------------------------------
 
 PROBE = """
@@ -239,10 +249,10 @@ class Probe(lightning.Callback):
 """
 
 
-def alone(folder, words):
+def alone(folder, words, name="fit", model=MODEL):
     """Return what the command does in two processes of its own, which begin it again by themselves."""
-    command = [sys.executable, "-m", "torchdenoise", "fit", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    words = f"{MODEL} {CPU} {words}".split()
+    command = [sys.executable, "-m", "torchdenoise", name, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    words = f"{model} {CPU} {words}".split()
     return subprocess.run([*command, *words], check=False, capture_output=True, text=True, timeout=250, cwd=folder)
 
 
@@ -259,6 +269,23 @@ def test_two_processes_share_the_crops_and_write_one_checkpoint(train, tmp_path)
     assert sorted(path.name for path in LAST.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
     assert torch.load(LAST, weights_only=True)["global_step"] == 2
     assert outcome.stdout.count("checkpoint:") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_write_and_score_what_one_would(train, tmp_path):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    words = f"--ckpt_path {LAST} --data ImageFolder"
+    outcome = alone(tmp_path, f"{words} --data.predict noisy --output out", "predict", "")
+    assert outcome.returncode == 0, outcome.stderr
+    names = [f"{number}.png" for number in range(6)]
+    assert [sorted(path.name for path in (tmp_path / folder).iterdir()) for folder in ("out", "noisy")] == [names] * 2
+    (tmp_path / "clean" / "5.png").unlink()  # an odd number: one process gets a picture twice
+    outcome = alone(tmp_path, f"{words} --data.test clean", "test", "")
+    assert outcome.returncode == 0, outcome.stderr
+    rows = [line.split("\t") for line in outcome.stdout.splitlines() if line.count("\t") == 2]
+    assert [row[0] for row in rows] == ["picture", *(f"clean/{number}.png" for number in range(5)), "mean of 5"]
+    scores = [float(row[1]) for row in rows[1:]]
+    assert scores[-1] == pytest.approx(sum(scores[:-1]) / 5, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -360,6 +360,19 @@ def test_what_the_system_refuses_to_read(tmp_path, monkeypatch, error, message):
         read_picture(path)
 
 
+def test_a_stack_that_one_page_tells_of_is_refused(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, np.zeros((5, 24, 30), "u2"), photometric="minisblack", truncate=True)
+    with pytest.raises(UserError, match=r"stack.tif: holds 5 pages; split it into single pages first"):
+        read_picture(path)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=r"a.png: no permission to write in this folder"):
+        check_output(tmp_path / "a.png", Picture.from_array(np.zeros((4, 4), np.uint8)))
+
+
 def test_too_little_memory_is_said(tmp_path, monkeypatch):
     def too_much(_):
         raise MemoryError

@@ -1,5 +1,7 @@
+import contextlib
 import os
 import pickle
+import sys
 
 import lightning
 import pytest
@@ -12,6 +14,9 @@ from torchdenoise.denoisers import ZSN2N, Denoiser, DenoisingLoss, SmallCNN, Sta
 from torchdenoise.denoisers.losses import mse
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import HYGIENE
+from torchdenoise.recipes import load_recipe, recipe_names
+from torchdenoise.recipes.building import build_fit
+from torchdenoise.registry import unknown_classes
 
 
 def picture(channels=3, seed=0):
@@ -283,6 +288,45 @@ def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint
     edited(path, class_path="stranger.Method")
     with pytest.raises(UserError, match=r"stranger.Method: unknown class; import stranger first if you trust it"):
         Denoiser.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": "stranger.Network"},
+        {"loss": '{"class_path": "stranger.Loss"}'},
+        {"optimizer": "stranger.optimizer"},
+        {"optimizer": None},
+        {
+            "network": {
+                "class_path": "torchdenoise.data.image_folder.ImageFolder",
+                "init_args": {"noise": "stranger.X:1"},
+            }
+        },
+        {"readout": {"class_path": "torchdenoise.denoisers.readouts.OnePass", "init_args": {}, "dict_kwargs": {}}},
+    ],
+)
+def test_no_text_of_a_checkpoint_is_imported(checkpoint, tmp_path, monkeypatch, change):
+    path, _ = checkpoint
+    (tmp_path / "stranger.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    content = torch.load(path, weights_only=True)
+    recipe = content["torchdenoise"]["recipe"]
+    recipe["init_args"] |= change
+    (name,) = change
+    told = list(unknown_classes(recipe, "--model"))
+    assert [place.split(".")[1] for place, _ in told] == [name]
+    edited(path, init_args=recipe["init_args"])
+    with contextlib.suppress(UserError):
+        Denoiser.load(path)
+    assert "stranger" not in sys.modules
+
+
+def test_what_checkpoints_hold_is_known(checkpoint):
+    path, _ = checkpoint
+    assert not list(unknown_classes(torch.load(path, weights_only=True)["torchdenoise"]["recipe"], "--model"))
+    for name in recipe_names():
+        assert not list(unknown_classes(build_fit(load_recipe(name)).model.recipe(), "--model")), name
 
 
 def test_load_on_a_class_takes_only_its_own(checkpoint):

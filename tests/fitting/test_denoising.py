@@ -3,6 +3,7 @@
 import random
 import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import lightning
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from conftest import noisy_scene, scene, write_png
-from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, SingleImage, SmallCNN, UserError, denoise
+from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, Readout, SingleImage, SmallCNN, UserError, denoise
 from torchdenoise.denoisers import MaskedMean
 from torchdenoise.fitting import accelerator
 from torchdenoise.fitting.trainers import HYGIENE
@@ -128,6 +129,61 @@ def test_a_key_press_in_a_fit_is_a_keyboard_interrupt_and_the_key_works_on():
     with pytest.raises(KeyboardInterrupt):
         denoise(noisy_scene(), max_steps=3, device="cpu", progress=pressed)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_kill_ends_a_fit_with_its_own_exit_code_and_the_handler_comes_back():
+    def killed(step, steps):
+        steps_seen.append(step)
+        signal.raise_signal(signal.SIGTERM)
+
+    class Last(Readout):
+        def forward(self, denoise, noisy, generator):
+            signal.raise_signal(signal.SIGTERM)
+            return denoise(noisy)
+
+    steps_seen = []
+    for options in ({"progress": killed, "max_steps": 9}, {"readout": Last(), "max_steps": 1, "recipe": "zsn2n"}):
+        with pytest.raises(SystemExit) as caught:
+            denoise(noisy_scene(), device="cpu", **options)
+        assert caught.value.code == 143
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert steps_seen == [1]
+
+
+def test_the_modes_of_torch_around_it_change_nothing():
+    noisy = noisy_scene().astype(np.float32)
+    plain = denoise(noisy, max_steps=2, device="cpu")
+    with torch.inference_mode():
+        assert np.array_equal(denoise(noisy, max_steps=2, device="cpu"), plain)
+        assert torch.is_inference_mode_enabled()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert np.array_equal(denoise(noisy, max_steps=2, device="cpu"), plain)
+        assert torch.get_default_dtype() is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_threads_do_not_take_each_other_s_draws():
+    before = torch.get_rng_state()
+    seeds = [0, 1, 2, 3]
+
+    def fitted(seed):
+        return denoise(noisy_scene(), max_steps=2, device="cpu", seed=seed)
+
+    alone = [fitted(seed) for seed in seeds]
+    with ThreadPoolExecutor(2) as pool:
+        beside = list(pool.map(fitted, seeds))
+    assert all(np.array_equal(*pair) for pair in zip(alone, beside, strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_big_endian_arrays_come_back_so_and_masked_ones_are_refused():
+    noisy = noisy_scene().astype(">f4")
+    assert denoise(noisy, max_steps=1, device="cpu").dtype == noisy.dtype
+    masked = np.ma.masked_greater(noisy_scene(), 0.5)
+    with pytest.raises(UserError, match=r"mask hides some of its values: fill them in first"):
+        denoise(masked, max_steps=1, device="cpu")
 
 
 def test_a_users_own_warnings_still_show():

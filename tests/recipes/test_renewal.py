@@ -40,6 +40,13 @@ def test_a_loss_in_a_loss_has_too():
     build_fit(load_recipe("fast"), [f"model.loss={words}"])
 
 
+def test_a_part_of_a_part_is_changed_by_name():
+    model = build_fit(load_recipe("zsn2n"), ["model.loss.downsampler=RandomMaskDownsampler"]).model
+    assert isinstance(model.loss.downsampler, RandomMaskDownsampler)
+    words = ["model.loss=OnCrops", "model.loss.loss=ZSN2NLoss", "model.loss.loss.residual_weight=2"]
+    assert build_fit(load_recipe("zsn2n"), words).model.loss.loss.residual_weight == 2
+
+
 @pytest.mark.parametrize("name", ["Adam", "torch.optim.Adam"])
 def test_another_optimizer_has_its_own_rate(name):
     model = build_fit(load_recipe("fast"), [f"model.optimizer={name}"]).model

@@ -94,7 +94,7 @@ def run(words: Sequence[str]) -> int:
     sys.argv[1:] = [command, *rest, *_defaults(command, rest)]
     try:
         with quiet(), interruptible(), _doubts_in_a_line():
-            _CLI(callbacks.get(command, []), csv if command == "fit" else False)
+            _CLI(callbacks.get(command, []), csv if command == "fit" else False, words)
     except (ValueError, TypeError) as error:
         mended = mendable(error)
         if mended is error:
@@ -186,7 +186,8 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 class _CLI(LightningCLI):
-    def __init__(self, callbacks: list[Any], logger: Any) -> None:
+    def __init__(self, callbacks: list[Any], logger: Any, words: Sequence[str]) -> None:
+        self._words = words
         super().__init__(
             Denoiser,
             DenoisingData,
@@ -220,6 +221,7 @@ class _CLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Give a zero-shot fit without a recipe a number of steps; its data has no end."""
+        sys.argv[1:] = self._words  # of several processes the others begin as this one did
         config = self.config[self.config.subcommand]
         single = config.get("data") and config.data.class_path.endswith(SingleImage.__name__)
         if single and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:

@@ -4,10 +4,11 @@ from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 
 class Last(ModelCheckpoint):
-    """The state after each epoch, and after Ctrl-C; a fit that failed must not overwrite what was good."""
+    """The state after each epoch, and after Ctrl-C or `kill`; a fit that failed must not overwrite what was good."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -16,7 +17,7 @@ class Last(ModelCheckpoint):
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Keep the state where the user stopped the fit."""
-        if isinstance(exception, KeyboardInterrupt):
+        if isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
             super().on_exception(trainer, pl_module, exception)
 
 

@@ -70,7 +70,13 @@ class ScoreTable(Callback):
         self.rows.update(zip(batch["index"].tolist(), scores, strict=True))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Print the table: aligned on a terminal, tab-separated elsewhere."""
+        """Print the table of what all processes have scored: aligned on a terminal, tab-separated elsewhere."""
+        if trainer.world_size > 1:
+            parts: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(parts, self.rows)
+            self.rows = {index: scores for part in parts for index, scores in part.items()}
+        if not trainer.is_global_zero:
+            return
         sources = _data(trainer).sources
         named = [(str(sources[index]), *scores) for index, scores in sorted(self.rows.items())]
         means = torch.tensor([scores for _, *scores in named]).mean(0).tolist()

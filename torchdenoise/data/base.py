@@ -23,7 +23,7 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
     def prepare_data(self) -> None:
         """Find out what is wrong with the pictures before a logger makes its folder."""
         if self.trainer is not None and self.trainer.state.fn is not None:
-            self.setup(self.trainer.state.fn)
+            self.setup(self.trainer.state.fn.value)
 
     def setup(self, stage: str) -> None:
         """Prepare the pictures for ``fit``, ``validate``, ``test`` or ``predict``, and tell the model their shape."""

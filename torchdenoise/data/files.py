@@ -3,7 +3,9 @@
 What goes wrong with a file is a UserError of one line that begins with its path and says what to do about it.
 """
 
+import errno
 import math
+import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -77,11 +79,10 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
     """
     path = Path(path)
     _check_place(path, like, overwrite)
-    array = like.restore(image)
     partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
     try:
         with writing(path):
-            encoded = encode(array, like, path.suffix.lower())
+            encoded = encode(like.restore(image), like, path.suffix.lower())
             with partial.open("xb") as file:
                 file.write(encoded)
             partial.replace(path)
@@ -104,6 +105,8 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
     path = Path(path)
     _check_place(path, like, overwrite)
     with writing(path):
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "")
         free = shutil.disk_usage(path.parent).free
         needed = math.prod(like.shape) * like.scaling.dtype.itemsize + _MEGABYTE  # for what stands beside the pixels
         if free < needed:

@@ -6,6 +6,7 @@ Pixels stay as they are stored: an orientation is a tag that travels along, so v
 import contextlib
 import io
 import logging
+import math
 import struct
 import warnings
 import zlib
@@ -153,7 +154,7 @@ def _read_png(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
         "png": {name: content[name] for name in _COLOUR_CHUNKS if name in content},
         "exif": content.get(b"eXIf"),
     }
-    if b"pHYs" in content:
+    if len(content.get(b"pHYs", b"")) == 9:
         across, down, per_metre = struct.unpack(">IIB", content[b"pHYs"])
         metadata["dpi"] = _dpi((across, down), _METRES_PER_INCH if per_metre else 0)
     if b"iCCP" in content:
@@ -190,9 +191,11 @@ def _read_tiff(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
     """Decode a TIFF of one page, small previews not counted."""
     with tifffile.TiffFile(file) as tiff:
         pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-        # ImageJ writes big stacks as one page and a note.
+        # ImageJ writes big stacks as one page and a note, and so can tifffile.
         _check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0))
         page = pages[0]
+        for noted in tiff.shaped_metadata or ():
+            _check_single(math.prod(noted.get("shape", ())) // math.prod(page.shape) or 1)
         _check_size(page.imagewidth, page.imagelength)
         _check_tiff_kind(page)
         array = page.asarray()

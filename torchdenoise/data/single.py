@@ -79,7 +79,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._image = image
         self._level = level
 
-    def prepare(self, stage: str) -> tuple[int, int, int]:  # noqa: ARG002
+    def prepare(self, stage: str) -> tuple[int, int, int]:
         """Read the picture, add the noise if there is one, and return its shape."""
         if self._image is None:
             if self.path is None:
@@ -95,7 +95,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             self._item["level"] = torch.tensor([level])
         self.sources = [self.path]
         channels, height, width = image.shape[1:]
-        if self.crop is not None and self.crop > min(height, width):
+        if stage == "fit" and self.crop is not None and self.crop > min(height, width):
             raise UserError(
                 f"the picture is {width}x{height} pixels, smaller than the crop: set data.crop={min(height, width)}"
             )
@@ -114,7 +114,9 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         """Cut this step's crops while training; which ones depends on the seed and the number of the batch alone."""
         if self.crop is None or self.trainer is None or not self.trainer.training:
             return batch
-        generator = seeded(self.seed, self.trainer.fit_loop.total_batch_idx)
+        # Lightning's other counts begin anew in a fit that goes on; the first batch has always been number -1 here.
+        batch_number = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed - 1
+        generator = seeded(self.seed, batch_number)
         rooms = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
         tops, lefts = (2 * torch.randint(room, (self.crops,), generator=generator) for room in rooms)
         places = list(zip(tops.tolist(), lefts.tolist(), strict=True))

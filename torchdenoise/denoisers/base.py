@@ -215,7 +215,9 @@ class Denoiser(Checkpointed, kind="denoisers"):
         noisy = seen["noisy"]
         draws = stage.loss.draw(seen, seeded(self._seed, -1, batch_idx, device=noisy.device))
         terms = self._terms(stage.loss, Recorder.of(stage.network, noisy.device.type), seen, draws, 1.0)
-        self.log("val_loss", torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)
+        # Only the last stage makes the result; what earlier ones lose is no measure of it.
+        name = "val_loss" if index == self._planned().last else f"val_loss_of_stage_{index + 1}"
+        self.log(name, torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Return ``psnr`` and ``ssim`` of every picture, and log their means."""

@@ -51,10 +51,13 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
             UserError: no such file, not one of our checkpoints, or a class that is not known here.
         """
         checkpoint = read_checkpoint(path)
-        denoiser = build(checkpoint[KEY]["recipe"])
-        if not isinstance(denoiser, cls):
-            raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
-        denoiser.load_state_dict(checkpoint["state_dict"])
+        try:
+            denoiser = build(checkpoint[KEY]["recipe"])
+            if not isinstance(denoiser, cls):
+                raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
+            denoiser.load_state_dict(checkpoint["state_dict"])
+        except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # of a file that others have edited
+            raise UserError(f"{path}: what it says of its model and its weights do not fit: {REMEDY}") from error
         denoiser.fitted = True
         return denoiser.eval()
 

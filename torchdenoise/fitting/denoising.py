@@ -19,6 +19,7 @@ from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_images, settled, tried
 from torchdenoise.fitting.trainers import accelerator
+from torchdenoise.isolation import torch_as_it_is
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
@@ -28,6 +29,7 @@ Restore = Callable[[Sequence[Tensor]], list[Result]]
 """Makes of noisy images ``(1, C, H, W)`` in 0..1 clean ones, or says what went wrong with each."""
 
 
+@torch_as_it_is()
 def denoise(
     noisy: Noisy | str | Path,
     recipe: str | Path | Mapping[str, Any] | None = None,
@@ -78,13 +80,16 @@ def denoise(
     if isinstance(noisy, Tensor):
         return _denoised_stack(noisy, data_range, work, batch)
     if isinstance(noisy, np.ndarray):
-        picture = Picture.from_array(noisy, data_range)
+        if np.ma.is_masked(noisy):
+            raise UserError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
+        picture = Picture.from_array(np.asarray(noisy), data_range)
     elif isinstance(noisy, (str, Path)):
         picture = read_picture(noisy, data_range)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     (clean,) = work([picture.image])
-    return picture.restore(settled(clean))
+    restored = picture.restore(settled(clean))
+    return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) else restored
 
 
 def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options) -> Restore:
@@ -102,8 +107,11 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
                 f"a checkpoint is applied as it is: leave {' and '.join(unused)} out, or name a recipe whose fit "
                 "starts from it"
             )
-        seed = options.seed or 0
-        return lambda images: [Fitted(apply_denoiser(start, image, options.device, (), seed)) for image in images]
+
+        def applied(image: Tensor) -> Fitted:
+            return Fitted(apply_denoiser(start, image, options.device, (), options.seed or 0))
+
+        return lambda images: [tried(functools.partial(applied, image)) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})

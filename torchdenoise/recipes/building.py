@@ -1,5 +1,6 @@
 """From a recipe and its overrides to objects, with the defaults that the command line has."""
 
+import contextlib
 import copy
 import inspect
 import itertools
@@ -105,7 +106,10 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
 
 def shortened(message: str, words: Sequence[str]) -> UserError:
     """Return the one-line error for a report of jsonargparse about a command line."""
-    named = [load_recipe(word) for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
+    named = []
+    for before, word in itertools.pairwise(words):
+        with contextlib.suppress(UserError):  # a part of a recipe says nothing of its own
+            named += [load_recipe(word)] if before in ("--config", "-c") else []
     options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
     options += _named_options(message)
     return UserError(explain(message, options or _argument_names(), _class_names()))

@@ -27,15 +27,15 @@ def renewed(words: Sequence[str]) -> list[str]:
     for before, word in zip(["", *words], words, strict=False):
         option, equals, value = word.partition("=")
         if equals and option.startswith("--model."):
-            result.append(f"{option}={_filled(value)}")
+            result.append(f"{option}={_filled(option, value)}")
         elif before.startswith("--model.") and "=" not in before:
-            result.append(_filled(word))
+            result.append(_filled(before, word))
         else:
             result.append(word)
     return result
 
 
-def _filled(value: str) -> str:
+def _filled(option: str, value: str) -> str:
     """Return a class, given by name or in JSON, with all arguments that have a default; anything else as it is."""
     try:
         given = json.loads(value)
@@ -43,18 +43,21 @@ def _filled(value: str) -> str:
         given = {"class_path": value}
     if not isinstance(given, dict) or _class_of(given) is None:
         return value
-    return json.dumps(_with_defaults(given))
+    # Of a part of a part, jsonargparse takes null for the text "None".
+    return json.dumps(_with_defaults(given, nothing=option.count(".") < 2))
 
 
-def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(given: dict[str, Any], nothing: bool) -> dict[str, Any]:
+    """Return a class with its default arguments, those too that are ``nothing`` where that can be said."""
     cls = _class_of(given)
     if cls is None:
         return given
     arguments = {
-        name: _with_defaults(value) if isinstance(value, dict) else value
+        name: _with_defaults(value, nothing) if isinstance(value, dict) else value
         for name, value in given.get("init_args", {}).items()
     }
-    return {**given, "init_args": {**_defaults(cls), **arguments}}
+    defaults = {name: value for name, value in _defaults(cls).items() if nothing or value is not None}
+    return {**given, "init_args": {**defaults, **arguments}}
 
 
 def _defaults(cls: type) -> dict[str, Any]:
