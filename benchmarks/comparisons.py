@@ -34,13 +34,13 @@ MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single")
 """Of zero-shot methods, those of a few minutes a picture."""
 REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
 SELF2SELF = ("self2self-1500", str(HERE / "self2self-star-1500.yaml"))
-LONGER = ("zsn2n-3000", "zsn2m", "mash-code", *SELF2SELF)
+LONGER = ("zsn2n-3000", "zsn2m", "mash-code")
 LONGEST = ("dip", "noise2fast-colour", "mash", "self2self-15k", str(HERE / "self2self-star-15k.yaml"))
 COSTS = {
     "dip": ("longest", "45 min", "3 min", "2.2M"),
     "self2self": ("longest", "4.5 h", "35 min", "1M"),
     "self2self-15k": ("longest", "-", "-", "-"),
-    "self2self-1500": ("four", "-", "-", "-"),
+    "self2self-1500": ("longest", "-", "-", "-"),
     "zsn2n": ("four", "80 s", "20 s", "22K"),
     "zsn2m-star": ("four", "80 s", "20 s", "22K"),
     "zsn2m": ("four", "40 min", "2 min", "2.7M"),
@@ -85,7 +85,7 @@ def parts() -> dict[str, Part]:
         trained = () if name == "fmd" else TRAINED  # its pictures are grey
         made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
     made["longest"] = Part("The longest, kodim19", LONGEST, four[2:3], both[:1], trained=())
-    on_gpu = (*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", "dip-750", "dip")
+    on_gpu = (*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", *SELF2SELF, "dip-750", "dip")
     made["gpu"] = Part("On a GPU, kodim05, 08, 19, 23", on_gpu, four, both, trained=(), device="cuda")
     return made
 

@@ -1,5 +1,6 @@
 """``fit``, ``validate``, ``test`` and ``predict`` doing tiny real work."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -136,6 +137,21 @@ def test_a_users_own_loss_needs_no_edit_in_the_package(run, noisy_png):
     assert outcome.code == 0, outcome.err
     assert Denoiser.load(LAST).loss.weight == 2
     sys.modules.pop("my_loss")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trusted", ["--model.loss my_loss.MyLoss", "--model.loss=my_loss.MyLoss"])
+def test_a_class_that_is_trusted_is_as_it_was_fitted(run, noisy_png, trusted):
+    test_a_users_own_loss_needs_no_edit_in_the_package(run, noisy_png)
+    words = f"fit --ckpt_path {LAST} --data.path noisy.png --trainer.max_steps 9 --trainer.accelerator cpu".split()
+    command = [sys.executable, "-m", "torchdenoise", *words]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd=noisy_png.parent)
+    assert refused.returncode == 2
+    assert "fitted with my_loss.MyLoss; if you trust it, add --model.loss my_loss.MyLoss" in refused.stderr
+    done = subprocess.run([*command, *trusted.split()], capture_output=True, text=True, cwd=noisy_png.parent)
+    assert done.returncode == 0, done.stderr
+    content = torch.load("runs/version_1/checkpoints/last.ckpt", weights_only=True)
+    assert content["torchdenoise"]["recipe"]["init_args"]["loss"]["init_args"] == {"weight": 2.0}
 
 
 def test_noise_by_spec_and_by_class_is_the_same(run, noisy_png):

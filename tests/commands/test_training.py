@@ -228,6 +228,35 @@ def test_a_picture_that_is_damaged_inside_is_one_line(train, tmp_path, workers):
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_a_fit_goes_on_with_its_own_optimizer_alone(train):
+    stepwise = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 6"
+    assert train(DATA, stepwise, "--trainer.max_epochs 1").code == 0
+    outcome = train(DATA, f"--trainer.max_epochs 2 --ckpt_path {LAST}")
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert "the checkpoint's fit had SGD and StepLR, this one has Adam and" in outcome.err
+    assert train(DATA, stepwise, f"--trainer.max_epochs 2 --ckpt_path {LAST}").code == 0
+
+
+ENTERED = """
+from torchdenoise.denoisers import Noise2Noise
+
+class Told(Noise2Noise):
+    entered = 0
+
+    def enter_stage(self, index, noisy, inside):
+        Told.entered += 1
+"""
+
+
+def test_a_stage_is_entered_once_whatever_a_step_is_made_of(run, train, tmp_path, monkeypatch):
+    (tmp_path / "told_stage.py").write_text(ENTERED)
+    monkeypatch.syspath_prepend(tmp_path)
+    words = f"--model told_stage.Told --model.network SmallCNN --model.network.width 4 {CPU} {DATA}"
+    assert run("fit", *f"{words} --trainer.accumulate_grad_batches 3 --trainer.max_epochs 2".split()).code == 0
+    assert sys.modules["told_stage"].Told.entered == 1
+
+
 def test_the_best_state_has_a_network_that_was_trained(run, train):
     """The losses of ZS-N2M's two stages have nothing in common, and only the second one makes the result."""
     words = "--config zsn2m --data ImageFolder --data.train clean --data.val clean --data.crop 8 --data.batch_size 2"

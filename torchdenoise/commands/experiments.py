@@ -82,7 +82,7 @@ examples:
 def run(words: Sequence[str]) -> int:
     """Run one of the four subcommands and return the exit code."""
     load_plugins()
-    command, rest = words[0], _with_checkpoint(renewed(_named_recipes(words[1:])))
+    command, rest = words[0], renewed(_with_checkpoint(_named_recipes(words[1:])))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
         "fit": [Last(), Best()],
@@ -145,6 +145,7 @@ def _with_checkpoint(words: list[str]) -> list[str]:
         # Nothing is imported because a file says so; what the user says is another matter.
         if not (_value(words, option) or "").startswith(cls):
             raise UserError(f"{path}: fitted with {cls}; if you trust it, add {option} {cls}")
+        words = _without(words, option, cls)  # or it would begin with its defaults, not as it was fitted
     model = [] if _value(words, "--model") else ["--model", json.dumps(recipe)]
     data = [] if _value(words, "--data") else ["--data", SingleImage.__name__]
     return [*model, *data, *words]
@@ -157,6 +158,17 @@ def _value(words: Sequence[str], option: str) -> str | None:
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
     return None
+
+
+def _without(words: list[str], option: str, value: str) -> list[str]:
+    """Return the words without those that give an option this value."""
+    kept: list[str] = []
+    skipped = False
+    for word, following in itertools.zip_longest(words, words[1:]):
+        if not skipped and word != f"{option}={value}" and (word, following) != (option, value):
+            kept.append(word)
+        skipped = not skipped and (word, following) == (option, value)
+    return kept
 
 
 def _output_options(words: list[str]) -> tuple[list[str], Path | None, bool]:

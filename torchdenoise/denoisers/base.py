@@ -18,7 +18,7 @@ from torchdenoise.denoisers.networks.padding import padded_call
 from torchdenoise.denoisers.networks.tiling import tiled_call
 from torchdenoise.denoisers.readouts import OnePass, Readout
 from torchdenoise.denoisers.recorder import Recorder
-from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
+from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, names_of, one_optimizer
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.noise import seeded
 from torchdenoise.registry import class_path
@@ -72,6 +72,8 @@ class Denoiser(Checkpointed, kind="denoisers"):
         self.doubts: list[str] = []
         self._seed = 0
         self._plan: Plan | None = None
+        self._entered = -1
+        self._expected: list[str] | None = None
         self._kept: tuple[int, Tensor, dict[str, Tensor]] | None = None
 
     @abstractmethod
@@ -191,7 +193,8 @@ class Denoiser(Checkpointed, kind="denoisers"):
         """Return a step's stage, what its loss sees, and what is drawn for it; ``turn`` tells steps' parts apart."""
         index = plan.index(step)
         stage, seen = self.stages()[index], self._seen(batch, index)
-        if step == plan.bounds[index]:
+        if step == plan.bounds[index] and self._entered < index:  # not with each part of a step
+            self._entered = index
             self.enter_stage(index, batch["noisy"], seen["noisy"])
             stage, seen = self.stages()[index], self._seen(batch, index)
         self._need_keys(stage.loss, seen)
@@ -291,9 +294,17 @@ class Denoiser(Checkpointed, kind="denoisers"):
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write by what the weights were moved, too, for the optimizer's state fits no other one."""
+        super().on_save_checkpoint(checkpoint)
+        schedules = [each.scheduler for each in self.trainer.lr_scheduler_configs]
+        if self.trainer.optimizers:
+            checkpoint[KEY]["moved_by"] = names_of([*self.trainer.optimizers, *schedules])
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take nothing of what another readout had gathered."""
+        """Take nothing of what another readout had gathered, and remember what the optimizer has to be."""
         super().on_load_checkpoint(checkpoint)
+        self._expected = checkpoint[KEY].get("moved_by")
         theirs = checkpoint[KEY]["recipe"]["init_args"].get("readout")
         if theirs is not None and theirs["class_path"] != class_path(type(self.readout)):
             kept = {name: value for name, value in checkpoint["state_dict"].items() if not name.startswith("readout.")}
@@ -320,14 +331,25 @@ class Denoiser(Checkpointed, kind="denoisers"):
         self._kept = None
 
     def configure_optimizers(self) -> Any:
-        """Return one optimizer with a parameter group for each stage, and its schedule."""
+        """Return one optimizer with a parameter group for each stage, and its schedule.
+
+        Raises:
+            UserError: a checkpoint's fit that goes on had others.
+        """
         plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
         self.follow(plan)
-        return one_optimizer(self.stages(), plan, self.optimizer, self.scheduler)
+        made = one_optimizer(self.stages(), plan, self.optimizer, self.scheduler)
+        names = names_of([made["optimizer"], made["lr_scheduler"]["scheduler"]])
+        if self._expected not in (None, names):
+            raise UserError(
+                f"the checkpoint's fit had {' and '.join(self._expected or ())}, this one has {' and '.join(names)}: "
+                "it goes on with the same alone; give its configuration, --config runs/version_N/config.yaml"
+            )
+        return made
 
     def follow(self, plan: Plan) -> None:
         """Take the plan of a fit, which another module may lead."""
-        self._plan = plan
+        self._plan, self._entered = plan, -1
 
     def _planned(self) -> Plan:
         """Return the plan of the fit; outside of one all stages are over."""
@@ -335,6 +357,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
 
     def setup(self, stage: str) -> None:
         """Take the run's seed, and let several processes train a method whose networks take turns."""
+        self._expected = None
         if stage == "fit":
             self.doubts = []
             self.readout.begin()

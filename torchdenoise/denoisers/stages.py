@@ -130,6 +130,17 @@ class Chain(Optimizer):
         self.param_groups = self._groups()
 
 
+def names_of(movers: Sequence[Any]) -> list[str]:
+    """Return the class names of optimizers and schedules, of a chain those that it is made of.
+
+    Example:
+        >>> names_of([Chain([SGD([torch.zeros(1, requires_grad=True)], lr=1.0)])])
+        ['SGD']
+    """
+    single = [each for mover in movers for each in (mover.optimizers if isinstance(mover, Chain) else [mover])]
+    return [type(each).__name__ for each in single]
+
+
 def _factors(make: SchedulerFactory, begin: int, end: int) -> Callable[[int], float]:
     """Return a schedule for one stage as a function of the step of the whole fit."""
     probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

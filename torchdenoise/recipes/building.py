@@ -1,6 +1,5 @@
 """From a recipe and its overrides to objects, with the defaults that the command line has."""
 
-import contextlib
 import copy
 import inspect
 import itertools
@@ -19,7 +18,7 @@ from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.explain import explain, option_names
-from torchdenoise.recipes.files import load_recipe
+from torchdenoise.recipes.files import load_recipe, read_config
 from torchdenoise.recipes.renewal import renewed
 from torchdenoise.registry import all_classes, load_plugins
 
@@ -106,10 +105,8 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
 
 def shortened(message: str, words: Sequence[str]) -> UserError:
     """Return the one-line error for a report of jsonargparse about a command line."""
-    named = []
-    for before, word in itertools.pairwise(words):
-        with contextlib.suppress(UserError):  # a part of a recipe says nothing of its own
-            named += [load_recipe(word)] if before in ("--config", "-c") else []
+    given = [word for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
+    named = [load_recipe(word) for word in given if read_config(word).get("model")]
     options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
     options += _named_options(message)
     return UserError(explain(message, options or _argument_names(), _class_names()))

@@ -45,14 +45,25 @@ def load_recipe(name: str) -> dict[str, Any]:
     Raises:
         UserError: no such recipe, or a file that is not YAML with a ``model``.
     """
+    content = read_config(name)
+    if not content.get("model"):
+        path = recipe_path(name)
+        raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
+    return {key: value for key, value in content.items() if key not in COMMAND_ONLY}
+
+
+def read_config(name: str) -> dict[str, Any]:
+    """Return what a recipe's file holds, which may be a part of a recipe alone; nothing where it is no mapping.
+
+    Raises:
+        UserError: no such recipe, or a file that is not YAML.
+    """
     path = recipe_path(name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict) or not content.get("model"):
-        raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
-    return {key: value for key, value in content.items() if key not in COMMAND_ONLY}
+    return content if isinstance(content, dict) else {}
 
 
 def describe(name: str) -> str:
