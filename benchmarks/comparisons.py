@@ -40,7 +40,6 @@ COSTS = {
     "dip": ("longest", "45 min", "3 min", "2.2M"),
     "self2self": ("longest", "4.5 h", "35 min", "1M"),
     "self2self-15k": ("longest", "-", "-", "-"),
-    "self2self-1500": ("longest", "-", "-", "-"),
     "zsn2n": ("four", "80 s", "20 s", "22K"),
     "zsn2m-star": ("four", "80 s", "20 s", "22K"),
     "zsn2m": ("four", "40 min", "2 min", "2.7M"),

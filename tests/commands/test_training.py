@@ -228,6 +228,35 @@ def test_a_picture_that_is_damaged_inside_is_one_line(train, tmp_path, workers):
     assert len(outcome.err.splitlines()) == 1
 
 
+PRESS = """
+import signal
+import lightning
+
+class Press(lightning.Callback):
+    def __init__(self, hook: str):
+        setattr(self, hook, self.press)
+        self.calls = 0
+
+    def press(self, *_):
+        self.calls += 1
+        if self.calls == 3:
+            signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("hook", ["on_after_backward", "on_before_optimizer_step", "on_before_zero_grad"])
+def test_ctrl_c_inside_a_step_ends_the_fit_after_it(train, run, tmp_path, hook):
+    (tmp_path / "my_press.py").write_text(PRESS)
+    words = f"--config n2v --model.network.width 2 --data.train clean --data.crop 8 --data.batch_size 1 {CPU}"
+    words += " --data.repeats 2 --trainer.max_epochs 2 --trainer.accumulate_grad_batches 2"
+    press = f"--trainer.callbacks my_press.Press --trainer.callbacks.hook {hook}"
+    assert run("fit", *f"{words} {press}".split()).code == 130
+    assert torch.load(LAST, weights_only=True)["global_step"] in (2, 3)
+    assert run("fit", *f"{words} --ckpt_path {LAST}".split()).code == 0
+    assert run("fit", *words.split()).code == 0
+    assert same_weights("runs/version_1/checkpoints/last.ckpt", "runs/version_2/checkpoints/last.ckpt")
+
+
 def test_a_fit_goes_on_with_its_own_optimizer_alone(train):
     stepwise = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 6"
     assert train(DATA, stepwise, "--trainer.max_epochs 1").code == 0

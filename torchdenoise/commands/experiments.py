@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
-from torchdenoise.commands.keeping import Best, KeptConfig, Last
+from torchdenoise.commands.keeping import Best, BetweenSteps, KeptConfig, Last
 from torchdenoise.commands.results import PictureWriter, ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
@@ -85,7 +85,7 @@ def run(words: Sequence[str]) -> int:
     command, rest = words[0], renewed(_with_checkpoint(_named_recipes(words[1:])))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [Last(), Best()],
+        "fit": [BetweenSteps(), Last(), Best()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
