@@ -257,6 +257,12 @@ def test_ctrl_c_inside_a_step_ends_the_fit_after_it(train, run, tmp_path, hook):
     assert same_weights("runs/version_1/checkpoints/last.ckpt", "runs/version_2/checkpoints/last.ckpt")
 
 
+def test_a_readout_of_one_picture_is_refused_for_crops(train):
+    outcome = train(DATA, "--model.readout RunningMean --trainer.max_epochs 1")
+    assert outcome.code == 2
+    assert "RunningMean is fitted to one whole picture, not to crops of 8" in outcome.err
+
+
 def test_a_fit_goes_on_with_its_own_optimizer_alone(train):
     stepwise = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 6"
     assert train(DATA, stepwise, "--trainer.max_epochs 1").code == 0

@@ -25,6 +25,8 @@ class PictureWriter(Callback):
         """Find a name for every result before any work is done."""
         data = _data(trainer)
         sources = [source for source in data.sources if source is not None]
+        if not sources:
+            return
         pairs = plan_outputs(sources, self.output)
         make_folders(pairs)
         planned = dict(pairs)  # earlier results among the pictures have no result of their own

@@ -33,9 +33,11 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         if match is not None:
             match(channels, height, width)
         crop = getattr(self, "crop", None)
-        if stage == "fit" and crop is not None and not getattr(model, "croppable", True):
+        readout = getattr(model, "readout", None)
+        whole = [model] * (not getattr(model, "croppable", True)) + [readout] * getattr(readout, "watches", False)
+        if stage == "fit" and crop is not None and whole:
             raise UserError(
-                f"{type(model).__name__} is fitted to one whole picture, not to crops of {crop}: "
+                f"{type(whole[0]).__name__} is fitted to one whole picture, not to crops of {crop}: "
                 "use --data SingleImage and leave data.crop out"
             )
         check = getattr(model, "match_batches", None)

@@ -1,4 +1,6 @@
-"""Pictures in and out of PNG, TIFF and JPEG files: same depth, layout, transparency and metadata as they came with.
+"""Pictures in and out of PNG, TIFF and JPEG files: same depth, layout, transparency, colour profile and density.
+
+EXIF goes along, and a TIFF's description; other notes do not: authors, XMP, coordinates on Earth.
 
 What goes wrong with a file is a UserError of one line that begins with its path and says what to do about it.
 """
