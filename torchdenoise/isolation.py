@@ -47,16 +47,17 @@ def enough_memory() -> Iterator[None]:
 @contextlib.contextmanager
 def torch_as_it_is() -> Iterator[None]:
     """Compute as in a fresh process, whatever modes the caller is in: with gradients, in float32 unless said."""
-    dtype = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        with torch.inference_mode(mode=False), torch.enable_grad():
+    with _alone, torch.inference_mode(mode=False), torch.enable_grad():
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
             yield
-    finally:
-        torch.set_default_dtype(dtype)
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 _alone = threading.RLock()
+"""Held by who changes what belongs to the whole process."""
 
 
 @contextlib.contextmanager

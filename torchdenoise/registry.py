@@ -162,16 +162,18 @@ def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Mapping) and "class_path" in item:
                 yield from unknown_classes(item, f"{place}.{name}")
-            elif name in getattr(cls, "left_out", ()) or (isinstance(item, str) and _takes_objects(cls, name)):
+            elif name in getattr(cls, "left_out", ()) or (isinstance(item, str) and _may_be_imported(item, cls, name)):
                 yield f"{place}.{name}", str(item)
 
 
-def _takes_objects(cls: type | None, name: str) -> bool:
-    """Return whether an argument can be something else than plain data, so that a text there may be an import path."""
+def _may_be_imported(text: str, cls: type | None, name: str) -> bool:
+    """Return whether a parser could take a text for an object: by what the argument takes, or by the text's looks."""
     try:
         hint = get_type_hints(cls.__init__).get(name) if cls else None  # type: ignore[misc]
     except NameError:  # an annotation that is there for type checkers alone
-        return True
+        hint = None
+    if hint is None:
+        return "{" in text or ("." in text and all(part.isidentifier() for part in text.split(".")))
     return any((isinstance(each, type) and issubclass(each, Registered)) or each is Callable for each in _leaves(hint))
 
 

@@ -297,6 +297,7 @@ def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint
         {"loss": '{"class_path": "stranger.Loss"}'},
         {"optimizer": "stranger.optimizer"},
         {"optimizer": None},
+        {"loss": {"class_path": "my.Loss", "init_args": {"inner": "stranger.Loss", "mode": "soft", "share": 0.5}}},
         {
             "network": {
                 "class_path": "torchdenoise.data.image_folder.ImageFolder",
@@ -315,7 +316,8 @@ def test_no_text_of_a_checkpoint_is_imported(checkpoint, tmp_path, monkeypatch, 
     recipe["init_args"] |= change
     (name,) = change
     told = list(unknown_classes(recipe, "--model"))
-    assert [place.split(".")[1] for place, _ in told] == [name]
+    assert {place.split(".")[1] for place, _ in told} == {name}
+    assert "soft" not in dict(told).values()
     edited(path, init_args=recipe["init_args"])
     with contextlib.suppress(UserError):
         Denoiser.load(path)
