@@ -111,7 +111,7 @@ def uninterrupted() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, handler)
     if asked:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)  # to whoever listens, or nobody in the background
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ class Interrupted:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_is_not_lost_while_memory_is_cleared():
+def test_ctrl_c_is_not_lost_while_memory_is_cleared(ctrl_c):
     gc.collect()
     gc.disable()
     try:

@@ -245,7 +245,7 @@ class Press(lightning.Callback):
 
 
 @pytest.mark.parametrize("hook", ["on_after_backward", "on_before_optimizer_step", "on_before_zero_grad"])
-def test_ctrl_c_inside_a_step_ends_the_fit_after_it(train, run, tmp_path, hook):
+def test_ctrl_c_inside_a_step_ends_the_fit_after_it(train, run, ctrl_c, tmp_path, hook):
     (tmp_path / "my_press.py").write_text(PRESS)
     words = f"--config n2v --model.network.width 2 --data.train clean --data.crop 8 --data.batch_size 1 {CPU}"
     words += " --data.repeats 2 --trainer.max_epochs 2 --trainer.accumulate_grad_batches 2"
@@ -258,7 +258,7 @@ def test_ctrl_c_inside_a_step_ends_the_fit_after_it(train, run, tmp_path, hook):
 
 
 def test_a_readout_of_one_picture_is_refused_for_crops(train):
-    outcome = train(DATA, "--model.readout RunningMean --trainer.max_epochs 1")
+    outcome = train(DATA, "--model.readout torchdenoise.denoisers.RunningMean --trainer.max_epochs 1")
     assert outcome.code == 2
     assert "RunningMean is fitted to one whole picture, not to crops of 8" in outcome.err
 

@@ -33,7 +33,8 @@ class BetweenSteps(Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
         """Listen to the key."""
         self._inside = self._asked = False
-        if threading.current_thread() is threading.main_thread():
+        alone = threading.current_thread() is threading.main_thread()
+        if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's job ignores it
             self._handler = signal.signal(signal.SIGINT, self._pressed)
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
