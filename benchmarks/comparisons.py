@@ -153,7 +153,8 @@ def costs() -> list[str]:
         "## What a picture costs",
         "",
         "One 256x256 crop in colour, on one CPU thread and on a GPU: means of the rows above at `gaussian:25:clip`, "
-        "beside ZS-N2M's Table 3. `self2self` stands for its published 150,000 steps. A dash: not run.",
+        "beside ZS-N2M's Table 3; the machines had other work meanwhile, `dip`'s CPU most of all. `self2self` stands "
+        "for its published 150,000 steps. A dash: not run.",
         "",
         "| recipe | CPU s | CPU MiB | GPU s | GPU MiB | parameters | paper: CPU | paper: GPU | paper: parameters |",
         "|---|---|---|---|---|---|---|---|---|",
