@@ -33,13 +33,8 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         if match is not None:
             match(channels, height, width)
         crop = getattr(self, "crop", None)
-        readout = getattr(model, "readout", None)
-        whole = [model] * (not getattr(model, "croppable", True)) + [readout] * getattr(readout, "watches", False)
-        if stage == "fit" and crop is not None and whole:
-            raise UserError(
-                f"{type(whole[0]).__name__} is fitted to one whole picture, not to crops of {crop}: "
-                "use --data SingleImage and leave data.crop out"
-            )
+        if stage == "fit" and crop is not None:
+            _check_crops(model, crop)
         check = getattr(model, "match_batches", None)
         if stage == "fit" and check is not None and (keys := self.keys()) is not None:
             check(keys)
@@ -55,3 +50,18 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
     @abstractmethod
     def picture(self, index: int) -> Picture:
         """Return picture ``index`` of ``sources``, whose kind of file a result is written as."""
+
+
+def _check_crops(model: object, crop: int) -> None:
+    """Refuse crops of a picture where a method, or the readout that watches its fit, needs all of it."""
+    readout = getattr(model, "readout", None)
+    if not getattr(model, "croppable", True):
+        whole: object = model
+    elif getattr(readout, "watches", False):
+        whole = readout
+    else:
+        return
+    raise UserError(
+        f"{type(whole).__name__} is fitted to one whole picture, not to crops of {crop}: "
+        "use --data SingleImage and leave data.crop out"
+    )
