@@ -1,5 +1,7 @@
 """Whose code a description names."""
 
+import sys
+
 from torchdenoise.benchmarking.sources import own_code
 
 
@@ -24,3 +26,13 @@ def test_files_of_one_s_own_and_no_others(tmp_path, monkeypatch):
     assert own_code([*plain, None, "first_own"]) == ()
     (tmp_path / "second_own.py").write_text("# another")
     assert len({*both, *own_code(loss)}) == 3
+
+
+def test_nothing_is_imported_to_find_them(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a_stranger").mkdir()
+    for name in ("__init__", "inner"):
+        (tmp_path / "a_stranger" / f"{name}.py").write_text("raise AssertionError('imported')")
+    assert len(own_code({"class_path": "a_stranger.inner.Network"})) == 1
+    assert own_code("a_stranger.missing.Network") == ()
+    assert not [name for name in sys.modules if name.startswith("a_stranger")]

@@ -1,11 +1,12 @@
 """Digests of what decides a result: files, and the user's own code that a recipe names."""
 
 import hashlib
-import importlib.util
+import itertools
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,19 @@ def _strings(description: Any) -> Iterator[str]:
 
 def _own_file(module: str) -> Path | None:
     """Return a module's file if it is neither ours nor installed."""
-    if module == "__main__":
-        origin = getattr(sys.modules[module], "__file__", None)
-    elif all(part.isidentifier() for part in module.split(".")) and module.partition(".")[0] != "torchdenoise":
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):  # no module, hence no import path
-            return None
-        origin = spec.origin if spec and spec.has_location else None
-    else:
+    if module.partition(".")[0] == "torchdenoise" or not all(part.isidentifier() for part in module.split(".")):
         return None
+    origin = getattr(sys.modules[module], "__file__", None) if module in sys.modules else _found(module)
     file = Path(origin) if origin else None
     return None if file is None or not file.is_file() or INSTALLED & set(file.parents) else file
+
+
+def _found(module: str) -> str | None:
+    """Return where a module's file is, if anywhere; importlib's own search imports the packages around it."""
+    places, spec = None, None
+    for name in itertools.accumulate(module.split("."), lambda package, part: f"{package}.{part}"):
+        spec = PathFinder.find_spec(name, places)
+        if spec is None:
+            return None
+        places = spec.submodule_search_locations or []
+    return spec.origin if spec and spec.has_location else None

@@ -57,7 +57,8 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
                 raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])
         except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # of a file that others have edited
-            raise UserError(f"{path}: what it says of its model and its weights do not fit: {REMEDY}") from error
+            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise UserError(f"{path}: what it says of its model does not work ({told}): {REMEDY}") from error
         denoiser.fitted = True
         return denoiser.eval()
 
