@@ -15,7 +15,7 @@ from pictures import example, side_by_side
 from torchdenoise.cli import reported
 from torchdenoise.commands import denoise
 from torchdenoise.commands.arguments import Parser
-from torchdenoise.paths import check_input, default_output, reading, writing
+from torchdenoise.paths import check_input, default_output, read_errors, write_errors
 
 FOLDER = Path("demo")
 SHEET = FOLDER / "side_by_side.png"
@@ -32,9 +32,9 @@ def _run(words: Sequence[str]) -> int:
     options.add_argument("image", nargs="?", type=Path, help="your own noisy picture (PNG, TIFF, JPEG)")
     image = options.parse_args(words).image
     if image is not None:
-        with reading(image):
+        with read_errors(image):
             check_input(image)
-    with writing(FOLDER):
+    with write_errors(FOLDER):
         FOLDER.mkdir(exist_ok=True)
     if image is None:
         _example(FOLDER / "noisy.png", FOLDER / "denoised.png")

@@ -19,8 +19,8 @@ import torch
 from torch.nn.functional import mse_loss
 
 from torchdenoise.data import Picture, write_picture
-from torchdenoise.denoisers.downsamplers import cells
 from torchdenoise.denoisers.networks import SmallCNN
+from torchdenoise.denoisers.parts.downsamplers import cells
 from torchdenoise.fitting import DEFAULT_RECIPE, denoise
 
 STEPS = 300

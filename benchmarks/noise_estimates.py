@@ -20,7 +20,7 @@ from torch.nn.functional import conv2d
 
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import Stabilized
-from torchdenoise.noise import gaussian_level, noise_line, poisson_photons, repeatable, wavelet_level
+from torchdenoise.noise import gaussian_level, noise_level_function, poisson_photons, repeatable, wavelet_level
 from torchdenoise.noise.assumptions import broken_assumptions
 
 EVERY = 4
@@ -28,7 +28,7 @@ GAUSSIAN = (2, 5, 10, 25, 50, 75)
 PHOTONS = (5, 10, 25, 50, 100)
 PEDESTALS = (0.0, 0.02, 0.05, 0.1)
 MIXED = ((10, 50), (25, 25))
-PHOTON_HEAD = "| noise | `noise_line` | taken for Gaussian | `poisson_photons` | warned |"
+PHOTON_HEAD = "| noise | `noise_level_function` | taken for Gaussian | `poisson_photons` | warned |"
 BLURS = (0.3, 0.4, 0.5, 0.7, 1.0)
 
 
@@ -62,7 +62,7 @@ def spread(values: list[float], digits: int = 1) -> str:
 
 def warned(noisy: list[Tensor]) -> str:
     """Return the share of pictures that broke an assumption, looked at as the default recipe does."""
-    pairs = ((image, Stabilized().ways(image)[0](image)) for image in noisy)
+    pairs = ((image, Stabilized().transforms(image)[0](image)) for image in noisy)
     return f"{mean(bool(broken_assumptions(*pair)) for pair in pairs):.0%}"
 
 
@@ -71,7 +71,7 @@ def gaussian_rows(clean: list[Tensor], clips: tuple[str, ...] = ("", ":clip")) -
     for level in GAUSSIAN:
         for clip in clips:
             noisy = [repeatable(f"gaussian:{level}{clip}", image) for image in clean]
-            lines = [noise_line(image) for image in noisy]
+            lines = [noise_level_function(image) for image in noisy]
             found = spread([255 * line.sigma for line in lines if not line.gain])
             others = " | ".join(spread([f(image) for image in noisy]) for f in (gaussian_level, wavelet_level))
             gains = f"{mean(line.gain > 0 for line in lines):.0%}"
@@ -82,7 +82,7 @@ def poisson_rows(clean: list[Tensor]) -> Iterator[str]:
     """Yield a row for each number of photons."""
     for photons in PHOTONS:
         noisy = [repeatable(f"poisson:{photons}", image) for image in clean]
-        gains = [line.gain for line in map(noise_line, noisy)]
+        gains = [line.gain for line in map(noise_level_function, noisy)]
         found = spread([1 / gain for gain in gains if gain])
         missed = f"{mean(not gain for gain in gains):.0%}"
         alone = spread([poisson_photons(image) for image in noisy])
@@ -95,7 +95,7 @@ def mixed_rows(clean: list[Tensor]) -> Iterator[str]:
         ratios = []
         noisy = [repeatable(f"gaussian:{level}+poisson:{photons}", image) for image in clean]
         for image, plain in zip(noisy, clean, strict=True):
-            line, light = noise_line(image), plain.mean().item()
+            line, light = noise_level_function(image), plain.mean().item()
             found = line.deviation(light)
             ratios.append(found / sqrt(light / photons + (level / 255) ** 2))
         yield f"| `gaussian:{level}+poisson:{photons}` | {spread(ratios, 2)} | {warned(noisy)} |"
@@ -105,7 +105,7 @@ def pedestal_rows(clean: list[Tensor]) -> Iterator[str]:
     """Yield a row for each pedestal: the deviation at the mean, as a multiple of the true one, and what is found."""
     for offset in PEDESTALS:
         noisy = [offset + (1 - offset) * repeatable("poisson:50", image) for image in clean]
-        lines, lights = [noise_line(image) for image in noisy], [plain.mean().item() for plain in clean]
+        lines, lights = [noise_level_function(image) for image in noisy], [plain.mean().item() for plain in clean]
         means = [offset + (1 - offset) * light for light in lights]
         true = [(1 - offset) * sqrt(light / 50) for light in lights]
         ratios = [line.deviation(mean) / each for line, mean, each in zip(lines, means, true, strict=True)]
@@ -134,11 +134,11 @@ def page() -> str:
         "",
         "## Gaussian noise",
         "",
-        "`noise_line` is what the default uses. Taken for Poisson: the share of pictures in which it finds noise that "
-        "grows with light, left out of its column. Warned: the share in which `broken_assumptions` finds something, "
-        "where there is nothing but clipping to find.",
+        "`noise_level_function` is what the default uses. Taken for Poisson: the share of pictures in which it finds "
+        "noise that grows with light, left out of its column. Warned: the share in which `broken_assumptions` finds "
+        "something, where there is nothing but clipping to find.",
         "",
-        "| noise | `noise_line` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
+        "| noise | `noise_level_function` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",
         *track(gaussian_rows(clean), total=2 * len(GAUSSIAN), description="Gaussian"),
         "",
@@ -150,7 +150,7 @@ def page() -> str:
         "",
         "## Both",
         "",
-        "The deviation that `noise_line` gives at the picture's mean, as a multiple of the true one.",
+        "The deviation that `noise_level_function` gives at the picture's mean, as a multiple of the true one.",
         "",
         "| noise | found | warned |",
         "|---|---|---|",
@@ -160,7 +160,7 @@ def page() -> str:
         "",
         "The same pictures in grey: nothing but texture is there to be warned of.",
         "",
-        "| noise | `noise_line` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
+        "| noise | `noise_level_function` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",
         *track(gaussian_rows(grey, ("",)), total=len(GAUSSIAN), description="grey"),
         "",

@@ -25,9 +25,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from torchdenoise.data import Picture
 from torchdenoise.denoisers import EightTurns, Muon, NonLocalRidge, Recorrupted
-from torchdenoise.denoisers import recorrupted as method
+from torchdenoise.denoisers.methods import recorrupted as method
 from torchdenoise.fitting import Options, fit_image
-from torchdenoise.noise import line, repeatable
+from torchdenoise.noise import level_function, repeatable
 from torchdenoise.recipes import load_recipe
 
 RECIPE = "fast"
@@ -39,7 +39,7 @@ PHASES: dict[str, tuple[Any, str]] = {
     "Muon": (Muon, "step"),
     "eight turns": (EightTurns, "forward"),
     "similar patches": (NonLocalRidge, "_combined"),
-    "looking at the noise": (line, "_classes"),
+    "looking at the noise": (level_function, "_classes"),
     "looking for correlation": (method, "broken_assumptions"),
 }
 KERNELS = {

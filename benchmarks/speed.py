@@ -23,7 +23,7 @@ from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_fold
 from zsn2m_choices import pictures as training_pictures
 
 from torchdenoise.data import Picture, read_picture, write_picture
-from torchdenoise.denoisers.networks import tiling
+from torchdenoise.denoisers.networks import calling
 from torchdenoise.fitting import Options, fit_images
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
@@ -36,7 +36,7 @@ ZSN2N = "`zsn2n`, bf16-mixed"
 LEVELS = ("gaussian:10", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
 TIMED = ("zsn2n", "zsn2n-bf16", *OURS, "zsn2m-star", "bm3d")
 OLD = (
-    "trainer.precision=bf16-mixed", "trainer.max_steps=300", "model.readout=OnePass", "model.domain=AsIs",
+    "trainer.precision=bf16-mixed", "trainer.max_steps=300", "model.readout=OnePass", "model.domain=IdentityDomain",
     "model.network.width=48", "model.network.depth=3", "model.loss=ZSN2NLoss", "model.optimizer=torch.optim.Adam",
     "model.optimizer.lr=0.001", "model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0",
 )  # fmt: skip
@@ -78,7 +78,7 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "without eight turns": ("model.readout.inner=OnePass",),
     "without similar patches": ("model.readout=EightTurns",),
     "similar patches once, not twice": ("model.readout.rounds=1",),
-    "without stabilisation": ("model.domain=AsIs",),
+    "without stabilisation": ("model.domain=IdentityDomain",),
     "in float32": ("trainer.precision=32-true",),
     "the level taken whole, not 0.93 of it": ("model.loss.loss.share=1.0",),
     "half the noise added": ("model.loss.loss.amount=0.35",),
@@ -324,14 +324,14 @@ def seams(error: torch.Tensor) -> dict[str, Number]:
     """Return how much the error ``(H, W)`` stands out where tiles meet, and half-way between: the worst lines."""
     return {
         name: round(max(_stands_out(error.mean(axis), first) for axis in (0, 1)), 3)
-        for name, first in (("seam", tiling.TILE), ("elsewhere", tiling.TILE // 2))
+        for name, first in (("seam", calling.TILE), ("elsewhere", calling.TILE // 2))
     }
 
 
 def _stands_out(error: torch.Tensor, first: int) -> float:
     """Return the error of two lines over that of 30 lines on either side, the largest of every tile."""
     ratios = []
-    for at in range(first, len(error) - 31, tiling.TILE):
+    for at in range(first, len(error) - 31, calling.TILE):
         around = torch.cat([error[at - 31 : at - 1], error[at + 1 : at + 31]])
         ratios.append((error[at - 1 : at + 1].mean() / around.mean()).item())
     return max(ratios)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from torchdenoise.errors import UserError
-from torchdenoise.paths import default_output, find_pictures, make_folders, plan_outputs, reading, writing
+from torchdenoise.paths import default_output, find_pictures, make_folders, plan_outputs, read_errors, write_errors
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_default_output_stands_beside_the_input(name, output):
     assert default_output(Path(name)) == Path(output)
 
 
-@pytest.mark.parametrize("context", [reading, writing])
+@pytest.mark.parametrize("context", [read_errors, write_errors])
 def test_failures_begin_with_the_path(context):
     for error in (UserError("why"), OSError(errno.EIO, "why"), PermissionError(errno.EACCES, "why")):
         with pytest.raises(UserError, match=r"^a\.png: ") as caught, context(Path("a.png")):

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 
-from torchdenoise.denoisers import Network, NonLocalRidge, ridge
+from torchdenoise.denoisers import Network, NonLocalRidge
+from torchdenoise.denoisers.parts import nonlocal_ridge
 from torchdenoise.fitting import Options, fit_image, fit_images
-from torchdenoise.noise import line, repeatable
+from torchdenoise.noise import level_function, repeatable
 from torchdenoise.recipes import load_recipe
 
 SIDE, STEPS = 96, 5
@@ -42,7 +43,7 @@ def work(monkeypatch):
                 counted.read += pixels
 
     handle = register_module_forward_hook(seen)
-    classes, groups, mixing = line._classes, NonLocalRidge._groups, ridge._mixing
+    classes, groups, mixing = level_function._classes, NonLocalRidge._groups, nonlocal_ridge._mixing
 
     def counted_classes(*args):
         counted.noise_looked_at += 1
@@ -57,9 +58,9 @@ def work(monkeypatch):
         counted.combined.append(len(xs))
         return mixing(xs, deviation)
 
-    monkeypatch.setattr(line, "_classes", counted_classes)
+    monkeypatch.setattr(level_function, "_classes", counted_classes)
     monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
-    monkeypatch.setattr(ridge, "_mixing", counted_mixing)
+    monkeypatch.setattr(nonlocal_ridge, "_mixing", counted_mixing)
     yield counted
     handle.remove()
 

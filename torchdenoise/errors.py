@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right; it needs no torch, so that it can be raised early."""
+"""Exceptions for what a user can put right. They need no torch, so that they can be raised early."""
 
 import difflib
 from collections.abc import Iterable
@@ -18,6 +18,22 @@ class UserError(ValueError):
         ...
         torchdenoise.errors.UserError: photo.png: no such file
     """
+
+
+class RecipeError(UserError):
+    """A recipe, or an option that overrides it, is wrong."""
+
+
+class PictureError(UserError):
+    """A picture cannot be read, written or denoised."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint cannot be read, or does not fit the model."""
+
+
+class DataError(UserError):
+    """The pictures of a data module do not fit together, or do not suit the method."""
 
 
 class AssumptionWarning(UserWarning):

@@ -6,7 +6,7 @@ from typing import Any
 from torchdenoise.errors import UserError
 
 
-def needed(module: str, remedy: str) -> Any:
+def optional_module(module: str, remedy: str) -> Any:
     """Return an optional module.
 
     Args:
@@ -17,7 +17,7 @@ def needed(module: str, remedy: str) -> Any:
         UserError: it is not installed; the message is ``remedy``.
 
     Example:
-        >>> needed("json", "Python comes with it").loads("[1]")
+        >>> optional_module("json", "Python comes with it").loads("[1]")
         [1]
     """
     try:

@@ -5,7 +5,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchdenoise.errors import UserError
+from torchdenoise.errors import PictureError, UserError
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -14,11 +14,11 @@ SUFFIXES = (".png", *TIFF_SUFFIXES, *JPEG_SUFFIXES)
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def read_errors(path: Path) -> Iterator[None]:
     """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
 
     Example:
-        >>> with reading(Path("night.png")):
+        >>> with read_errors(Path("night.png")):
         ...     raise UserError("too dark")
         Traceback (most recent call last):
         ...
@@ -27,34 +27,34 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise UserError(f"{path}: no permission to read it; ask its owner for access (chmod +r)") from error
+        raise PictureError(f"{path}: no permission to read it; ask its owner for access (chmod +r)") from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
+        raise PictureError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
     except MemoryError as error:
-        raise UserError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
+        raise PictureError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
     """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
 
     Example:
-        >>> with writing(Path("night.png")):
+        >>> with write_errors(Path("night.png")):
         ...     raise OSError(errno.ENOSPC, "")
         Traceback (most recent call last):
         ...
-        torchdenoise.errors.UserError: night.png: the disk is full; free some space; choose another output with -o
+        torchdenoise.errors.PictureError: night.png: the disk is full; free some space; choose another output with -o
     """
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path}: {_why_not_written(error)}; choose another output with -o") from error
+        raise PictureError(f"{path}: {_why_not_written(error)}; choose another output with -o") from error
     except MemoryError as error:
-        raise UserError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
+        raise PictureError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _why_not_written(error: OSError) -> str:
@@ -66,35 +66,35 @@ def _why_not_written(error: OSError) -> str:
 
 
 def check_suffix(path: Path) -> None:
-    """Raise UserError, to be completed by ``reading`` or ``writing``, unless a name ends like a picture's.
+    """Raise PictureError, to be completed by ``read_errors`` or ``write_errors``, unless a name ends like a picture's.
 
     Example:
         >>> check_suffix(Path("a.PNG"))
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path.suffix or 'a name without suffix'} is not supported; use .png, .tiff or .jpg")
+        raise PictureError(f"{path.suffix or 'a name without suffix'} is not supported; use .png, .tiff or .jpg")
 
 
 def check_input(path: Path) -> None:
-    """Raise UserError, to be completed by ``reading``, unless there is a regular file with a picture's suffix.
+    """Raise PictureError, to be completed by ``read_errors``, unless there is a regular file with a picture's suffix.
 
     Example:
         >>> check_input(Path("missing.png"))
         Traceback (most recent call last):
         ...
-        torchdenoise.errors.UserError: no such file; check its name and folder
+        torchdenoise.errors.PictureError: no such file; check its name and folder
     """
     if path.is_dir():
-        raise UserError("is a folder, not a picture")
+        raise PictureError("is a folder, not a picture")
     if not path.exists():
-        raise UserError("no such file; check its name and folder")
+        raise PictureError("no such file; check its name and folder")
     check_suffix(path)
     if not path.is_file():  # reading a pipe would wait for ever
-        raise UserError("is not a regular file; copy the picture into one first")
+        raise PictureError("is not a regular file; copy the picture into one first")
 
 
 def find_pictures(folder: str | Path) -> list[Path]:
-    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones; UserError if none.
+    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones; PictureError if none.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -104,13 +104,13 @@ def find_pictures(folder: str | Path) -> list[Path]:
         ['a.PNG']
     """
     folder = Path(folder)
-    with reading(folder):
+    with read_errors(folder):
         if not folder.is_dir():
-            raise UserError("no such folder; check its name")
+            raise PictureError("no such folder; check its name")
         named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
         pictures = sorted(path for path in named if path.is_file())
         if not pictures:
-            raise UserError("no PNG, TIFF or JPEG picture in this folder")
+            raise PictureError("no PNG, TIFF or JPEG picture in this folder")
     return pictures
 
 
@@ -136,7 +136,7 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
     inputs are left out, unless they are named and go elsewhere.
 
     Raises:
-        UserError: a missing input or one that is no picture, two results of one name, a result in the place of an
+        PictureError: a missing input or one that is no picture, two results of one name, a result in the place of an
             input, a missing folder for a single file, a file where a folder is needed.
 
     Example:
@@ -150,7 +150,7 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
     pictures = list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
     several = len(inputs) > 1 or inputs[0].is_dir()
     if output is not None:
-        with writing(output):
+        with write_errors(output):
             if several:
                 _check_folder(output)
             elif not output.is_dir():
@@ -169,15 +169,15 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
 
 
 def make_folders(pairs: list[tuple[Path, Path]]) -> None:
-    """Make the folders that planned results go into; UserError if the system refuses."""
+    """Make the folders that planned results go into; PictureError if the system refuses."""
     for folder in {result.parent for _, result in pairs}:
-        with writing(folder):
+        with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
 
 def _listed(path: Path) -> list[Path]:
     """Return the pictures of a folder, or the one that ``path`` is."""
-    with reading(path):
+    with read_errors(path):
         if not path.is_dir() or path.suffix.lower() in SUFFIXES:  # such a folder is rather a mistake
             check_input(path)
             return [path]
@@ -186,14 +186,14 @@ def _listed(path: Path) -> list[Path]:
 
 def _check_folder(output: Path) -> None:
     if not output.is_dir() and (output.exists() or output.suffix.lower() in SUFFIXES):
-        raise UserError("is a file; several pictures need a folder: choose one with -o")
+        raise PictureError("is a file; several pictures need a folder: choose one with -o")
 
 
 def _check_file(output: Path) -> None:
     if output.suffix.lower() not in SUFFIXES:
-        raise UserError("is neither a folder nor a name with .png, .tiff or .jpg; create the folder or add a suffix")
+        raise PictureError("is neither a folder nor a name with .png, .tiff or .jpg; create the folder or add a suffix")
     if not output.parent.is_dir():
-        raise UserError(f"{output.parent}: no such folder; create it first")
+        raise PictureError(f"{output.parent}: no such folder; create it first")
 
 
 def _check_pairs(pairs: list[tuple[Path, Path]]) -> None:
@@ -202,7 +202,7 @@ def _check_pairs(pairs: list[tuple[Path, Path]]) -> None:
     for picture, result in pairs:
         place = result.resolve()
         if place in inputs:
-            raise UserError(f"{result}: the output is an input; choose another one with -o")
+            raise PictureError(f"{result}: the output is an input; choose another one with -o")
         if place in origin:
-            raise UserError(f"{origin[place]} and {picture} would both become {result}: denoise them one by one")
+            raise PictureError(f"{origin[place]} and {picture} would both become {result}: denoise them one by one")
         origin[place] = picture

@@ -22,7 +22,8 @@ T = TypeVar("T", bound="Registered")
 Recipe = dict[str, Any]
 """A plain, nested description of an object: ``{"class_path": "package.module.Class", "init_args": {...}}``."""
 
-PLUGINS = "torchdenoise.plugins"
+PACKAGE = "torchdenoise"
+PLUGINS = f"{PACKAGE}.plugins"
 """The entry-point group whose modules are imported so that their classes join the table."""
 
 
@@ -30,7 +31,8 @@ class Registered:
     """A class that is known by a short name and remembers the arguments it was built with.
 
     A direct subclass with ``kind=...`` opens a new kind ("losses", "networks", ...); its concrete subclasses are the
-    entries. ``name`` is the short name (the class name unless given), ``source`` the paper or page it comes from.
+    entries. ``name`` is the short name (the class name unless given), ``source`` the paper or page it comes from,
+    ``formerly`` the names that the class had in earlier versions, which checkpoints may still hold.
 
     Example:
         >>> class Shape(Registered, kind="shapes"): ...
@@ -44,16 +46,20 @@ class Registered:
     kind: ClassVar[str] = ""
     short_name: ClassVar[str] = ""
     source: ClassVar[str] = ""
+    former_names: ClassVar[tuple[str, ...]] = ()
     left_out: ClassVar[tuple[str, ...]] = ()
     """Arguments that ``recipe`` leaves out, because a result can be rebuilt without them."""
     arguments: dict[str, Any]
 
-    def __init_subclass__(cls, *, kind: str = "", name: str = "", source: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, kind: str = "", name: str = "", source: str = "", formerly: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         if kind:
             cls.kind = kind
         cls.short_name = "" if kind else name or cls.__name__
         cls.source = source
+        cls.former_names = formerly
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the arguments, defaults included."""
@@ -120,8 +126,64 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def class_path(cls: type) -> str:
-    """Return the import path of a class."""
+    """Return the public import path of a class: files may move, the packages that export it stay.
+
+    It is the outermost package below the top one whose ``__all__`` lists the class; without one, the class's module.
+
+    Example:
+        >>> class_path(ZSN2N)
+        'torchdenoise.denoisers.ZSN2N'
+    """
+    parts = cls.__module__.split(".")
+    packages = [".".join(parts[:count]) for count in range(1, len(parts))]
+    for package in packages[1:] or packages:
+        module = sys.modules.get(package)
+        if cls.__name__ in getattr(module, "__all__", ()) and getattr(module, cls.__name__, None) is cls:
+            return f"{package}.{cls.__name__}"
+    return _private_path(cls)
+
+
+def _private_path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def resolve(path: str) -> "type[Registered] | None":
+    """Return the class that a stored path names, among those already imported; None if there is none.
+
+    Our own classes are found by their name alone, present or former, because earlier checkpoints hold the paths of
+    files that have moved since.
+
+    Example:
+        >>> resolve("torchdenoise.denoisers.zsn2n.ZSN2N").__name__
+        'ZSN2N'
+    """
+    ours: dict[str, type[Registered]] = {}
+    known: dict[str, type[Registered]] = {}
+    for cls in _subclasses(Registered):  # the newest definition wins, so that a class can be defined again
+        known |= {_private_path(cls): cls, class_path(cls): cls}
+        if cls.__module__.partition(".")[0] == PACKAGE:
+            ours |= dict.fromkeys((cls.__name__, *cls.former_names), cls)
+    package, _, rest = path.partition(".")
+    return known.get(path) or (ours.get(rest.rpartition(".")[2]) if package == PACKAGE else None)
+
+
+def with_public_paths(recipe: Any) -> Any:
+    """Return a stored recipe with the present public path of every class that is known here.
+
+    Example:
+        >>> with_public_paths({"class_path": "torchdenoise.denoisers.zsn2n.ZSN2N", "init_args": {}})["class_path"]
+        'torchdenoise.denoisers.ZSN2N'
+    """
+    match recipe:
+        case {"class_path": str(path)}:
+            cls = resolve(path)
+            rest = {key: with_public_paths(value) for key, value in recipe.items() if key != "class_path"}
+            return {"class_path": path if cls is None else class_path(cls), **rest}
+        case Mapping():
+            return {key: with_public_paths(value) for key, value in recipe.items()}
+        case list():
+            return [with_public_paths(item) for item in recipe]
+    return recipe
 
 
 def build(recipe: Mapping[str, Any]) -> Any:
@@ -130,14 +192,15 @@ def build(recipe: Mapping[str, Any]) -> Any:
     Raises:
         UserError: a class of the recipe is not known here.
     """
-    known = {class_path(cls): cls for cls in _subclasses(Registered)}
     path = recipe["class_path"]
-    if path not in known:
+    cls = resolve(path)
+    if cls is None:
         module = path.rpartition(".")[0]
+        known = map(class_path, _subclasses(Registered))
         raise UserError(f"{path}: unknown class; import {module} first if you trust it{did_you_mean(path, known)}")
     token = _building.set(True)
     try:
-        return known[path](**{name: _built(value) for name, value in recipe["init_args"].items()})
+        return cls(**{name: _built(value) for name, value in recipe["init_args"].items()})
     finally:
         _building.reset(token)
 
@@ -152,8 +215,7 @@ def may_import() -> bool:
 
 def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
     """Yield (place in the recipe, name) of all that a parser would import: classes, and text in an object's place."""
-    known = {class_path(cls): cls for cls in _subclasses(Registered)}
-    cls = known.get(str(recipe["class_path"]))
+    cls = resolve(str(recipe["class_path"]))
     if cls is None:
         yield place, str(recipe["class_path"])
     for name in recipe.keys() - {"class_path", "init_args"}:
@@ -221,7 +283,7 @@ def find(base: type[T], name: str) -> type[T]:
     if name in table:
         return table[name]
     concrete = (cls for cls in _subclasses(base) if not inspect.isabstract(cls))
-    named = [cls for cls in concrete if name in (cls.__name__, class_path(cls))]
+    named = [cls for cls in concrete if name in (cls.__name__, class_path(cls), _private_path(cls))]
     if named:
         return named[-1]  # the newest, as in the table
     raise UserError(f"{name}: unknown name among {base.kind}: {', '.join(table)}{did_you_mean(name, table)}")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from helpers import correlated_noise, noisy_scene, scene, write_png
 from lightning import Trainer
 
-from conftest import correlated_noise, noisy_scene, scene, write_png
 from torchdenoise import DenoisingLoss, NoiseModel, UserError, compare, denoise, from_spec, metrics
 from torchdenoise.benchmarking import store
 from torchdenoise.benchmarking.comparing import Silent
@@ -261,7 +261,7 @@ def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):
 
 
 def test_methods_that_differ_in_their_readout_alone_share_a_fit(clean, monkeypatch):
-    """One fit for both readings of Self2Self's network; one of its own for a readout that watches it."""
+    """One fit for both readings of Self2Self's network; one of its own for a readout that accumulates outputs."""
     passes = {f"of-{count}": ("Self2SelfMean", {"passes": count}) for count in (1, 100)}
     others = {"watching": ("RunningMean", {"keep": 0.5}), "plain": ("OnePass", {})}
     recipes = []

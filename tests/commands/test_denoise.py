@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 import pytest
+from helpers import correlated_noise, noisy_scene, scene, write_png, write_tiff
 
-from conftest import correlated_noise, noisy_scene, scene, write_png, write_tiff
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import SmallCNN
 

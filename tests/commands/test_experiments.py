@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from helpers import correlated_noise, noisy_scene, scene, write_png
 
-from conftest import correlated_noise, noisy_scene, scene, write_png
 from torchdenoise.denoisers import ZSN2N, Denoiser
 
 LAST = "runs/version_0/checkpoints/last.ckpt"

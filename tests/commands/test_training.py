@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import noisy_scene, scene, write_png
 
-from conftest import noisy_scene, scene, write_png
 from torchdenoise.denoisers import Denoiser
 
 MODEL = "--model Noise2Noise --model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3"

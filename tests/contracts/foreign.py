@@ -20,7 +20,7 @@ def halving(optimizer: Optimizer) -> LRScheduler:
     return StepLR(optimizer, 4, 0.5)
 
 
-def steady(optimizer: Optimizer) -> LRScheduler:
+def constant_rate(optimizer: Optimizer) -> LRScheduler:
     return ConstantLR(optimizer, factor=1.0)
 
 
@@ -40,7 +40,7 @@ class MyNoise2Noise(Denoiser):
         network: Network | None = None,
         loss: DenoisingLoss | None = None,
         optimizer: OptimizerFactory = adam,
-        scheduler: SchedulerFactory = steady,
+        scheduler: SchedulerFactory = constant_rate,
     ):
         super().__init__(optimizer, scheduler)
         self.network = network or SmallCNN(width=8)
@@ -148,7 +148,7 @@ class Prior(Denoiser):
         loss: DenoisingLoss | None = None,
         readout: Readout | None = None,
     ):
-        super().__init__(adam, steady, readout or RunningMean())
+        super().__init__(adam, constant_rate, readout or RunningMean())
         self.network = network or CodeToImage()
         self.loss = loss or JitterLoss()
 

@@ -9,9 +9,9 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from helpers import noisy_scene, scene, write_png
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from conftest import noisy_scene, scene, write_png
 from torchdenoise import denoise
 from torchdenoise.data import SingleImage, read_picture
 from torchdenoise.fitting import HYGIENE

@@ -6,9 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from helpers import scene, write_png, write_tiff
 from lightning import LightningModule, Trainer
 
-from conftest import scene, write_png, write_tiff
 from torchdenoise.data import ImageFolder, read_picture
 from torchdenoise.data.datasets import Order, Pictures, header
 from torchdenoise.errors import UserError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from helpers import noisy_scene, scene, write_png, write_tiff
 
-from conftest import noisy_scene, scene, write_png, write_tiff
 from torchdenoise.data import PairFolder, read_picture
 from torchdenoise.errors import UserError
 

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import ZSN2N, Denoiser, DenoisingLoss, SmallCNN, Stage
-from torchdenoise.denoisers.losses import mse
+from torchdenoise.denoisers.parts.losses import mse
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.recipes import load_recipe, recipe_names
@@ -304,7 +304,13 @@ def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint
                 "init_args": {"noise": "stranger.X:1"},
             }
         },
-        {"readout": {"class_path": "torchdenoise.denoisers.readouts.OnePass", "init_args": {}, "dict_kwargs": {}}},
+        {
+            "readout": {
+                "class_path": "torchdenoise.denoisers.parts.readouts.OnePass",
+                "init_args": {},
+                "dict_kwargs": {},
+            }
+        },
     ],
 )
 def test_no_text_of_a_checkpoint_is_imported(checkpoint, tmp_path, monkeypatch, change):

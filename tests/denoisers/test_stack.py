@@ -5,19 +5,19 @@ import torch
 
 from torchdenoise import UserError, metrics
 from torchdenoise.denoisers import (
-    AsIs,
     DeepImagePrior,
     DenoisingLoss,
+    IdentityDomain,
     LastMean,
     NonLocalRidge,
     Self2Self,
     SingleStage,
     SmallCNN,
     Wavelet,
-    why_not,
+    stacking_obstacle,
 )
 from torchdenoise.errors import AssumptionWarning
-from torchdenoise.fitting import Options, fit_image, fit_images, settled
+from torchdenoise.fitting import Options, fit_image, fit_images, unwrap
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
@@ -36,7 +36,7 @@ def pictures(sizes, channels=3):
 def both(recipe, images, options):
     plan = load_recipe(recipe)
     alone = [fit_image(image, plan, options).image for image in images]
-    return alone, [settled(result) for result in fit_images(images, plan, options)]
+    return alone, [unwrap(result) for result in fit_images(images, plan, options)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_two_stages_and_sizes_that_differ():
 def test_grey_and_colour_pictures_are_fitted_apart():
     images = [*pictures(SIZES[:2]), *pictures(SIZES[:1], channels=1)]
     results = fit_images(images, load_recipe("fast"), Options(max_steps=2, device="cpu"))
-    assert [settled(result).shape for result in results] == [image.shape for image in images]
+    assert [unwrap(result).shape for result in results] == [image.shape for image in images]
 
 
 def test_after_a_whole_fit_they_are_equally_good():
@@ -84,7 +84,7 @@ def test_a_picture_that_becomes_nan_does_not_touch_the_others():
     assert isinstance(results[1], UserError)
     assert "the loss became NaN or infinite at step 0" in str(results[1])
     for place in (0, 2):
-        assert (settled(results[place]) - fit_image(images[place], plan, options).image).abs().max() < 1e-4
+        assert (unwrap(results[place]) - fit_image(images[place], plan, options).image).abs().max() < 1e-4
 
 
 def test_steps_are_told_once_for_all():
@@ -108,25 +108,25 @@ class Fit(DenoisingLoss):
 @pytest.mark.parametrize(
     ("denoiser", "reason"),
     [
-        (SingleStage(SmallCNN(), Fit(), domain=AsIs()), ""),
+        (SingleStage(SmallCNN(), Fit(), domain=IdentityDomain()), ""),
         (DeepImagePrior(), "DeepImagePrior is not made for stacking"),
         (Self2Self(), "Self2Self is not made for stacking"),
         (Wavelet(), "Wavelet fits nothing"),
         (SingleStage(Statistics(), Fit()), "SingleStage has a network with running statistics"),
-        (SingleStage(SmallCNN(), Fit(), readout=LastMean()), "LastMean gathers outputs during the fit"),
-        (SingleStage(SmallCNN(), Fit(), readout=NonLocalRidge(LastMean())), "NonLocalRidge gathers outputs"),
+        (SingleStage(SmallCNN(), Fit(), readout=LastMean()), "LastMean accumulates outputs during the fit"),
+        (SingleStage(SmallCNN(), Fit(), readout=NonLocalRidge(LastMean())), "NonLocalRidge accumulates outputs"),
     ],
 )
 def test_what_cannot_be_stacked_says_why(denoiser, reason):
-    assert why_not(denoiser).startswith(reason)
-    assert bool(why_not(denoiser)) == bool(reason)
+    assert stacking_obstacle(denoiser).startswith(reason)
+    assert bool(stacking_obstacle(denoiser)) == bool(reason)
 
 
 def test_what_cannot_be_stacked_is_fitted_one_by_one():
     images = pictures(SIZES)
     results = fit_images(images, load_recipe("tv"), Options(device="cpu"))
     assert all(
-        torch.equal(settled(result), fit_image(image, load_recipe("tv"), Options(device="cpu")).image)
+        torch.equal(unwrap(result), fit_image(image, load_recipe("tv"), Options(device="cpu")).image)
         for result, image in zip(results, images, strict=True)
     )
 
@@ -139,7 +139,7 @@ def test_crops_of_the_data_keep_pictures_apart():
         "data.crop cuts one picture at a time (OnCrops cuts many): the pictures are fitted one after the other"
     ]
     assert all(
-        torch.equal(settled(result), fit_image(image, load_recipe("zsn2n"), options).image)
+        torch.equal(unwrap(result), fit_image(image, load_recipe("zsn2n"), options).image)
         for result, image in zip(results, images, strict=True)
     )
 
@@ -151,5 +151,5 @@ def test_doubts_about_the_noise_belong_to_their_picture():
     images[1] = 0.5 + smeared
     with pytest.warns(AssumptionWarning, match="correlated"):
         results = fit_images(images, load_recipe("fast"), Options(max_steps=1, device="cpu"))
-    assert not results[0].doubts
-    assert "correlated" in results[1].doubts[0]
+    assert not results[0].assumption_warnings
+    assert "correlated" in results[1].assumption_warnings[0]

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from helpers import correlated_noise
 
-from conftest import correlated_noise
 from torchdenoise import UserError, denoise
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.fitting import budget

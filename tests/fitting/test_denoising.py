@@ -9,8 +9,8 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from helpers import noisy_scene, scene, write_png
 
-from conftest import noisy_scene, scene, write_png
 from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, Readout, SingleImage, SmallCNN, UserError, denoise
 from torchdenoise.denoisers import MaskedMean
 from torchdenoise.fitting import accelerator
@@ -136,13 +136,16 @@ def test_kill_ends_a_fit_with_its_own_exit_code_and_the_handler_comes_back():
         steps_seen.append(step)
         signal.raise_signal(signal.SIGTERM)
 
-    class Last(Readout):
+    class LastStep(Readout):
         def forward(self, denoise, noisy, generator):
             signal.raise_signal(signal.SIGTERM)
             return denoise(noisy)
 
     steps_seen = []
-    for options in ({"progress": killed, "max_steps": 9}, {"readout": Last(), "max_steps": 1, "recipe": "zsn2n"}):
+    for options in (
+        {"progress": killed, "max_steps": 9},
+        {"readout": LastStep(), "max_steps": 1, "recipe": "zsn2n"},
+    ):
         with pytest.raises(SystemExit) as caught:
             denoise(noisy_scene(), device="cpu", **options)
         assert caught.value.code == 143

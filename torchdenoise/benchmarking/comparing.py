@@ -17,10 +17,10 @@ from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.datasets import header
 from torchdenoise.errors import UserError
-from torchdenoise.fitting import Options, accelerator, build, why_alone
+from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
-from torchdenoise.paths import reading, writing
+from torchdenoise.paths import read_errors, write_errors
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -127,7 +127,7 @@ def compare(
     settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device, batch)
     traits = {method.name: _traits(method, settings) for method in named}
     jobs = _suited(plan(named, pictures, list(specs), seeds, settings), traits, listener.said)
-    gathering = {name for name, trait in traits.items() if trait.gathers}
+    gathering = {name for name, trait in traits.items() if trait.needs_outputs}
     _check_pictures(jobs)
     with _folder(output) as folder:
         store = Store(folder, jobs)
@@ -141,7 +141,7 @@ def compare(
         store.tidy()
         rows = store.rows_of(jobs)
         if output is not None:
-            with writing(folder):
+            with write_errors(folder):
                 (folder / "table.md").write_text(markdown(rows, command), encoding="utf-8")
                 (folder / "report.html").write_text(report(store, jobs, command), encoding="utf-8")
     return [_typed(row) for row in rows]
@@ -155,8 +155,8 @@ class _Traits:
     """What it must be told."""
     alone: str = ""
     """Why its fits are not stacked, if they should be and are not."""
-    gathers: bool = False
-    """Its readout watches the fit."""
+    needs_outputs: bool = False
+    """Its readout accumulates outputs of the fit."""
 
 
 def _suited(jobs: Sequence[Job], traits: Mapping[str, _Traits], say: Callable[[str], None]) -> list[Job]:
@@ -190,9 +190,13 @@ def _traits(method: Method, settings: Settings) -> _Traits:
     if method.recipe is None:
         return _Traits(alone="a checkpoint is applied" if together else "")
     options = Options(max_steps=settings.max_steps, parts=parts_of(start))
-    with reading(Path(method.name)):
+    with read_errors(Path(method.name)):
         model = build(method.recipe, options)
-    return _Traits(model.requires, why_alone(method.recipe, options) if together else "", model.readout.watches)
+    return _Traits(
+        model.requires,
+        recipe_stacking_obstacle(method.recipe, options) if together else "",
+        model.readout.needs_outputs,
+    )
 
 
 def _has_level(noise: str) -> bool:

@@ -13,7 +13,7 @@ from torchdenoise.benchmarking.sources import digest, own_code
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import UserError
 from torchdenoise.noise import from_spec
-from torchdenoise.paths import check_input, find_pictures, reading
+from torchdenoise.paths import check_input, find_pictures, read_errors
 from torchdenoise.recipes import load_recipe, recipe_names
 
 REAL = "real"
@@ -172,7 +172,7 @@ def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in paths:
         if not path.is_dir():
-            with reading(path):
+            with read_errors(path):
                 check_input(path)
         for picture in find_pictures(path) if path.is_dir() else [path]:
             earlier = found.setdefault(picture.stem, picture)
@@ -214,7 +214,7 @@ def bundles(jobs: Iterable[Job], gathering: Container[str] = ()) -> list[Sequenc
 
     Args:
         jobs: to be done.
-        gathering: names of methods whose readout watches the fit, which therefore is theirs alone.
+        gathering: names of methods whose readout accumulates outputs of the fit, which therefore is theirs alone.
     """
     unfilled: dict[tuple[str, ...], list[Job]] = {}
     made: list[Sequence[Job]] = []

@@ -25,7 +25,7 @@ MARKS = 9
 """PSNR is looked at after all steps of a fit, after half of them, a quarter ..., so many times in all."""
 
 
-class Watch(lightning.Callback):
+class CostMeter(lightning.Callback):
     """Notes steps and parameters, and PSNR at a few steps; what that takes is not counted as the method's time."""
 
     def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
@@ -49,7 +49,7 @@ class Watch(lightning.Callback):
         if self.clean is None or trainer.global_step not in self._marks:
             return
         begin = time.perf_counter()
-        denoised = pl_module.glimpse(self.noisy.to(pl_module.device)).clamp(0, 1).cpu()
+        denoised = pl_module.preview(self.noisy.to(pl_module.device)).clamp(0, 1).cpu()
         self.curve.append((trainer.global_step, metrics.psnr(denoised, self.clean).item()))
         self.spent += time.perf_counter() - begin
 

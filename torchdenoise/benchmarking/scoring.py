@@ -15,7 +15,7 @@ from torch import Tensor
 
 from torchdenoise import metrics
 from torchdenoise.benchmarking.jobs import REAL, Job, Method
-from torchdenoise.benchmarking.measuring import Curve, Watch, baseline, peak_memory, surroundings
+from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, peak_memory, surroundings
 from torchdenoise.data import read_alike
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, UserError
@@ -82,7 +82,7 @@ def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
 def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -> list[Outcome]:
     noisy = [image for image, _ in pictures]
     several = _several_pictures(jobs)
-    watch = Watch(noisy[0], None) if several else Watch(*pictures[0])
+    watch = CostMeter(noisy[0], None) if several else CostMeter(*pictures[0])
     try:
         _warm_up(jobs, noisy[0])
         start = starting_point(jobs[0].method)
@@ -113,7 +113,7 @@ def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -
         if not torch.isfinite(result.image).all():
             made.append(failed(job, workers, "the result holds NaN or infinity: lower the learning rate"))
             continue
-        own = {"seconds": f"{fit + reading:.3f}", "warning": "; ".join(result.doubts)}
+        own = {"seconds": f"{fit + reading:.3f}", "warning": "; ".join(result.assumption_warnings)}
         row = _begun(job, workers) | about | own | _scores(image, clean, result.image)
         made.append(Outcome(row, as_bytes(result.image), watch.curve))
     return made
@@ -183,7 +183,7 @@ def _denoised(
     jobs: Sequence[Job],
     noisy: Sequence[Tensor],
     start: Denoiser | None,
-    watch: Watch | None,
+    watch: CostMeter | None,
     max_steps: int | None = None,
 ) -> Sequence[Result]:
     """Return the results of jobs that are done at once; nobody but the watch sees a clean image."""

@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from torchdenoise.paths import reading
+from torchdenoise.paths import read_errors
 
 INSTALLED = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
 """Folders of what does not change while a comparison is made."""
@@ -22,7 +22,7 @@ def digest(path: Path) -> str:
     Raises:
         UserError: it cannot be read.
     """
-    with reading(path):
+    with read_errors(path):
         status = path.stat()
         return _digest(path, status.st_mtime_ns, status.st_size)
 

@@ -17,7 +17,7 @@ from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import FIELDS, Outcome, Row, row_key
 from torchdenoise.errors import UserError
-from torchdenoise.paths import reading, writing
+from torchdenoise.paths import read_errors, write_errors
 
 ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
 CURVE_FIELDS = ["fingerprint", "step", "psnr"]
@@ -41,7 +41,7 @@ class Store:
         scene, crop = jobs[0].scene, jobs[0].settings.crop
         kinds = [name for name in ("clean", "noisy") if getattr(scene, name) is not None]
         about = {"pictures": " and ".join(kinds), "crop": crop}
-        with writing(folder):
+        with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _check_columns(folder / ROWS)
             if not (folder / ABOUT).exists():
@@ -82,7 +82,7 @@ class Store:
     def add(self, outcome: Outcome) -> None:
         """Keep the outcome of a job: picture and curve first, so that a row always has both."""
         row = outcome.row
-        with writing(self.folder):
+        with write_errors(self.folder):
             if outcome.picture is not None:
                 path = self.picture_path(row)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class Store:
         """Put the rows in an order that does not depend on how the run went, and leave out those that were replaced."""
         rows = sorted(self.rows(), key=lambda row: (row["noise"], row["image"], int(row["seed"]), row["recipe"]))
         fresh = self.folder / f"{ROWS}.new"
-        with writing(self.folder):
+        with write_errors(self.folder):
             fresh.unlink(missing_ok=True)
             _append(fresh, FIELDS, rows)
             fresh.replace(self.folder / ROWS)
@@ -108,7 +108,7 @@ class Store:
 
     def picture(self, row: Row) -> NDArray[np.uint8]:
         """Return the result of a row, ``(H, W, C)``."""
-        with reading(self.picture_path(row)), Image.open(self.picture_path(row)) as image:
+        with read_errors(self.picture_path(row)), Image.open(self.picture_path(row)) as image:
             array = np.asarray(image)
         return array if array.ndim == 3 else array[..., None]
 

@@ -138,7 +138,7 @@ def _denoise_some(
         try:
             if isinstance(result, UserError):
                 raise UserError(f"{source}: {result}")
-            for doubt in result.doubts:
+            for doubt in result.assumption_warnings:
                 say(f"warning: {source}: {doubt}")
             write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:

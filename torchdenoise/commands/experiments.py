@@ -18,8 +18,8 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
-from torchdenoise.commands.keeping import Best, BetweenSteps, KeptConfig, Last
-from torchdenoise.commands.results import PictureWriter, ScoreTable
+from torchdenoise.callbacks.checkpointing import BestCheckpoint, GracefulInterrupt, LastCheckpoint, SavedConfig
+from torchdenoise.callbacks.results import PictureWriter, ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
@@ -27,8 +27,8 @@ from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed, interruptible, quiet
 from torchdenoise.recipes import recipe_path
-from torchdenoise.recipes.building import mendable, shortened
-from torchdenoise.recipes.renewal import renewed
+from torchdenoise.recipes.building import find_user_error, one_line_error
+from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.registry import load_plugins, unknown_classes
 
 RUNS = "runs"
@@ -82,10 +82,10 @@ examples:
 def run(words: Sequence[str]) -> int:
     """Run one of the four subcommands and return the exit code."""
     load_plugins()
-    command, rest = words[0], renewed(_with_checkpoint(_named_recipes(words[1:])))
+    command, rest = words[0], with_class_defaults(_with_checkpoint(_named_recipes(words[1:])))
     rest, output, overwrite = _output_options(rest) if command == "predict" else (rest, None, False)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [BetweenSteps(), Last(), Best()],
+        "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
@@ -96,7 +96,7 @@ def run(words: Sequence[str]) -> int:
         with quiet(), interruptible(), _doubts_in_a_line():
             _CLI(callbacks.get(command, []), csv if command == "fit" else False, words)
     except (ValueError, TypeError) as error:
-        mended = mendable(error)
+        mended = find_user_error(error)
         if mended is error:
             raise
         raise mended from None
@@ -190,7 +190,7 @@ class _Parser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:  # a parser inside another one, for the arguments of a class
             super().error(message, ex)
-        raise shortened(message, sys.argv)
+        raise one_line_error(message, sys.argv)
 
 
 class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -203,7 +203,7 @@ class _CLI(LightningCLI):
         super().__init__(
             Denoiser,
             DenoisingData,
-            save_config_callback=KeptConfig,
+            save_config_callback=SavedConfig,
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             trainer_defaults={
@@ -282,7 +282,7 @@ class _CLI(LightningCLI):
         paths = {
             type(callback): os.path.relpath(callback.best_model_path) for callback in kept if callback.best_model_path
         }
-        last, best = paths.get(Last), paths.get(Best)
+        last, best = paths.get(LastCheckpoint), paths.get(BestCheckpoint)
         if last:
             print(f"checkpoint: {last}")
         if best:

@@ -1,6 +1,7 @@
 """Data: image files in and out, scaling, and the data modules that feed one picture or a data set."""
 
 from torchdenoise.data.base import DenoisingData
+from torchdenoise.data.crops import centre_crop
 from torchdenoise.data.files import check_output, read_alike, read_picture, write_picture
 from torchdenoise.data.image_folder import ImageFolder
 from torchdenoise.data.pairs import PairFolder
@@ -17,6 +18,7 @@ __all__ = [
     "Scaling",
     "SeveralImages",
     "SingleImage",
+    "centre_crop",
     "check_output",
     "find_pictures",
     "read_alike",

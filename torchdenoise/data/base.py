@@ -53,11 +53,11 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
 
 
 def _check_crops(model: object, crop: int) -> None:
-    """Refuse crops of a picture where a method, or the readout that watches its fit, needs all of it."""
+    """Refuse crops of a picture where a method, or a readout that accumulates its outputs, needs all of it."""
     readout = getattr(model, "readout", None)
     if not getattr(model, "croppable", True):
         whole: object = model
-    elif getattr(readout, "watches", False):
+    elif getattr(readout, "needs_outputs", False):
         whole = readout
     else:
         return

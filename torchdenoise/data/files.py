@@ -18,7 +18,7 @@ import torch
 from torchdenoise.data.formats import check_fit, decode, encode
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
-from torchdenoise.paths import check_input, check_suffix, reading, writing
+from torchdenoise.paths import check_input, check_suffix, read_errors, write_errors
 
 _MEGABYTE = 10**6
 
@@ -39,7 +39,7 @@ def read_picture(path: str | Path, data_range: float | tuple[float, float] | Non
         torch.Size([1, 1, 8, 9])
     """
     path = Path(path)
-    with reading(path):
+    with read_errors(path):
         check_input(path)
         with path.open("rb") as file:
             array, metadata = decode(file)
@@ -83,7 +83,7 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
     _check_place(path, like, overwrite)
     partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
     try:
-        with writing(path):
+        with write_errors(path):
             encoded = encode(like.restore(image), like, path.suffix.lower())
             with partial.open("xb") as file:
                 file.write(encoded)
@@ -106,7 +106,7 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
     """
     path = Path(path)
     _check_place(path, like, overwrite)
-    with writing(path):
+    with write_errors(path):
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "")
         free = shutil.disk_usage(path.parent).free
@@ -120,7 +120,7 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
 
 def _check_place(path: Path, like: Picture, overwrite: bool) -> None:
     """Raise UserError unless the picture fits the format that ``path`` names, and ``path`` is free to take it."""
-    with writing(path):
+    with write_errors(path):
         check_suffix(path)
         check_fit(path.suffix.lower(), like)
         if path.is_dir():

@@ -1,20 +1,23 @@
 """Denoising methods and what they are made of."""
 
 from torchdenoise.denoisers.base import Denoiser
-from torchdenoise.denoisers.baselines import Baseline, NLMeans, TotalVariation, Wavelet
-from torchdenoise.denoisers.bm3d import BM3D, AnscombeBM3D, BM3DOracle
-from torchdenoise.denoisers.classical import Classical
-from torchdenoise.denoisers.crops import OnCrops
-from torchdenoise.denoisers.deep_image_prior import DeepImagePrior, DeepImagePriorLoss
-from torchdenoise.denoisers.defaults import OwnParts
-from torchdenoise.denoisers.domains import AsIs, Domain, Stabilized
-from torchdenoise.denoisers.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
-from torchdenoise.denoisers.gathered import LastMean, RunningMean
-from torchdenoise.denoisers.limited import Limited
-from torchdenoise.denoisers.losses import DenoisingLoss
-from torchdenoise.denoisers.mash import MASH
-from torchdenoise.denoisers.masking import MaskedLoss, MaskedMean, MaskingRatio
-from torchdenoise.denoisers.neighbor2neighbor import Neighbor2Neighbor, Neighbor2NeighborLoss, NeighborDownsampler
+from torchdenoise.denoisers.methods.bm3d import BM3D, AnscombeBM3D, BM3DOracle
+from torchdenoise.denoisers.methods.classical import Classical
+from torchdenoise.denoisers.methods.deep_image_prior import DeepImagePrior, DeepImagePriorLoss
+from torchdenoise.denoisers.methods.mash import MASH
+from torchdenoise.denoisers.methods.neighbor2neighbor import (
+    Neighbor2Neighbor,
+    Neighbor2NeighborLoss,
+    NeighborDownsampler,
+)
+from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
+from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, TargetLoss
+from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
+from torchdenoise.denoisers.methods.recorrupted import Recorrupted, RecorruptedLoss
+from torchdenoise.denoisers.methods.scikit_image import Baseline, NLMeans, TotalVariation, Wavelet
+from torchdenoise.denoisers.methods.self2self import Self2Self, Self2SelfLoss, Self2SelfMean
+from torchdenoise.denoisers.methods.zsn2m import ZSN2M, GRDLoss, ZSN2MLoss, ZSN2MStar
+from torchdenoise.denoisers.methods.zsn2n import ZSN2N, ZSN2NLoss
 from torchdenoise.denoisers.networks import (
     BatchNormUNet,
     GRDNet,
@@ -29,23 +32,22 @@ from torchdenoise.denoisers.networks import (
     TwoScaleCNN,
     UnshuffleCNN,
 )
-from torchdenoise.denoisers.noise2clean import Noise2Clean
-from torchdenoise.denoisers.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
-from torchdenoise.denoisers.noise2noise import Noise2Noise, TargetLoss
-from torchdenoise.denoisers.noise2void import Noise2Void, Noise2VoidLoss
-from torchdenoise.denoisers.optimizers import Muon
-from torchdenoise.denoisers.readouts import EightTurns, Following, OnePass, Readout
-from torchdenoise.denoisers.recorrupted import Recorrupted, RecorruptedLoss
-from torchdenoise.denoisers.ridge import NonLocalRidge
-from torchdenoise.denoisers.schedules import RampDown, WarmDown
-from torchdenoise.denoisers.self2self import Self2Self, Self2SelfLoss, Self2SelfMean
-from torchdenoise.denoisers.shuffles import CellShuffle, LocalShuffle, TileShuffle
-from torchdenoise.denoisers.single_stage import SingleStage
-from torchdenoise.denoisers.stack import Stack, why_not
+from torchdenoise.denoisers.parts.accumulating import LastMean, RunningMean
+from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
+from torchdenoise.denoisers.parts.crops import OnCrops
+from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain, Stabilized
+from torchdenoise.denoisers.parts.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
+from torchdenoise.denoisers.parts.losses import DenoisingLoss
+from torchdenoise.denoisers.parts.masking import MaskedLoss, MaskedMean, MaskingRatio
+from torchdenoise.denoisers.parts.muon import Muon
+from torchdenoise.denoisers.parts.nonlocal_ridge import NonLocalRidge
+from torchdenoise.denoisers.parts.readouts import EightTurns, OnePass, Readout, WrappedReadout
+from torchdenoise.denoisers.parts.schedules import RampDown, WarmDown
+from torchdenoise.denoisers.parts.shuffles import CellShuffle, LocalShuffle, TileShuffle
+from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+from torchdenoise.denoisers.stack import Stack, stacking_obstacle
 from torchdenoise.denoisers.stages import Stage
-from torchdenoise.denoisers.zsn2m import ZSN2M, ZSN2MStar
-from torchdenoise.denoisers.zsn2m_losses import GRDLoss, ZSN2MLoss
-from torchdenoise.denoisers.zsn2n import ZSN2N, ZSN2NLoss
+from torchdenoise.deprecation import renamed
 
 __all__ = [
     "BM3D",
@@ -53,10 +55,10 @@ __all__ = [
     "ZSN2M",
     "ZSN2N",
     "AnscombeBM3D",
-    "AsIs",
     "BM3DOracle",
     "Baseline",
     "BatchNormUNet",
+    "CappedRemoval",
     "CellShuffle",
     "ChequerboardDownsampler",
     "Classical",
@@ -68,15 +70,15 @@ __all__ = [
     "Domain",
     "Downsampler",
     "EightTurns",
-    "Following",
     "GRDLoss",
     "GRDNet",
+    "IdentityDomain",
     "LastMean",
-    "Limited",
     "LocalShuffle",
     "MaskedLoss",
     "MaskedMean",
     "MaskingRatio",
+    "MethodDefaults",
     "Muon",
     "N2NUNet",
     "N2VUNet",
@@ -96,7 +98,6 @@ __all__ = [
     "NonLocalRidge",
     "OnCrops",
     "OnePass",
-    "OwnParts",
     "PartialUNet",
     "RampDown",
     "RandomMaskDownsampler",
@@ -120,8 +121,21 @@ __all__ = [
     "UnshuffleCNN",
     "WarmDown",
     "Wavelet",
+    "WrappedReadout",
     "ZSN2MLoss",
     "ZSN2MStar",
     "ZSN2NLoss",
-    "why_not",
+    "stacking_obstacle",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "AsIs": "IdentityDomain",
+        "Following": "WrappedReadout",
+        "Limited": "CappedRemoval",
+        "OwnParts": "MethodDefaults",
+        "why_not": "stacking_obstacle",
+    },
+    globals(),
+)

@@ -11,17 +11,16 @@ from torch import Generator, Tensor
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import KEY, Checkpointed
-from torchdenoise.denoisers.domains import AsIs, Domain
-from torchdenoise.denoisers.losses import Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.networks.padding import padded_call
-from torchdenoise.denoisers.networks.tiling import tiled_call
-from torchdenoise.denoisers.readouts import OnePass, Readout
+from torchdenoise.denoisers.networks.calling import padded_call, tiled_call
+from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain
+from torchdenoise.denoisers.parts.losses import Denoise, DenoisingLoss, Terms
+from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.recorder import Recorder
-from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, names_of, one_optimizer
+from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, class_names, one_optimizer
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.noise import seeded
-from torchdenoise.registry import class_path
+from torchdenoise.registry import resolve
 
 
 class Denoiser(Checkpointed, kind="denoisers"):
@@ -68,8 +67,8 @@ class Denoiser(Checkpointed, kind="denoisers"):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.readout = readout or OnePass()
-        self.domain = domain or AsIs()
-        self.doubts: list[str] = []
+        self.domain = domain or IdentityDomain()
+        self.assumption_warnings: list[str] = []
         self._seed = 0
         self._plan: Plan | None = None
         self._entered = -1
@@ -80,7 +79,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
     def stages(self) -> list[Stage]:
         """Return the phases of a fit, in order; the last one's network is the result."""
 
-    def reader(self) -> Readout:
+    def active_readout(self) -> Readout:
         """Return how the clean image is read; a method that finds out what suits a picture overrides it."""
         return self.readout
 
@@ -102,16 +101,16 @@ class Denoiser(Checkpointed, kind="denoisers"):
         generator = Generator(noisy.device).manual_seed(self._seed)
         denoise = Recorder(functools.partial(self, **told), noisy.device.type)
         with torch.autocast(noisy.device.type, enabled=False):
-            into, back = self.domain.ways(noisy)
-            clean: Tensor = self.reader()(denoise, into(noisy), generator)
+            into, back = self.domain.transforms(noisy)
+            clean: Tensor = self.active_readout()(denoise, into(noisy), generator)
             return back(clean).clamp(0, 1)
 
     @torch.no_grad()
-    def glimpse(self, noisy: Tensor) -> Tensor:
+    def preview(self, noisy: Tensor) -> Tensor:
         """Return one pass of the present stage's network over ``(B, C, H, W)``; the fit goes on as if nothing was."""
         network = self.stages()[self._planned().index(self.global_step - 1)].network
         training = network.training
-        into, back = self.domain.ways(noisy)
+        into, back = self.domain.transforms(noisy)
         denoised = padded_call(network.eval(), into(noisy), {}).float()
         network.train(training)
         return back(denoised)
@@ -133,7 +132,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
             if not isinstance(network, Network):
                 continue
             if network.channels == channels:
-                network.arguments["channels"] = channels  # settled from now on, and in every checkpoint
+                network.arguments["channels"] = channels  # fixed from now on, and in every checkpoint
                 continue
             if network.arguments.get("channels") is not None or self.fitted:
                 raise UserError(
@@ -178,7 +177,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         if not torch.isfinite(total):
             self._refuse(terms, index)
         if index == plan.last:
-            readout = self.reader()
+            readout = self.active_readout()
             with torch.no_grad():
                 readout.observe(denoise, seen["noisy"], denoise.output.detach())
             self.trainer.should_stop |= readout.finished
@@ -266,7 +265,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         """Return what a loss may see: all but the clean image, in the domain, and what is known of a picture before."""
         seen = {key: value for key, value in batch.items() if key not in ("clean", "index")}
         if "target" in seen:
-            seen["target"] = self.domain.ways(batch["noisy"])[0](batch["target"])
+            seen["target"] = self.domain.transforms(batch["noisy"])[0](batch["target"])
         return seen | self._prepared(batch["noisy"], index)
 
     @torch.no_grad()
@@ -277,7 +276,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         """
         if self._kept is None or self._kept[0] != index or not _same(self._kept[1], noisy):
             stages = self.stages()
-            inside = self.domain.ways(noisy)[0](noisy)
+            inside = self.domain.transforms(noisy)[0](noisy)
             found = {"noisy": inside, **stages[index].loss.measure(inside)}
             if index > 0:
                 found["guide"] = tiled_call(stages[index - 1].network.eval(), inside, {}).float()
@@ -299,14 +298,14 @@ class Denoiser(Checkpointed, kind="denoisers"):
         super().on_save_checkpoint(checkpoint)
         schedules = [each.scheduler for each in self.trainer.lr_scheduler_configs]
         if self.trainer.optimizers:
-            checkpoint[KEY]["moved_by"] = names_of([*self.trainer.optimizers, *schedules])
+            checkpoint[KEY]["moved_by"] = class_names([*self.trainer.optimizers, *schedules])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take nothing of what another readout had gathered, and remember what the optimizer has to be."""
         super().on_load_checkpoint(checkpoint)
         self._expected = checkpoint[KEY].get("moved_by")
         theirs = checkpoint[KEY]["recipe"]["init_args"].get("readout")
-        if theirs is not None and theirs["class_path"] != class_path(type(self.readout)):
+        if theirs is not None and resolve(theirs["class_path"]) is not type(self.readout):
             kept = {name: value for name, value in checkpoint["state_dict"].items() if not name.startswith("readout.")}
             own = {f"readout.{name}": value for name, value in self.readout.state_dict().items()}
             checkpoint["state_dict"] = kept | own
@@ -321,9 +320,9 @@ class Denoiser(Checkpointed, kind="denoisers"):
         ``forget`` if the stage's loss has become another one.
         """
 
-    def doubt(self, reason: str) -> None:
-        """Warn that a picture's noise is not what the method takes it for, and keep the reason in ``doubts``."""
-        self.doubts.append(reason)
+    def warn_assumption(self, reason: str) -> None:
+        """Warn that a picture's noise violates an assumption, and keep the reason in ``assumption_warnings``."""
+        self.assumption_warnings.append(reason)
         warnings.warn(reason, AssumptionWarning, stacklevel=3)
 
     def forget(self) -> None:
@@ -337,9 +336,9 @@ class Denoiser(Checkpointed, kind="denoisers"):
             UserError: a checkpoint's fit that goes on had others.
         """
         plan = Plan.of(self.stages(), self.trainer.estimated_stepping_batches)
-        self.follow(plan)
+        self.use_plan(plan)
         made = one_optimizer(self.stages(), plan, self.optimizer, self.scheduler)
-        names = names_of([made["optimizer"], made["lr_scheduler"]["scheduler"]])
+        names = class_names([made["optimizer"], made["lr_scheduler"]["scheduler"]])
         if self._expected not in (None, names):
             raise UserError(
                 f"the checkpoint's fit had {' and '.join(self._expected or ())}, this one has {' and '.join(names)}: "
@@ -347,7 +346,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
             )
         return made
 
-    def follow(self, plan: Plan) -> None:
+    def use_plan(self, plan: Plan) -> None:
         """Take the plan of a fit, which another module may lead."""
         self._plan, self._entered = plan, -1
 
@@ -359,7 +358,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         """Take the run's seed, and let several processes train a method whose networks take turns."""
         self._expected = None
         if stage == "fit":
-            self.doubts = []
+            self.assumption_warnings = []
             self.readout.begin()
             self.train()  # Lightning leaves a loaded or once fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):

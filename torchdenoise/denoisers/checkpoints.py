@@ -11,9 +11,11 @@ from lightning import LightningModule
 
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.errors import UserError
-from torchdenoise.registry import Recipe, Registered, all_classes, build, class_path
+from torchdenoise.registry import Recipe, Registered, build, resolve, with_public_paths
 
 KEY = "torchdenoise"
+FORMAT = 1
+"""Of what stands under ``KEY``; a checkpoint without this number was written before there was one."""
 REMEDY = "give one that `torchdenoise fit` wrote"
 
 
@@ -34,7 +36,7 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write how to build this denoiser beside its weights."""
-        checkpoint[KEY] = {"recipe": self.recipe()}
+        checkpoint[KEY] = {"format": FORMAT, "recipe": self.recipe()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another method or network by name, before its weights fail to fit."""
@@ -91,13 +93,13 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
     if KEY not in checkpoint:
         raise UserError(f"this checkpoint is not one of torchdenoise: {REMEDY}")
     stored = checkpoint[KEY]["recipe"]
-    if stored["class_path"] != recipe["class_path"]:
+    if _class(stored) is not _class(recipe):
         raise UserError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
     for part, theirs in stored["init_args"].items():
         ours = recipe["init_args"].get(part)
         if not _is_network(theirs) and not _is_network(ours):
             continue
-        if not theirs or not ours or theirs["class_path"] != ours["class_path"]:
+        if not theirs or not ours or _class(theirs) is not _class(ours):
             raise UserError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
         differing = {key: value for key, value in theirs["init_args"].items() if ours["init_args"].get(key) != value}
         if "channels" in differing:
@@ -107,9 +109,13 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
             raise UserError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
 
 
+def _class(recipe: Recipe) -> type | None:
+    return resolve(recipe["class_path"])
+
+
 def _is_network(value: Any) -> bool:
-    known = {class_path(cls) for cls in all_classes() if issubclass(cls, Network)}
-    return isinstance(value, Mapping) and value.get("class_path") in known
+    cls = _class(dict(value)) if isinstance(value, Mapping) and "class_path" in value else None
+    return cls is not None and issubclass(cls, Network)
 
 
 def _name(recipe: Recipe | None) -> str:
@@ -135,6 +141,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         reason = "it holds pickled code" if "GLOBAL" in str(error) else "it cannot be read as one"
         raise UserError(f"{path}: not a checkpoint of torchdenoise ({reason}): {REMEDY}") from None
     match content:
+        case {"torchdenoise": {"format": int(number)}} if number > FORMAT:
+            raise UserError(f"{path}: written by a newer torchdenoise (format {number}): upgrade torchdenoise")
         case {"torchdenoise": {"recipe": {"class_path": str(), "init_args": Mapping()}}, "state_dict": Mapping()}:
-            return dict(content)
+            ours = content[KEY]
+            return {**content, KEY: {**ours, "recipe": with_public_paths(ours["recipe"])}}
     raise UserError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")

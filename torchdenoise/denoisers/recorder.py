@@ -5,9 +5,9 @@ import functools
 import torch
 from torch import Tensor
 
-from torchdenoise.denoisers.losses import Denoise
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.networks.padding import padded_call
+from torchdenoise.denoisers.networks.calling import padded_call
+from torchdenoise.denoisers.parts.losses import Denoise
 
 
 class Recorder:

@@ -1,21 +1,35 @@
 """A method of one network and one loss."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torchdenoise.denoisers.base import Denoiser
-from torchdenoise.denoisers.defaults import OwnParts
-from torchdenoise.denoisers.domains import Domain
-from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.readouts import Readout
+from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain
+from torchdenoise.denoisers.parts.losses import DenoisingLoss
+from torchdenoise.denoisers.parts.readouts import OnePass, Readout
+from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
+
+
+@dataclass(frozen=True)
+class MethodDefaults:
+    """Classes or functions that make a method's parts, called for each object anew."""
+
+    network: Callable[[], Network] | None = None
+    loss: Callable[[], DenoisingLoss] | None = None
+    optimizer: OptimizerFactory = adam
+    scheduler: SchedulerFactory = step_decay
+    readout: Callable[[], Readout] = OnePass
+    domain: Callable[[], Domain] = IdentityDomain
 
 
 class SingleStage(Denoiser, source="any network with any loss"):
     """A method of one network and one loss, which is most of them; by itself it takes whatever you give it.
 
-    A subclass names its own parts: ``own = OwnParts(SmallCNN, ZSN2NLoss)``.
+    A subclass names its own parts: ``defaults = MethodDefaults(SmallCNN, ZSN2NLoss)``.
 
     Args:
         network: the method's own unless given.
@@ -34,7 +48,7 @@ class SingleStage(Denoiser, source="any network with any loss"):
         torch.Size([1, 1, 4, 4])
     """
 
-    own: ClassVar[OwnParts] = OwnParts()
+    defaults: ClassVar[MethodDefaults] = MethodDefaults()
 
     def __init__(
         self,
@@ -45,7 +59,7 @@ class SingleStage(Denoiser, source="any network with any loss"):
         readout: Readout | None = None,
         domain: Domain | None = None,
     ) -> None:
-        own = self.own
+        own = self.defaults
         super().__init__(
             optimizer or own.optimizer, scheduler or own.scheduler, readout or own.readout(), domain or own.domain()
         )

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from torchdenoise.denoisers.base import Denoiser
-from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.networks.padding import padded_call
+from torchdenoise.denoisers.networks.calling import padded_call
+from torchdenoise.denoisers.parts.losses import DenoisingLoss
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import Plan, Stage, one_optimizer
 
@@ -60,7 +60,7 @@ class Stack(LightningModule):
         ]
         self._plan = Plan.of(stages[0], self.trainer.estimated_stepping_batches)
         for denoiser in self._all():
-            denoiser.follow(self._plan)
+            denoiser.use_plan(self._plan)
         first = self._all()[0]
         return one_optimizer(together, self._plan, first.optimizer, first.scheduler)
 
@@ -70,7 +70,7 @@ class Stack(LightningModule):
         groups: dict[str, list[_Member]] = {}
         for place, (denoiser, item) in enumerate(zip(self._all(), batch, strict=True)):
             stage, seen, draws = denoiser.prepare_step(item, self._plan, step)
-            loss, narrow = stage.loss.narrowed(seen, draws)
+            loss, narrow = stage.loss.without_sampling(seen, draws)
             shapes = {key: tuple(value.shape) for key, value in {**narrow, **draws}.items()}
             alike = f"{loss.recipe()} {shapes}"
             groups.setdefault(alike, []).append(_Member(place, stage.network, loss, narrow, draws))
@@ -109,7 +109,7 @@ class Stack(LightningModule):
         return self._all()[batch_idx].predict_step(batch, 0)
 
 
-def why_not(denoiser: Denoiser) -> str:
+def stacking_obstacle(denoiser: Denoiser) -> str:
     """Return why fits of a method cannot be stacked; an empty string if they can."""
     name = type(denoiser).__name__
     if not denoiser.stackable:
@@ -118,8 +118,8 @@ def why_not(denoiser: Denoiser) -> str:
         return f"{name} fits nothing"
     if any(True for stage in denoiser.stages() for _ in stage.network.buffers()):
         return f"{name} has a network with running statistics"
-    if denoiser.reader().watches:
-        return f"{type(denoiser.reader()).__name__} gathers outputs during the fit"
+    if denoiser.active_readout().needs_outputs:
+        return f"{type(denoiser.active_readout()).__name__} accumulates outputs during the fit"
     return ""
 
 

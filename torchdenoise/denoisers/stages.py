@@ -9,17 +9,15 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
-from torchdenoise.denoisers.losses import DenoisingLoss
 from torchdenoise.denoisers.networks import Network
+from torchdenoise.denoisers.parts.losses import DenoisingLoss
+from torchdenoise.denoisers.parts.schedules import STEPS
 from torchdenoise.errors import UserError
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 """Makes an optimizer from named parameters, or from groups of them."""
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 """Makes a schedule, advanced every step, from an optimizer."""
-
-STEPS = "steps"
-"""In the defaults of an optimizer, for schedules: how many steps its stage has."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,11 @@ class Chain(Optimizer):
         self.param_groups = self._groups()
 
 
-def names_of(movers: Sequence[Any]) -> list[str]:
+def class_names(movers: Sequence[Any]) -> list[str]:
     """Return the class names of optimizers and schedules, of a chain those that it is made of.
 
     Example:
-        >>> names_of([Chain([SGD([torch.zeros(1, requires_grad=True)], lr=1.0)])])
+        >>> class_names([Chain([SGD([torch.zeros(1, requires_grad=True)], lr=1.0)])])
         ['SGD']
     """
     single = [each for mover in movers for each in (mover.optimizers if isinstance(mover, Chain) else [mover])]

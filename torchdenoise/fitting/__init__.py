@@ -3,7 +3,7 @@
 from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_readings
-from torchdenoise.fitting.together import Result, fit_images, settled, why_alone
+from torchdenoise.fitting.together import Result, fit_images, recipe_stacking_obstacle, unwrap
 from torchdenoise.fitting.trainers import HYGIENE, accelerator
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "fit_image",
     "fit_images",
     "fit_readings",
+    "recipe_stacking_obstacle",
     "restorer",
-    "settled",
-    "why_alone",
+    "unwrap",
 ]

@@ -17,7 +17,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
-from torchdenoise.fitting.together import Result, fit_images, settled, tried
+from torchdenoise.fitting.together import Result, capture_error, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.isolation import torch_as_it_is
 from torchdenoise.recipes import load_recipe
@@ -88,7 +88,7 @@ def denoise(
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     (clean,) = work([picture.image])
-    restored = picture.restore(settled(clean))
+    restored = picture.restore(unwrap(clean))
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) else restored
 
 
@@ -111,7 +111,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
         def applied(image: Tensor) -> Fitted:
             return Fitted(apply_denoiser(start, image, options.device, (), options.seed or 0))
 
-        return lambda images: [tried(functools.partial(applied, image)) for image in images]
+        return lambda images: [capture_error(functools.partial(applied, image)) for image in images]
     plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
@@ -125,7 +125,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
         return fit_image(image, plan, replace(options, budget=None, max_steps=steps, progress=progress))
 
     budget = Budget(options.budget, fit, options.told)
-    return lambda images: [tried(functools.partial(budget.fit, image, options.progress)) for image in images]
+    return lambda images: [capture_error(functools.partial(budget.fit, image, options.progress)) for image in images]
 
 
 def _denoised_stack(noisy: Tensor, data_range: float | tuple[float, float] | None, work: Restore, batch: int) -> Tensor:
@@ -137,5 +137,5 @@ def _denoised_stack(noisy: Tensor, data_range: float | tuple[float, float] | Non
     array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
     images = torch.split(scaling.to_unit(array), 1)
-    clean = [settled(result) for at in range(0, len(images), batch) for result in work(images[at : at + batch])]
+    clean = [unwrap(result) for at in range(0, len(images), batch) for result in work(images[at : at + batch])]
     return torch.cat([torch.from_numpy(scaling.from_unit(image)) for image in clean]).to(noisy.device, noisy.dtype)

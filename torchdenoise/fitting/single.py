@@ -22,7 +22,7 @@ class Fitted:
     """What a fit made of a picture, and what the method found wrong with its noise."""
 
     image: Tensor
-    doubts: Sequence[str] = ()
+    assumption_warnings: Sequence[str] = ()
 
 
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
@@ -51,7 +51,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
 def fit_readings(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
     """Return what recipes that differ in their readout alone make of one fit to an image, as ``fit_image`` would.
 
-    A readout that gathers outputs during the fit belongs to its own fit; only the first recipe's may be one.
+    A readout that accumulates outputs during the fit belongs to its own fit; only the first recipe's may be one.
     """
     with own_random_state(), quiet(), interruptible(), enough_memory():
         readouts = [built(recipe, options).model.readout for recipe in recipes[1:]]
@@ -66,7 +66,7 @@ def fit_readings(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: O
         for readout in readouts:
             fit.model.readout = readout
             images.append(_predicted(trainer, fit.model, data))
-        return [Fitted(image, fit.model.doubts) for image in images]
+        return [Fitted(image, fit.model.assumption_warnings) for image in images]
 
 
 def apply_denoiser(

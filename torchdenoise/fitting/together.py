@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from torchdenoise.data import SeveralImages
-from torchdenoise.denoisers import Stack, why_not
+from torchdenoise.denoisers import Stack, stacking_obstacle
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, built, data_of, fit_image
@@ -25,11 +25,11 @@ def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Opt
     Their networks are stacked, those of one number of channels together; each result is what ``fit_image`` gives, but
     for rounding. A method that cannot be stacked fits them one after the other.
     """
-    reason = why_alone(recipe, options) if len(images) > 1 else ""
+    reason = recipe_stacking_obstacle(recipe, options) if len(images) > 1 else ""
     if reason and options.told is not None:
         options.told(f"{reason}: the pictures are fitted one after the other")
     if reason or len(images) == 1:
-        return [tried(functools.partial(fit_image, image, recipe, options)) for image in images]
+        return [capture_error(functools.partial(fit_image, image, recipe, options)) for image in images]
     results: dict[int, Result] = {}
     for channels in {image.shape[1]: None for image in images}:
         places = [place for place, image in enumerate(images) if image.shape[1] == channels]
@@ -38,22 +38,24 @@ def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Opt
     return [results[place] for place in range(len(images))]
 
 
-def why_alone(recipe: Mapping[str, Any], options: Options) -> str:
+def recipe_stacking_obstacle(recipe: Mapping[str, Any], options: Options) -> str:
     """Return why a recipe's fits cannot be stacked; an empty string if they can."""
     with own_random_state(), quiet():
         fit = built(recipe, options)
         cropped = data_of(fit).crop is not None
-    return why_not(fit.model) or ("data.crop cuts one picture at a time (OnCrops cuts many)" if cropped else "")
+    return stacking_obstacle(fit.model) or (
+        "data.crop cuts one picture at a time (OnCrops cuts many)" if cropped else ""
+    )
 
 
-def settled(result: Result) -> Tensor:
+def unwrap(result: Result) -> Tensor:
     """Return a clean image, or raise what went wrong."""
     if isinstance(result, UserError):
         raise result
     return result.image
 
 
-def tried(fit: Callable[[], Fitted]) -> Result:
+def capture_error(fit: Callable[[], Fitted]) -> Result:
     """Return what a fit made, or the error that the user can mend."""
     try:
         return fit()
@@ -96,7 +98,7 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
     return [
         UserError(f"{stack.failed[place]}: lower the rate")
         if place in stack.failed
-        else Fitted(result.cpu(), fit.model.doubts)
+        else Fitted(result.cpu(), fit.model.assumption_warnings)
         for place, (result, fit) in enumerate(zip(clean, fits, strict=True))
         if isinstance(result, Tensor)
     ]

@@ -1,14 +1,15 @@
 """Noise: synthesis by model or spec, draws that can be repeated, estimation, and stabilisation of its variance."""
 
+from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import broken_assumptions
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
-from torchdenoise.noise.estimate import gaussian_level, poisson_photons, wavelet_level
-from torchdenoise.noise.line import NoiseLine, noise_deviation, noise_line
+from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
+from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.specs import from_spec
-from torchdenoise.noise.stabilize import (
+from torchdenoise.noise.stabilization import (
     anscombe,
     generalized_anscombe,
     inverse_anscombe,
@@ -19,7 +20,7 @@ __all__ = [
     "ClippedNoise",
     "GaussianNoise",
     "MixedNoise",
-    "NoiseLine",
+    "NoiseLevelFunction",
     "NoiseModel",
     "PoissonNoise",
     "SummedNoise",
@@ -33,7 +34,7 @@ __all__ = [
     "inverse_anscombe",
     "inverse_generalized_anscombe",
     "noise_deviation",
-    "noise_line",
+    "noise_level_function",
     "poisson_photons",
     "repeatable",
     "seeded",
@@ -41,3 +42,5 @@ __all__ = [
     "unevenness",
     "wavelet_level",
 ]
+
+__getattr__ = renamed(__name__, {"NoiseLine": "NoiseLevelFunction", "noise_line": "noise_level_function"}, globals())

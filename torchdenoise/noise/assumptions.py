@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from torchdenoise.noise.correlation import correlation, unevenness
-from torchdenoise.noise.line import cut_share, noise_line
-from torchdenoise.noise.patches import telling_channels
+from torchdenoise.noise.level_function import cut_share, noise_level_function
+from torchdenoise.noise.patches import informative_channels
 
 CORRELATED = {"grey": 0.33, "colour": 0.15}
 """Texture shows as much at low levels, and a grey picture has no other channels that would tell it from noise."""
@@ -36,7 +36,7 @@ def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
     reasons = []
     even = image if even is None else even
     neighbours = max(correlation(even), key=abs) if even[0, 0].numel() >= JUDGED else 0.0
-    colours = "colour" if len(telling_channels(even)) > 1 else "grey"
+    colours = "colour" if len(informative_channels(even)) > 1 else "grey"
     if abs(neighbours) > CORRELATED[colours] and unevenness(even) > UNEVEN:
         reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
     cut = cut_share(image)
@@ -47,7 +47,7 @@ def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
 
 def _counts_photons(image: Tensor) -> bool:
     """Return whether black means that no photon came: then there is next to nothing between none and one."""
-    line = noise_line(image)
+    line = noise_level_function(image)
     edges = line.offset + torch.tensor([0.0, 0.5, 1.5], device=image.device) * line.gain
     none, between, single = torch.bucketize(image.contiguous(), edges).flatten().bincount(minlength=4)[:3].tolist()
     return bool(between < BETWEEN * min(none, single))

@@ -8,7 +8,7 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from torchdenoise.noise.patches import ENOUGH, MOST, blocks, telling_channels
+from torchdenoise.noise.patches import MAX_PATCHES, MIN_PATCHES_PER_DIMENSION, blocks, informative_channels
 
 SIDE = 8
 """Of the patches."""
@@ -65,11 +65,11 @@ def unevenness(image: Tensor) -> float:
         >>> unevenness(white) < 1.3 < 5 < unevenness(white[..., 1:] + white[..., :-1])
         True
     """
-    pixels = telling_channels(image).double()
+    pixels = informative_channels(image).double()
     size = len(pixels) * SIDE * SIDE
-    stride = ceil(sqrt(pixels[:1].numel() / MOST)) or 1
+    stride = ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)) or 1
     patches = blocks(pixels, SIDE, stride).permute(0, 3, 4, 1, 2)
-    if not size or patches[:1].numel() < SIDE * SIDE * ENOUGH * size:
+    if not size or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * size:
         return 1.0
     spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(size, -1)))
     low, high = spectrum.quantile(torch.tensor([0.03, 0.3]).double()).tolist()
@@ -87,8 +87,8 @@ def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     No patch where there is no noise, or no room for one.
     """
-    channels = telling_channels(image)
-    stride = max(SIDE, ceil(sqrt(channels[:1].numel() / MOST)))
+    channels = informative_channels(image)
+    stride = max(SIDE, ceil(sqrt(channels[:1].numel() / MAX_PATCHES)))
     patches = blocks(channels, SIDE, stride).reshape(-1, SIDE * SIDE).double()
     y, x = _places()
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q

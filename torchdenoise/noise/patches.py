@@ -6,13 +6,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-ENOUGH = 32
+MIN_PATCHES_PER_DIMENSION = 32
 """So many patches for each value of a patch; with fewer the noise's eigenvalues spread and its level comes out low."""
-MOST = 20_000
+MAX_PATCHES = 20_000
 """So many patches are looked at; in a larger picture only every second, third ... is taken."""
 
 
-def telling_channels(image: Tensor) -> Tensor:
+def informative_channels(image: Tensor) -> Tensor:
     """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
     channels = image[0].detach().cpu().float()
     new = [

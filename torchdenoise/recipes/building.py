@@ -17,9 +17,9 @@ from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.isolation import seed_all
+from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
-from torchdenoise.recipes.renewal import renewed
 from torchdenoise.registry import all_classes, load_plugins
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
@@ -52,7 +52,7 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
     try:
         built = _parser().instantiate(config)
     except ValueError as error:
-        raise mendable(error) from None
+        raise find_user_error(error) from None
     model: Denoiser = built.model
     if parts:
         _check_parts(model, parts)
@@ -96,14 +96,16 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
             if "=" not in override:
                 raise UserError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
         if overrides:
-            config = parser.parse_args(renewed([f"--{override}" for override in overrides]), namespace=config)
+            config = parser.parse_args(
+                with_class_defaults([f"--{override}" for override in overrides]), namespace=config
+            )
     except ArgumentError as error:
         options = [*option_names(config), *_named_options(str(error))]
         raise UserError(explain(str(error), options, _class_names())) from None
     return config
 
 
-def shortened(message: str, words: Sequence[str]) -> UserError:
+def one_line_error(message: str, words: Sequence[str]) -> UserError:
     """Return the one-line error for a report of jsonargparse about a command line."""
     given = [word for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
     named = [load_recipe(word) for word in given if read_config(word).get("model")]
@@ -138,7 +140,7 @@ def _defaults() -> dict[str, Any]:
     return defaults
 
 
-def mendable(error: BaseException) -> BaseException:
+def find_user_error(error: BaseException) -> BaseException:
     """Return the message of ours that jsonargparse wrapped into its own while it built objects, or ``error`` itself."""
     inner: BaseException | None = error
     while inner is not None:

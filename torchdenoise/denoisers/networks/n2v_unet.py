@@ -6,9 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from torchdenoise.denoisers.networks._blocks import SkipConcat, moments_of
 from torchdenoise.denoisers.networks.base import Network
-from torchdenoise.denoisers.networks.joined import Joined
-from torchdenoise.denoisers.networks.scales import moments_of
 from torchdenoise.errors import UserError
 
 
@@ -52,13 +51,13 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
         half = nn.Sequential(
             nn.MaxPool2d(2),
             _block(kernel, width, 2 * width, 2 * width),
-            Joined(nn.Identity(), quarter),
+            SkipConcat(nn.Identity(), quarter),
             _block(kernel, 4 * width, width, width),
             nn.Upsample(scale_factor=2),
         )
         self.layers = nn.Sequential(
             _block(kernel, self.channels, width, width),
-            Joined(nn.Identity(), half),
+            SkipConcat(nn.Identity(), half),
             _block(kernel, 2 * width, width, width),
             nn.Conv2d(width, self.channels, 1),
         )

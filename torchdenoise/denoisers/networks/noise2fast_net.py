@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from torchdenoise.denoisers.networks._blocks import moments_of, range_of
 from torchdenoise.denoisers.networks.base import Network
-from torchdenoise.denoisers.networks.scales import moments_of, range_of
 from torchdenoise.errors import UserError
 
 

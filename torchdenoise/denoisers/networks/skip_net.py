@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from torchdenoise.denoisers.networks._blocks import SkipConcat
 from torchdenoise.denoisers.networks.base import Network
-from torchdenoise.denoisers.networks.joined import Joined
 from torchdenoise.errors import UserError
 
 CODE_CHANNELS = 32
@@ -57,7 +57,7 @@ class SkipNet(Network, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, C
             deep = [_convolution(before, width, 3, stride=2), _convolution(width, width, 3), *hourglass]
             up = nn.Upsample(scale_factor=2, mode="bilinear")
             hourglass = [
-                Joined(short, nn.Sequential(*deep, up)),
+                SkipConcat(short, nn.Sequential(*deep, up)),
                 nn.BatchNorm2d(skips + width),
                 _convolution(skips + width, width, 3),
                 _convolution(width, width, 1),

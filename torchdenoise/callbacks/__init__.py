@@ -1,0 +1,1 @@
+"""Lightning callbacks: checkpoints, predicted pictures, score tables."""

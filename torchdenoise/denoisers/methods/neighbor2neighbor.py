@@ -1,0 +1,106 @@
+"""Neighbor2Neighbor: Huang et al., CVPR 2021."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Adam, Optimizer
+
+from torchdenoise.denoisers.networks import NB2NBUNet
+from torchdenoise.denoisers.parts.downsamplers import Downsampler, Draws, cells
+from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
+from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+
+SOURCE = "Huang et al., Neighbor2Neighbor, CVPR 2021"
+PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))
+"""Of the pixels 0 1 / 2 3 of a cell: horizontal and vertical neighbours, never diagonal ones, in both orders."""
+
+
+class NeighborDownsampler(Downsampler, source=SOURCE):
+    """Neighbor2Neighbor's sampler: of each 2x2 cell two neighbouring pixels, one for each half.
+
+    One draw for each cell and image, shared by all channels.
+
+    Example:
+        >>> down = NeighborDownsampler()
+        >>> image = torch.arange(4.0).view(1, 1, 2, 2)
+        >>> [half.item() for half in down.pair(image, {"choice": torch.tensor([[[[2]]]])})]
+        [1.0, 3.0]
+    """
+
+    def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:
+        """Return ``choice (B, 1, H/2, W/2)``, the number of a pair for each cell."""
+        height, width = (-(-side // 2) for side in noisy.shape[-2:])
+        size = (noisy.shape[0], 1, height, width)
+        return {"choice": torch.randint(len(PAIRS), size, generator=generator, device=noisy.device)}
+
+    def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the first and the second pixel of each cell's pair."""
+        pixels = torch.stack(cells(image), dim=-4)
+        order = torch.tensor(PAIRS, device=image.device)
+        first, second = (
+            pixels.gather(-4, order[draws["choice"], side].expand_as(pixels[..., 0, :, :, :]).unsqueeze(-4)).squeeze(-4)
+            for side in (0, 1)
+        )
+        return first, second
+
+
+class Neighbor2NeighborLoss(DenoisingLoss, source=SOURCE):
+    """Neighbor2Neighbor's loss: one neighbour predicts the other, up to what the denoised neighbours differ by.
+
+    With the neighbours ``g1, g2`` of the noisy image and those of the denoised one, which gets no gradient::
+
+        difference = f(g1(y)) - g2(y)        expected = g1(f(y)) - g2(f(y))
+        loss = mean(difference^2) + gamma mean((difference - expected)^2)
+
+    Args:
+        gamma: weight of the second term: 2 for synthetic noise, 1 for real noise in the paper.
+        ramp: let it grow from 0 to gamma over the fit, as the authors' code does (by epochs, here by steps); or
+            constant, as the paper describes it.
+        downsampler: ``NeighborDownsampler()`` unless given.
+
+    Example:
+        >>> batch = {"noisy": torch.rand(1, 3, 8, 8)}
+        >>> loss = Neighbor2NeighborLoss()
+        >>> sorted(loss(lambda image: image, batch, loss.draw(batch, torch.Generator()), 0.5))
+        ['neighbour', 'regular']
+    """
+
+    def __init__(self, gamma: float = 2.0, ramp: bool = True, downsampler: Downsampler | None = None) -> None:
+        self.gamma = gamma
+        self.ramp = ramp
+        self.downsampler = downsampler or NeighborDownsampler()
+
+    def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
+        """Return the sampler's choice."""
+        return self.downsampler.draw(batch["noisy"], generator)
+
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the two weighted terms."""
+        noisy, choice = batch["noisy"], dict(draws)
+        with torch.no_grad():
+            first_denoised, second_denoised = self.downsampler.pair(denoise(noisy), choice)
+        first, second = self.downsampler.pair(noisy, choice)
+        difference = denoise(first) - second
+        gamma = self.gamma * (progress if self.ramp else 1.0)
+        return {
+            "neighbour": difference.square().mean(),
+            "regular": gamma * (difference - (first_denoised - second_denoised)).square().mean(),
+        }
+
+
+def nb2nb_adam(parameters: Iterable[Any]) -> Optimizer:
+    """Return Neighbor2Neighbor's Adam: rate 3e-4."""
+    return Adam(parameters, lr=3e-4)
+
+
+class Neighbor2Neighbor(SingleStage, source=SOURCE):
+    """Neighbor2Neighbor: training on single noisy pictures, each pixel's neighbour being the target.
+
+    Example:
+        >>> sum(p.numel() for p in Neighbor2Neighbor().parameters())
+        1259475
+    """
+
+    defaults = MethodDefaults(NB2NBUNet, Neighbor2NeighborLoss, nb2nb_adam)

@@ -1,0 +1,61 @@
+"""Noise2Noise and Noise2Clean: Lehtinen et al., ICML 2018. One loss for both: the data decide what the target is."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from torchdenoise.denoisers.networks import N2NUNet
+from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
+from torchdenoise.denoisers.parts.schedules import RampDown
+from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+
+SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
+
+
+class TargetLoss(DenoisingLoss, source=SOURCE):
+    """The mean squared difference to a target: the clean image, or a second noisy copy of zero-mean noise.
+
+    For a noisy target it is the clean loss plus the noise's variance, which no network can change.
+
+    Example:
+        >>> batch = {"noisy": torch.ones(1, 1, 2, 2), "target": torch.zeros(1, 1, 2, 2)}
+        >>> TargetLoss()(lambda image: image, batch, {}, 0.0)
+        {'target': tensor(1.)}
+    """
+
+    requires = ("target",)
+
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+        """Return the only term."""
+        return {"target": mse(denoise(batch["noisy"]), batch["target"])}
+
+
+def n2n_adam(parameters: Iterable[Any]) -> Optimizer:
+    """Return Noise2Noise's Adam: rate 3e-4, betas 0.9 and 0.99."""
+    return Adam(parameters, lr=3e-4, betas=(0.9, 0.99))
+
+
+class Noise2Noise(SingleStage, source=SOURCE):
+    """Noise2Noise: a network trained to map one noisy copy of a picture to another (data with ``target: noisy``).
+
+    Assumes that the noise of the two copies is independent and has zero mean: a clipped target breaks it.
+
+    Example:
+        >>> sum(p.numel() for p in Noise2Noise().parameters())
+        991203
+    """
+
+    defaults = MethodDefaults(N2NUNet, TargetLoss, n2n_adam, RampDown)
+
+
+class Noise2Clean(Noise2Noise, source=SOURCE):
+    """Noise2Clean: supervised training towards the clean picture (data with ``target: clean``).
+
+    The same parts as ``Noise2Noise``, whose constructor it has.
+
+    Example:
+        >>> sum(p.numel() for p in Noise2Clean().parameters())
+        991203
+    """

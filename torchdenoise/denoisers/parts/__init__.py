@@ -1,0 +1,1 @@
+"""What several methods share: losses, downsamplers, readouts, domains, schedules and an optimizer."""

@@ -1,0 +1,73 @@
+"""What every loss is, and the terms that several methods share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from torchdenoise.registry import Registered
+
+Batch = Mapping[str, Tensor]
+"""``noisy`` always; ``target``, ``guide`` and ``level`` where the data or an earlier stage gives them."""
+
+Terms = dict[str, Tensor]
+"""The weighted terms of a loss by name; their sum is minimised."""
+
+
+class Denoise(Protocol):
+    """The network as a loss sees it: image to image, some taking tensors of the image's size by keyword (``mask=``)."""
+
+    def __call__(self, image: Tensor, /, **extra: Tensor) -> Tensor:
+        """Return the denoised image."""
+
+
+class DenoisingLoss(Registered, ABC, kind="losses"):
+    """A loss is a pure function of a denoising callable, a batch and its random draws; subclass it for your own.
+
+    It knows nothing of networks, trainers or data. Masks weight and never index, and nothing calls ``.item()``: so the
+    same loss trains one network or many stacked ones under ``torch.func.vmap``. It runs in float32.
+
+    Example:
+        >>> class Blur(DenoisingLoss):
+        ...     def __init__(self, weight: float = 1.0) -> None:
+        ...         self.weight = weight
+        ...     def forward(self, denoise, batch, draws, progress):
+        ...         return {"fit": self.weight * (denoise(batch["noisy"]) - batch["noisy"]).square().mean()}
+        >>> Blur()(lambda image: 0 * image, {"noisy": torch.ones(1, 1, 2, 2)}, {}, 0.0)
+        {'fit': tensor(1.)}
+    """
+
+    requires: tuple[str, ...] = ()
+    """Keys that the batch must hold beyond ``noisy``."""
+
+    def measure(self, noisy: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return what the loss must know of whole pictures, by batch key; computed once for each picture."""
+        return {}
+
+    def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return all that is random in one step, drawn by ``generator`` on its device."""
+        return {}
+
+    def without_sampling(self, batch: Batch, draws: Mapping[str, Tensor]) -> "tuple[DenoisingLoss, dict[str, Tensor]]":  # noqa: ARG002
+        """Return the loss and the batch that are left when all that needs no network is done, such as cropping."""
+        return self, dict(batch)
+
+    @abstractmethod
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the weighted terms; ``progress`` runs from 0 to 1 over the stage."""
+
+    def __call__(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return ``forward(...)``."""
+        return self.forward(denoise, batch, draws, progress)
+
+
+def mse(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean squared difference over every element.
+
+    Example:
+        >>> mse(torch.zeros(2), torch.full((2,), 3.0)).item()
+        9.0
+    """
+    return torch.nn.functional.mse_loss(first, second)
