@@ -26,7 +26,7 @@ from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.recipes.building import build_fit
 
 STEPS = 6
-SIZES = {"grey": (1, 32, 32), "colour": (3, 40, 32), "odd": (3, 33, 37)}
+SIZES = {"grey": (1, 64, 64), "colour": (3, 72, 64), "odd": (3, 65, 69)}
 NOISE = "gaussian:25:clip"
 
 
