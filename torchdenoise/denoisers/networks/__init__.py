@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Network architectures, one file each."""
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.denoisers.networks.n2v_unet import N2VUNet

@@ -1,11 +1,12 @@
-"""What several networks are made of."""
+"""Blocks that several networks share."""
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class SkipConcat(nn.Module):
-    """The channels of two ways from one input, side by side: a short one, and one that goes by the smaller scales.
+    """Concatenates a skip branch and a deeper branch of the same input.
 
     Example:
         >>> SkipConcat(nn.Identity(), nn.Identity())(torch.zeros(1, 3, 4, 4)).shape
@@ -17,13 +18,14 @@ class SkipConcat(nn.Module):
         self.short = short
         self.deep = deep
 
+    @override
     def forward(self, features: Tensor) -> Tensor:
-        """Return the channels of the short way, then those of the deep one."""
+        """Return the channels of the skip branch, followed by those of the deeper one."""
         return torch.cat([self.short(features), self.deep(features)], dim=1)
 
 
 def range_of(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the minimum of each channel and what it is from there to the maximum, each ``(1, C, 1, 1)``.
+    """Return the minimum and the range (maximum - minimum) of each channel, each ``(1, C, 1, 1)``.
 
     Example:
         >>> [value.item() for value in range_of(torch.tensor([[[[2.0, 5.0]]]]))]
@@ -45,5 +47,5 @@ def moments_of(image: Tensor) -> tuple[Tensor, Tensor]:
     return image.mean(axes, keepdim=True), _positive(image.std(axes, correction=0, keepdim=True))
 
 
-def _positive(span: Tensor) -> Tensor:
-    return span.clamp(min=1e-6)  # a channel of one value has none
+def _positive(scale: Tensor) -> Tensor:
+    return scale.clamp(min=1e-6)  # zero for a constant channel

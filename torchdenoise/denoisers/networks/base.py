@@ -1,9 +1,10 @@
-"""What every network is: image to image, and honest about the sizes it takes."""
+"""The base class of every network: image to image, with the sizes it takes."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.registry import Registered
 
@@ -11,9 +12,11 @@ from torchdenoise.registry import Registered
 class Network(Registered, nn.Module, ABC, kind="networks"):
     """An ``nn.Module`` from an image ``(B, C, H, W)`` to a denoised image of the same shape.
 
-    Whether it predicts the noise or the image is its own business. A subclass takes ``channels: int | None = None``
-    as its first argument and builds itself for ``channels or 3``: None means "as many as the pictures have", and the
-    Denoiser builds the network again when they turn out to have another number.
+    It may predict the image or the noise internally; it returns the image. A subclass takes
+    ``channels: int | None = None`` as its first argument, builds itself for ``channels or 3`` and sets
+    ``self.channels``. None means "as many as the images have": the Denoiser rebuilds the network if that is not 3.
+
+    Keep constructor arguments that are objects as attributes of the same name: checkpoints describe them from there.
 
     Example:
         >>> class Identity(Network):
@@ -33,8 +36,9 @@ class Network(Registered, nn.Module, ABC, kind="networks"):
     minimum: ClassVar[int] = 1
     """The smallest height and width that the network takes, after padding."""
     reach: int | None = None
-    """How many pixels away what a pixel's result depends on may lie; None if nobody worked it out."""
+    """Radius of the receptive field in pixels; None if it is unknown, and then large images are not tiled."""
 
+    @override
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised image."""

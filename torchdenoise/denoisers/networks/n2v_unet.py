@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks._blocks import SkipConcat, moments_of
 from torchdenoise.denoisers.networks.base import Network
@@ -14,16 +15,16 @@ from torchdenoise.errors import UserError
 class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the layers of juglab/n2v"):
     """Noise2Void's U-Net: two poolings, batch normalisation; 797,123 parameters in colour, 287,683 with 3x3 kernels.
 
-    Blocks of two convolutions, each followed by batch normalisation (hence without bias) and ReLU; the widths are 1, 2
-    and 4 times ``width`` on the way down, and ``width`` on the way up; nearest upsampling, a last 1x1 convolution,
-    PyTorch's default initialisation; running statistics are kept as slowly as Keras does. The mean that ``scale_to``
-    found in each channel is taken off and its deviation divided by; until then pictures are taken as they are.
+    Blocks of two convolutions without bias, each followed by batch normalisation and ReLU; 1, 2 and 4 times ``width``
+    channels in the encoder, ``width`` in the decoder. Nearest upsampling, a final 1x1 convolution, PyTorch's default
+    initialisation, running statistics with Keras' momentum. Input channels are standardised by the mean and standard
+    deviation that ``scale_to`` measured; before it is called they are left unchanged.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels of the first layers.
-        kernel: side of the convolutions; 5 by default in the published code, 3 in its examples.
-        residual: the network predicts the noise, which is taken from its input, or the image.
+        channels: of the images; None takes them from the data.
+        width: channels of the first block.
+        kernel: kernel size; 5 is the published code's default, 3 is used in its examples.
+        residual: predict the noise and subtract it from the input, instead of predicting the image.
 
     Raises:
         UserError: a width below 1 or an even kernel.
@@ -37,7 +38,7 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
     mean: Tensor
     deviation: Tensor
     minimum: ClassVar[int] = 8
-    """At 4 the smallest scale has one pixel, of which batch normalisation cannot take a variance."""
+    """At 4 the coarsest scale has one pixel, which has no variance for batch normalisation."""
 
     def __init__(self, channels: int | None = None, width: int = 32, kernel: int = 5, residual: bool = False) -> None:
         super().__init__()
@@ -66,13 +67,14 @@ class N2VUNet(Network, source="Krull et al., Noise2Void, CVPR 2019, and the laye
 
     @torch.no_grad()
     def scale_to(self, noisy: Tensor) -> None:
-        """Take the mean and the deviation of each channel from pictures ``(B, C, H, W)``."""
+        """Set the mean and the standard deviation of each channel to those of images ``(B, C, H, W)``."""
         mean, deviation = moments_of(noisy)
         self.mean.copy_(mean)
         self.deviation.copy_(deviation)
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
-        """Return the denoised ``(B, C, H, W)`` image, in the scale of the input; sides are multiples of 4."""
+        """Return the denoised ``(B, C, H, W)`` image in the input's units; sides are multiples of 4."""
         predicted: Tensor = self.deviation * self.layers((image - self.mean) / self.deviation)
         return image - predicted if self.residual else self.mean + predicted
 

@@ -1,9 +1,10 @@
-"""Noise2Fast's network: one for each channel, side by side."""
+"""Noise2Fast's network: a separate one for each channel, computed together."""
 
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks._blocks import moments_of, range_of
 from torchdenoise.denoisers.networks.base import Network
@@ -11,19 +12,19 @@ from torchdenoise.errors import UserError
 
 
 class Noise2FastNet(Network, source="Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022, their code"):
-    """Noise2Fast's network, each channel by itself; 259,201 parameters a channel.
+    """Noise2Fast's network, separate for each channel; 259,201 parameters per channel.
 
-    Eight 3x3 convolutions with ReLU and a 1x1 one; zero padding, PyTorch's default initialisation. The published code
-    fits one network after the other to the channels of a picture; here grouped convolutions hold them all.
+    Eight 3x3 convolutions with ReLU and a 1x1 convolution; zero padding, PyTorch's default initialisation. The
+    published code fits one network per channel, one after the other; grouped convolutions fit them together.
 
-    It works on pictures that are scaled by what ``scale_to`` found in the one to be fitted; until then as they are.
+    Input channels are scaled by what ``scale_to`` measured; before it is called they are left unchanged.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels of the inner layers, for each channel of the picture.
-        depth: number of layers, the 1x1 one included.
-        bounded: scale by minimum and maximum and end in a sigmoid, as published for grey pictures; or by mean and
-            deviation without a sigmoid, as for colour and stacks.
+        channels: of the images; None takes them from the data.
+        width: hidden channels per image channel.
+        depth: number of layers, including the 1x1 layer.
+        bounded: scale by minimum and maximum and end in a sigmoid, as published for grey images; otherwise scale by
+            mean and standard deviation, without a sigmoid, as published for colour images and stacks.
 
     Raises:
         UserError: a width below 1 or a depth below 2.
@@ -53,12 +54,13 @@ class Noise2FastNet(Network, source="Lequyer et al., Noise2Fast, Nature Machine 
 
     @torch.no_grad()
     def scale_to(self, noisy: Tensor) -> None:
-        """Take the scale of each channel from a picture ``(B, C, H, W)``."""
+        """Set the scale of each channel to that of an image ``(B, C, H, W)``."""
         low, span = (range_of if self.bounded else moments_of)(noisy)
         self.low.copy_(low)
         self.span.copy_(span)
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
-        """Return the denoised ``(B, C, H, W)`` image, in the scale of the input."""
+        """Return the denoised ``(B, C, H, W)`` image in the input's units."""
         predicted: Tensor = self.layers((image - self.low) / self.span)
         return self.low + self.span * predicted

@@ -1,33 +1,35 @@
-"""Self2Self's network: a U-Net that knows which values of its input are hidden, and whose dropout never ends."""
+"""Self2Self's network: a U-Net that takes a mask of its input and keeps dropout on at inference."""
 
 from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.errors import UserError
 
 SLOPE = 0.1
+"""Of the LeakyReLU."""
 
 
 class PartialUNet(Network, source="Quan et al., Self2Self, CVPR 2020"):
-    """Noise2Noise's U-Net with partial convolutions on the way down and dropout on the way up; 991,203 parameters.
+    """Noise2Noise's U-Net with partial convolutions in the encoder and dropout in the decoder; 991,203 parameters.
 
-    3x3 convolutions with LeakyReLU 0.1, five poolings, nearest upsampling, a sigmoid at the end, Xavier's weights on
-    the way down and He's on the way up, zero biases. Dropout comes before every convolution on the way up, in
-    evaluation too, where it makes the ensemble.
+    3x3 convolutions with LeakyReLU 0.1, five poolings, nearest upsampling, a final sigmoid; Xavier initialisation in
+    the encoder, He initialisation in the decoder, zero biases. Dropout precedes every decoder convolution, in
+    evaluation mode too, where it creates the ensemble.
 
-    The published code pads its partial convolutions twice, so that the maps drift against their skips, and its
-    normaliser leaves out the number of channels; on the way up it repeats the border, where zeros stand here. Here the
-    maps keep their places, and the normaliser is the share of the window's values that can be seen, for which the
-    border counts as hidden.
+    Differences from the published code: it pads its partial convolutions twice, which shifts feature maps against their
+    skips, omits the number of channels from the normaliser, and pads the decoder by replication. Here maps stay
+    aligned, the normaliser is the visible share of the window's values, with the border counted as hidden, and padding
+    is zero.
 
     Args:
-        channels: of the pictures; None takes them from the data. The number of parameters above is of colour.
-        width: channels on the way down (48 in the paper); twice as many on the way up, 4/3 and 2/3 in the last layers.
-        dropout: chance of a value to be dropped.
+        channels: of the images; None takes them from the data. The number of parameters above is for colour.
+        width: encoder channels (48 in the paper); the decoder has twice as many, and 4/3 and 2/3 in its last layers.
+        dropout: probability of dropping a value.
 
     Raises:
         UserError: a width below 2 or a dropout outside 0..1.
@@ -69,13 +71,14 @@ class PartialUNet(Network, source="Quan et al., Self2Self, CVPR 2020"):
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
+    @override
     def forward(self, image: Tensor, mask: Tensor | None = None, seed: Tensor | None = None) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image in 0..1; sides are multiples of 32.
 
         Args:
             image: the noisy image.
-            mask: 0 where a value of it is hidden and 1 elsewhere, ``(B, C, H, W)``; nothing is hidden unless given.
-            seed: of the dropout, a whole number; drawn from PyTorch's global state unless given.
+            mask: ``(B, C, H, W)``, 0 where a value of the image is hidden and 1 elsewhere; None hides nothing.
+            seed: integer seed of the dropout; None draws from PyTorch's global random state.
         """
         generator = None if seed is None else Generator(image.device).manual_seed(int(seed))
         mask = torch.ones_like(image) if mask is None else mask
@@ -90,23 +93,23 @@ class PartialUNet(Network, source="Quan et al., Self2Self, CVPR 2020"):
         for pair in zip(self.up[::2], self.up[1::2], strict=True):
             features = torch.cat([F.interpolate(features, scale_factor=2), skips.pop()], dim=1)
             for layer in pair:
-                features = F.leaky_relu(layer(self._dropped(features, generator)), SLOPE)
-        predicted: Tensor = self.last(self._dropped(features, generator))
+                features = F.leaky_relu(layer(self._dropout(features, generator)), SLOPE)
+        predicted: Tensor = self.last(self._dropout(features, generator))
         return predicted.sigmoid()
 
-    def _dropped(self, features: Tensor, generator: Generator | None) -> Tensor:
-        chance = torch.rand(features.shape, generator=generator, device=features.device)
-        return features * (chance >= self.dropout) / (1 - self.dropout)
+    def _dropout(self, features: Tensor, generator: Generator | None) -> Tensor:
+        uniform = torch.rand(features.shape, generator=generator, device=features.device)
+        return features * (uniform >= self.dropout) / (1 - self.dropout)
 
 
 class PartialConv2d(nn.Module):
-    """A 3x3 convolution of what can be seen (Liu et al., ECCV 2018), followed by LeakyReLU 0.1.
+    """A 3x3 convolution over visible values (Liu et al., ECCV 2018), followed by LeakyReLU 0.1.
 
-    With a mask ``m``, weights ``W``, bias ``b`` and ``n`` values in a window, of which ``sum(m)`` can be seen::
+    With a mask ``m``, weights ``W``, bias ``b`` and ``n`` values in a window, ``sum(m)`` of them visible::
 
         W (m x) n / sum(m) + b   where sum(m) > 0, and 0 elsewhere
 
-    Beyond the border everything is hidden. The new mask is 1 where ``sum(m) > 0``.
+    Values outside the image count as hidden. The new mask is 1 where ``sum(m) > 0``.
 
     Example:
         >>> layer = PartialConv2d(1, 2)
@@ -119,11 +122,13 @@ class PartialConv2d(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(before, after, 3, padding=1)
 
+    @override
     def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the new features and their mask ``(B, 1, H, W)``; the old mask has one channel, or one for each."""
+        """Return features and their mask ``(B, 1, H, W)``; the old mask has one channel or as many as its features."""
         window = torch.ones(1, mask.shape[1], 3, 3, dtype=mask.dtype, device=mask.device)
-        seen = F.conv2d(mask, window, padding=1)
-        weighted = F.conv2d(features * mask, self.convolution.weight, padding=1) * (window.numel() / seen.clamp(min=1))
+        visible = F.conv2d(mask, window, padding=1)
+        scale = window.numel() / visible.clamp(min=1)
+        weighted = F.conv2d(features * mask, self.convolution.weight, padding=1) * scale
         assert self.convolution.bias is not None
-        known = (seen > 0).to(mask.dtype)
-        return F.leaky_relu(weighted + self.convolution.bias[:, None, None], SLOPE) * known, known
+        new_mask = (visible > 0).to(mask.dtype)
+        return F.leaky_relu(weighted + self.convolution.bias[:, None, None], SLOPE) * new_mask, new_mask

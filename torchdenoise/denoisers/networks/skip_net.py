@@ -1,37 +1,39 @@
-"""Deep Image Prior's network, whose shape alone knows what pictures are like."""
+"""Deep Image Prior's network, whose architecture is the prior."""
 
 from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks._blocks import SkipConcat
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.errors import UserError
 
 CODE_CHANNELS = 32
-"""Channels of the fixed random input."""
+"""Channels of the fixed random code."""
 SCALES = 5
 SLOPE = 0.2
+"""Of the LeakyReLU."""
 
 
 class SkipNet(Network, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, CVPR 2018, supplement"):
-    """Deep Image Prior's hourglass, from a fixed random code to the picture; 2,217,831 parameters in colour.
+    """Deep Image Prior's hourglass, from a fixed random code to the image; 2,217,831 parameters in colour.
 
-    At each of five scales, a 1x1 convolution for the skip beside a strided 3x3 and a plain 3x3 one on the way down;
-    bilinear upsampling; a 3x3 and a 1x1 convolution for both together. Batch normalisation and LeakyReLU 0.2 after each
-    convolution, reflected borders, a last 1x1 convolution and a sigmoid.
+    At each of five scales: a 1x1 convolution as the skip, a strided and a plain 3x3 convolution on the way down,
+    bilinear upsampling, and a 3x3 and a 1x1 convolution of the concatenated result. Batch normalisation and LeakyReLU
+    0.2 follow each convolution; reflection padding; a final 1x1 convolution and a sigmoid.
 
-    The picture is looked at for its size alone. The code, uniform in 0..0.1, is a function of that size and of a seed
-    that is drawn with the weights.
+    Only the size of the input image is used. The code, uniform in 0..0.1, is a function of that size and of a seed
+    drawn with the weights.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels on the way down and up.
-        skips: channels of each skip.
+        channels: of the images; None takes them from the data.
+        width: channels of the encoder and the decoder.
+        skips: channels of each skip connection.
 
     Raises:
-        UserError: a width or skips below 1.
+        UserError: ``width`` or ``skips`` below 1.
 
     Example:
         >>> network = SkipNet(1, width=4)
@@ -41,7 +43,7 @@ class SkipNet(Network, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, C
 
     multiple: ClassVar[int] = 2**SCALES
     minimum: ClassVar[int] = 2 ** (SCALES + 1)
-    """A smallest scale of one pixel has nothing to reflect at its borders."""
+    """At 32 the coarsest scale has one pixel, which reflection padding cannot pad."""
     code: Tensor
     seed: Tensor
 
@@ -64,21 +66,22 @@ class SkipNet(Network, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, C
             ]
         self.layers = nn.Sequential(*hourglass, nn.Conv2d(width, self.channels, 1), nn.Sigmoid())
         self.register_buffer("seed", torch.randint(2**62, ()))
-        self.register_buffer("code", torch.empty(0), persistent=False)  # kept, because drawing it takes a while
+        self.register_buffer("code", torch.empty(0), persistent=False)  # cached: drawing is slow
 
+    @override
     def forward(self, image: Tensor, jitter: Tensor | None = None) -> Tensor:
-        """Return the picture ``(B, C, H, W)``; sides are multiples of 32, and 64 at least.
+        """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 32, at least 64.
 
         Args:
-            image: of which only the size matters.
-            jitter: what is added to the code, ``(B, 32, H, W)``.
+            image: only its size, device and dtype are used.
+            jitter: added to the code, ``(B, 32, H, W)``.
         """
         shape = (len(image), CODE_CHANNELS, *image.shape[-2:])
         if self.code.shape != shape:
             self.code = 0.1 * torch.rand(shape, generator=Generator().manual_seed(int(self.seed)))
         code = self.code = self.code.to(image)
-        picture: Tensor = self.layers(code if jitter is None else code + jitter)
-        return picture
+        denoised: Tensor = self.layers(code if jitter is None else code + jitter)
+        return denoised
 
 
 def _convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Sequential:

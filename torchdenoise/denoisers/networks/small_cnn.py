@@ -1,24 +1,25 @@
-"""The small plain network of ZS-N2N."""
+"""ZS-N2N's small plain CNN."""
 
-import itertools
+from itertools import pairwise
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.errors import UserError
 
 
 class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"):
-    """ZS-N2N's network: 3x3 convolutions with LeakyReLU and a last 1x1 one; 22,275 parameters in colour.
+    """ZS-N2N's network: 3x3 convolutions with LeakyReLU and a final 1x1 convolution; 22,275 parameters in colour.
 
     Zero padding, biases, no normalisation, PyTorch's default initialisation.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels of the inner layers (48 in the paper, tuned for 256x256).
-        depth: number of layers, the 1x1 one included (3 in the paper).
+        channels: of the images; None takes them from the data.
+        width: hidden channels (48 in the paper, tuned for 256x256).
+        depth: number of layers, including the 1x1 layer (3 in the paper).
         slope: of the LeakyReLU.
-        residual: the network predicts the noise, which is taken from its input (as in the paper), or the image.
+        residual: predict the noise and subtract it from the input (as in the paper), instead of predicting the image.
 
     Raises:
         UserError: a width below 1 or a depth below 2.
@@ -44,10 +45,11 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
         self.reach = depth - 1
         widths = [self.channels] + [width] * (depth - 1)
         layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(slope, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, self.channels, 1))
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image."""
         predicted: Tensor = self.layers(image)

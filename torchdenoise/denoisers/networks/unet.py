@@ -1,4 +1,4 @@
-"""U-Nets: networks that look at an image at several scales and join the scales by skip connections."""
+"""U-Nets without a file of their own: Noise2Noise's, Neighbor2Neighbor's, ZS-N2M's and one with batch normalisation."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,21 +6,22 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.errors import UserError
 
 
 class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
-    """Noise2Noise's U-Net: five poolings, narrow, the input image joined in at the end; 991,203 parameters in colour.
+    """Noise2Noise's U-Net: five poolings, narrow, with the input image as the last skip; 991,203 parameters in colour.
 
     3x3 convolutions with LeakyReLU 0.1, nearest upsampling, no normalisation, He initialisation, zero biases. The
-    skips are the image and the outputs of the first four poolings. It predicts the image.
+    skips are the image and the outputs of the first four poolings. Predicts the image.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels on the way down (48 in the paper); twice as many on the way up, 4/3 and 2/3 in the last layers.
-        he: He's initialisation, or else PyTorch's default, as MASH's code has it.
+        channels: of the images; None takes them from the data.
+        width: encoder channels (48 in the paper); the decoder has twice as many, and 4/3 and 2/3 in its last layers.
+        he: He initialisation; otherwise PyTorch's default, as in MASH's code.
 
     Raises:
         UserError: a width below 2.
@@ -51,6 +52,7 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
             _kaiming(self, slope)
             nn.init.kaiming_normal_(last.weight, nonlinearity="linear")
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 32."""
         denoised: Tensor = self.ladder(image)
@@ -58,14 +60,14 @@ class N2NUNet(Network, source="Lehtinen et al., Noise2Noise, ICML 2018"):
 
 
 class NB2NBUNet(Network, source="Huang et al., Neighbor2Neighbor, CVPR 2021"):
-    """Neighbor2Neighbor's U-Net: Noise2Noise's with learnt upsampling; 1,259,475 parameters in colour.
+    """Neighbor2Neighbor's U-Net: Noise2Noise's with learned upsampling; 1,259,475 parameters in colour.
 
-    Transposed 2x2 convolutions (without activation) double the size, and three 1x1 convolutions end the last level.
-    LeakyReLU 0.2, no normalisation, Kaiming-normal weights times 0.1, zero biases. It predicts the image.
+    Transposed 2x2 convolutions without activation upsample, and three 1x1 convolutions end the network. LeakyReLU 0.2,
+    no normalisation, Kaiming-normal weights times 0.1, zero biases. Predicts the image.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels on the way down (48 in the paper); twice as many on the way up.
+        channels: of the images; None takes them from the data.
+        width: encoder channels (48 in the paper); the decoder has twice as many.
 
     Raises:
         UserError: a width below 1.
@@ -96,6 +98,7 @@ class NB2NBUNet(Network, source="Huang et al., Neighbor2Neighbor, CVPR 2021"):
         )
         _kaiming(self, slope=0.0, scale=0.1)
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 32."""
         denoised: Tensor = self.ladder(image)
@@ -108,11 +111,11 @@ class BatchNormUNet(
     """A large U-Net with batch normalisation and four poolings; 17,263,107 parameters in colour.
 
     Blocks of two 3x3 convolutions without bias, each followed by batch normalisation and ReLU; bilinear upsampling
-    with aligned corners; a last 1x1 convolution. PyTorch's default initialisation. It predicts the image.
+    with aligned corners; a final 1x1 convolution. PyTorch's default initialisation. Predicts the image.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels at full size (64 in the report); 2, 4, 8 and 8 times as many at the smaller ones.
+        channels: of the images; None takes them from the data.
+        width: channels at full size (64 in the report); 2, 4, 8 and 8 times as many at the coarser scales.
 
     Raises:
         UserError: a width below 1.
@@ -124,14 +127,14 @@ class BatchNormUNet(
 
     multiple: ClassVar[int] = 16
     minimum: ClassVar[int] = 32
-    """At 16 the smallest scale has one pixel, of which batch normalisation cannot take a variance."""
+    """At 16 the coarsest scale has one pixel, which has no variance for batch normalisation."""
 
     def __init__(self, channels: int | None = None, width: int = 64) -> None:
         super().__init__()
         _check_width(self, width)
         self.channels = channels or 3
         scales = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        # The way up: (joined channels, channels between the two convolutions, channels handed on).
+        # Decoder blocks: channels after concatenation, between the two convolutions, and at the output.
         blocks = [(2 * skip, skip, max(skip // 2, width)) for skip in scales[-2::-1]]
         self.layers = nn.Sequential(
             _normed(self.channels, width, width),
@@ -143,6 +146,7 @@ class BatchNormUNet(
             nn.Conv2d(width, self.channels, 1),
         )
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 16."""
         denoised: Tensor = self.layers(image)
@@ -150,17 +154,17 @@ class BatchNormUNet(
 
 
 class GRDNet(Network, source="Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025"):
-    """A U-Net with three poolings, of the size of ZS-N2M's second network; 2,719,587 parameters in colour.
+    """A U-Net with three poolings, for ZS-N2M's second stage; 2,719,587 parameters in colour.
 
-    The paper says "a relatively large U-Net" and gives 2.7 M parameters; the layout is ours. On the way down two 3x3
-    convolutions a scale; on the way up bilinear upsampling and a 3x3 convolution (transposed ones leave checkerboards,
-    which the loss does not see), the skip, and another 3x3 convolution; a last 1x1 one. LeakyReLU 0.2, no
-    normalisation, He initialisation, zero biases.
+    The paper specifies only "a relatively large U-Net" with 2.7 M parameters; the layout is ours. Two 3x3 convolutions
+    per encoder scale; per decoder scale, bilinear upsampling, a 3x3 convolution, the skip and another 3x3 convolution
+    (transposed convolutions leave checkerboards that the loss does not penalise); a final 1x1 convolution. LeakyReLU
+    0.2, no normalisation, He initialisation, zero biases.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels at full size; 2, 4 and 4 times as many at the smaller ones.
-        residual: the network predicts the noise, which is taken from its input, or the image.
+        channels: of the images; None takes them from the data.
+        width: channels at full size; 2, 4 and 4 times as many at the coarser scales.
+        residual: predict the noise and subtract it from the input, instead of predicting the image.
 
     Raises:
         UserError: a width below 1.
@@ -199,6 +203,7 @@ class GRDNet(Network, source="Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025")
         _kaiming(self, slope)
         nn.init.kaiming_normal_(last.weight, nonlinearity="linear")
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of 8."""
         predicted: Tensor = self.layers(image)
@@ -206,15 +211,17 @@ class GRDNet(Network, source="Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025")
 
 
 class _Ladder(nn.Module):
-    """What all U-Nets are: steps down, then steps up that are each joined by what went into the matching step down.
+    """The shape of a U-Net: encoder steps, then decoder steps, each with the input of its encoder step as the skip.
 
-    Each ``down`` halves the size, each ``up`` doubles it, each ``merge`` takes the channels of both sides together.
+    Each ``down`` halves the size, each ``up`` doubles it, each ``merge`` takes the upsampled features and the skip,
+    concatenated.
     """
 
     def __init__(self, down: Sequence[nn.Module], up: Sequence[nn.Module], merge: Sequence[nn.Module]) -> None:
         super().__init__()
         self.down, self.up, self.merge = nn.ModuleList(down), nn.ModuleList(up), nn.ModuleList(merge)
 
+    @override
     def forward(self, features: Tensor) -> Tensor:
         skips = []
         for down in self.down:
@@ -226,7 +233,7 @@ class _Ladder(nn.Module):
 
 
 def _five_down(channels: int, width: int, slope: float) -> list[nn.Module]:
-    """Return Noise2Noise's way down: one convolution and a pooling, five times, with one more at each end."""
+    """Return Noise2Noise's encoder: five times a convolution and a pooling, with one more convolution at each end."""
     return [
         nn.Sequential(_convs(channels, width, width, slope=slope), nn.MaxPool2d(2)),
         *(nn.Sequential(_convs(width, width, slope=slope), nn.MaxPool2d(2)) for _ in range(3)),
@@ -252,7 +259,7 @@ def _normed(*widths: int) -> nn.Sequential:
 
 
 def _kaiming(network: nn.Module, slope: float, scale: float = 1.0) -> None:
-    """Draw all convolutions anew: normal by fan-in for a LeakyReLU of this slope, times ``scale``; zero biases."""
+    """Initialise all convolutions: Kaiming-normal by fan-in for this slope, times ``scale``; zero biases."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, a=slope)

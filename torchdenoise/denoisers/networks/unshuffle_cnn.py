@@ -1,24 +1,25 @@
-"""A plain network that works at half size, on four times the channels."""
+"""A plain CNN that works at half size on four times the channels."""
 
 from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.errors import UserError
 
 
 class UnshuffleCNN(Network, source="after Zhang, Zuo & Zhang, FFDNet, IEEE TIP 2018"):
-    """3x3 convolutions on the four half-size parts of the image, predicting the noise; 272,396 parameters in colour.
+    """3x3 convolutions on the pixel-unshuffled image, predicting the noise; 272,396 parameters in colour.
 
-    Each 2x2 cell becomes four channels a colour, and is put back at the end: a quarter of the work of the same layers
-    at full size, and twice the view. ReLU between the layers, zero padding, biases, no normalisation, PyTorch's default
-    initialisation. Made for training on a data set; on a single picture it memorises the noise.
+    Each 2x2 cell becomes four channels and is shuffled back at the end: a quarter of the cost of the same layers at
+    full size, and twice the receptive field. ReLU between the layers, zero padding, biases, no normalisation, PyTorch's
+    default initialisation. Meant for training on a data set; fitted to a single image it memorises the noise.
 
     Args:
-        channels: of the pictures; None takes them from the data.
-        width: channels of the inner layers.
+        channels: of the images; None takes them from the data.
+        width: hidden channels.
         depth: number of convolutions.
 
     Raises:
@@ -43,6 +44,7 @@ class UnshuffleCNN(Network, source="after Zhang, Zuo & Zhang, FFDNet, IEEE TIP 2
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, widths[0], 3, padding=1), nn.PixelShuffle(2))
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are even."""
         noise: Tensor = self.layers(image)

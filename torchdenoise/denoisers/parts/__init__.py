@@ -1,1 +1,1 @@
-"""What several methods share: losses, downsamplers, readouts, domains, schedules and an optimizer."""
+"""Parts that several methods share: losses, downsamplers, readouts, domains, schedules and an optimizer."""

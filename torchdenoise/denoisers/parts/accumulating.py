@@ -1,4 +1,4 @@
-"""Readouts that gather the outputs of a fit to one picture; what they hold goes into checkpoints."""
+"""Readouts that accumulate network outputs while a single image is fitted; checkpoints hold their state."""
 
 from abc import abstractmethod
 from collections import deque
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.readouts import Readout
@@ -15,62 +16,65 @@ from torchdenoise.errors import UserError
 
 
 class AccumulatingReadout(Readout):
-    """What these readouts share: they know which picture it was, and give no other picture the result of that one."""
+    """Base class: remembers which image was fitted, and refuses to return its result for another one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.noisy: Tensor | None = None
 
+    @override
     def begin(self) -> None:
-        """Forget the picture, and what was gathered."""
+        """Reset everything, including the remembered image."""
         self.noisy = None
-        self.forget()
+        self.reset()
 
+    @override
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """Gather a step's output; with another picture, begin anew."""
+        """Accumulate a step's output; start from scratch if the image has changed."""
         if self.noisy is None or not torch.equal(self.noisy.to(noisy), noisy):
-            self.forget()
-        self.noisy = noisy  # also of a checkpoint's picture, which need not be on this device
+            self.reset()
+        self.noisy = noisy  # replaces a checkpoint's copy, which may be on another device
         self.gather(denoise, output)
 
-    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
-        """Return what was gathered, or one pass where nothing was.
+    @override
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
+        """Return the accumulated result, or a single pass if nothing has been accumulated.
 
         Raises:
-            UserError: the picture is not the one that was fitted.
+            UserError: the image is not the one that was fitted.
         """
         if self.noisy is None:
             return denoise(noisy)
         if not torch.equal(self.noisy.to(noisy), noisy):
             raise UserError(
-                f"{type(self).__name__} holds the result of the one picture that was fitted, and this is another one: "
-                "fit it anew, with `torchdenoise denoise --recipe`"
+                f"{type(self).__name__} holds the result for the fitted picture, and this is another one: "
+                "fit it with `torchdenoise denoise --recipe`"
             )
         return self.result().to(noisy)
 
     @abstractmethod
-    def forget(self) -> None:
-        """Forget what was gathered."""
+    def reset(self) -> None:
+        """Discard all accumulated outputs."""
 
     @abstractmethod
     def gather(self, denoise: Denoise, output: Tensor) -> None:
-        """Take in a step's output."""
+        """Accumulate a step's output; the step's image is ``self.noisy``."""
 
     @abstractmethod
     def result(self) -> Tensor:
-        """Return the clean image."""
+        """Return the denoised image ``(B, C, H, W)``."""
 
 
 class RunningMean(AccumulatingReadout, source="Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, CVPR 2018"):
-    """The exponential mean of the outputs: ``keep`` of the mean so far and the rest of the newest one, at each step.
+    """An exponential moving average of the outputs: ``mean = keep * mean + (1 - keep) * output`` at each step.
 
-    For losses that have the network make the whole picture, as it lies: not halves of it, nor one that is flipped.
+    Needs a loss that passes the whole, unflipped image through the network; outputs of another size are refused.
 
     Args:
-        keep: from 0 (the last output) to nearly 1.
+        keep: weight of the previous mean, in [0, 1); 0 keeps the last output only.
 
     Raises:
-        UserError: ``keep`` below 0, or 1 and above; in a fit, outputs of another size than the picture.
+        UserError: ``keep`` outside [0, 1); in a fit, an output of another size than the image.
 
     Example:
         >>> readout, noisy = RunningMean(0.75), torch.zeros(1, 1, 1, 1)
@@ -87,44 +91,49 @@ class RunningMean(AccumulatingReadout, source="Ulyanov, Vedaldi & Lempitsky, Dee
         self.keep = keep
         self.mean: Tensor | None = None
 
-    def forget(self) -> None:
-        """Forget the mean."""
+    @override
+    def reset(self) -> None:
+        """Discard the mean."""
         self.mean = None
 
-    def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
-        """Let the output into the mean; the first one is the mean."""
+    @override
+    def gather(self, denoise: Denoise, output: Tensor) -> None:
+        """Update the mean; the first output becomes the mean."""
         assert self.noisy is not None
         if output.shape != self.noisy.shape:
-            raise UserError("RunningMean: this method's steps do not make the whole picture: choose another readout")
+            raise UserError("RunningMean: this method's steps do not output the whole picture: choose another readout")
         self.mean = output if self.mean is None else self.keep * self.mean.to(output) + (1 - self.keep) * output
 
+    @override
     def result(self) -> Tensor:
         """Return the mean."""
         assert self.mean is not None
         return self.mean
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the picture and the mean."""
+        """Return the image and the mean."""
         return {"noisy": self.noisy, "mean": self.mean}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the picture and the mean of a checkpoint."""
+        """Restore the image and the mean."""
         self.noisy, self.mean = state["noisy"], state["mean"]
 
 
 class LastMean(AccumulatingReadout, source="Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022, their code"):
-    """The mean of the last passes over the picture, and the end of the fit when they come no nearer to it.
+    """The mean of the last passes over the whole image, with early stopping when they stop approaching it.
 
-    Before each update the picture goes through the network once more. A channel ends after more than ``patience`` steps
-    in a row whose mean squared difference to the noisy one is no new minimum; its mean stays as it is then. The fit
-    ends with the last channel. All ``count`` pictures are in memory.
+    At each step the image passes through the network once more, before the update. A channel stops after more than
+    ``patience`` consecutive steps in which the mean squared difference from the noisy channel reached no new minimum;
+    its mean is then fixed. The fit ends when all channels have stopped. All ``count`` passes are held in memory.
 
     Args:
-        count: of passes in the mean.
-        patience: steps without a new minimum that are borne.
+        count: number of passes in the mean.
+        patience: steps without a new minimum to tolerate.
 
     Raises:
-        UserError: a count below 1 or a patience below 0.
+        UserError: ``count`` below 1 or ``patience`` below 0.
 
     Example:
         >>> readout, noisy = LastMean(count=2, patience=1), torch.zeros(1, 1, 1, 1)
@@ -135,7 +144,7 @@ class LastMean(AccumulatingReadout, source="Lequyer et al., Noise2Fast, Nature M
     """
 
     kept: ClassVar[tuple[str, ...]] = ("noisy", "ended", "least", "since", "resumed", "finished")
-    """What checkpoints hold, beside the passes."""
+    """Attributes that checkpoints hold besides the passes."""
 
     def __init__(self, count: int = 105, patience: int = 100) -> None:
         super().__init__()
@@ -143,29 +152,33 @@ class LastMean(AccumulatingReadout, source="Lequyer et al., Noise2Fast, Nature M
             raise UserError(f"LastMean: count {count} must be at least 1 and patience {patience} at least 0")
         self.count = count
         self.patience = patience
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Forget the passes and the minima."""
+    @override
+    def reset(self) -> None:
+        """Discard the passes and the minima."""
         self.passes: deque[Tensor] = deque(maxlen=self.count)
         self.ended: dict[int, Tensor] = {}
-        """The mean of each channel that has ended."""
+        """The final mean of each stopped channel."""
         self.least: dict[int, float] = {}
+        """The minimum of each channel's distance from the noisy image."""
         self.since: dict[int, int] = {}
+        """Steps since that minimum."""
         self.resumed = False
         self.finished = False
 
     def resume(self, channels: Iterable[int]) -> None:
-        """Gather anew for some channels, which have ended with nothing; the others keep their means."""
+        """Restart accumulation for ``channels``, whose fit has failed; the others keep their means."""
         self.resumed = True
         self.passes.clear()
         for channel in channels:
-            for known in (self.ended, self.least, self.since):
-                known.pop(channel, None)
+            for values in (self.ended, self.least, self.since):
+                values.pop(channel, None)
         self.finished = False
 
-    def gather(self, denoise: Denoise, output: Tensor) -> None:  # noqa: ARG002
-        """Pass the picture through the network, and see which channels still get nearer to it."""
+    @override
+    def gather(self, denoise: Denoise, output: Tensor) -> None:
+        """Pass the image through the network, and apply the stopping rule to each channel."""
         assert self.noisy is not None
         denoised = denoise(self.noisy)
         self.passes.append(denoised)
@@ -173,15 +186,16 @@ class LastMean(AccumulatingReadout, source="Lequyer et al., Noise2Fast, Nature M
         for channel, distance in enumerate(distances):
             if channel in self.ended:
                 continue
-            nearer = distance < self.least.get(channel, inf)
-            self.since[channel] = 0 if nearer else self.since[channel] + 1
-            self.least[channel] = distance if nearer else self.least[channel]
+            improved = distance < self.least.get(channel, inf)
+            self.since[channel] = 0 if improved else self.since[channel] + 1
+            self.least[channel] = distance if improved else self.least[channel]
             if self.since[channel] > self.patience:
                 self.ended[channel] = self._mean(channel)
         self.finished = len(self.ended) == len(distances)
 
+    @override
     def result(self) -> Tensor:
-        """Return the mean of the passes."""
+        """Return the mean of the passes, that of a stopped channel from when it stopped."""
         assert self.noisy is not None
         channels = range(self.noisy.shape[1])
         means = [self.ended[each] if each in self.ended else self._mean(each) for each in channels]
@@ -191,13 +205,15 @@ class LastMean(AccumulatingReadout, source="Lequyer et al., Noise2Fast, Nature M
         assert self.noisy is not None
         return torch.stack([each[:, channel].to(self.noisy) for each in self.passes]).mean(0)
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the picture, the passes, and how long there was no new minimum."""
+        """Return the image, the passes and the state of the stopping rule."""
         return {**{name: getattr(self, name) for name in self.kept}, "passes": list(self.passes)}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the picture, the passes and the minima of a checkpoint."""
-        self.forget()
+        """Restore the image, the passes and the state of the stopping rule."""
+        self.reset()
         for name in self.kept:
             setattr(self, name, state[name])
         self.passes.extend(state["passes"])

@@ -1,38 +1,39 @@
-"""A readout that takes away nowhere much more than in flat places: what is more was not noise."""
+"""A readout that caps how much is removed locally by what is removed in flat regions."""
 
 from math import ceil
 
 import torch
 from kornia.filters import box_blur
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.readouts import Readout, WrappedReadout
 from torchdenoise.errors import UserError
 
-FLAT = 0.1
-"""The share of the places that counts as flat."""
-CUT = 0.05
-"""With a larger share of values at black or white a place does not tell how strong the noise is."""
-TINY = 1e-7
-MAX_PATCHES = 20_000
-"""So many places are looked at; in a larger picture only every second, third ... is taken."""
+FLAT_QUANTILE = 0.1
+"""The share of positions that counts as flat."""
+MAX_CLIPPED = 0.05
+"""With a larger share of black or white values around it, a position shows too little of the noise."""
+MIN_VARIANCE = 1e-7
+MAX_POSITIONS = 20_000
+"""The statistics of a larger image are taken from a regular subset of its pixels."""
 
 
-class CappedRemoval(WrappedReadout, source="the plain way", formerly=("Limited",)):
-    """Another readout's result, but nowhere much further from the noisy picture than in flat places as bright.
+class CappedRemoval(WrappedReadout, source="a heuristic of this project", formerly=("Limited",)):
+    """Another readout's result, with the removed residual capped at the level of flat regions of similar brightness.
 
-    Where a picture has little noise, a method that is told no level takes its texture for noise. The deviation of what
-    it takes away is looked at around each pixel; in the quarter of the picture that is about as bright, the flattest
-    tenth tells how much of it can be noise. Where more is taken away, so much of the noisy picture is put back.
+    Where an image has little noise, a method without a noise level removes texture as noise. This readout measures the
+    standard deviation of the residual (noisy image - result) around each pixel. In each quartile of brightness, the
+    flattest tenth estimates how much of it is noise. Where more was removed, part of the noisy image is blended back.
 
     Args:
-        inner: reads the result; ``EightTurns()`` unless given.
-        factor: so many times the deviation of the flattest tenth may be taken away.
-        side: of the square in which it is looked at, in pixels; odd.
+        inner: computes the result; ``EightTurns()`` by default.
+        factor: cap, as a multiple of the residual's standard deviation in the flattest tenth.
+        side: side in pixels of the square in which the residual is measured; odd.
 
     Raises:
-        UserError: a factor not above 0, or an even side.
+        UserError: ``factor`` not above 0, or an even ``side``.
 
     Example:
         >>> waves = 0.2 * torch.sin(torch.arange(64.0)) * (torch.arange(64) >= 32)
@@ -49,32 +50,33 @@ class CappedRemoval(WrappedReadout, source="the plain way", formerly=("Limited",
         self.factor = factor
         self.side = side
 
+    @override
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
-        """Return the limited results."""
+        """Return the capped results."""
         result: Tensor = self.inner(denoise, noisy, generator)
         pairs = zip(torch.split(noisy, 1), torch.split(result, 1), strict=True)
-        return torch.cat([self._limited(*pair) for pair in pairs])
+        return torch.cat([self._capped(*pair) for pair in pairs])
 
-    def _limited(self, noisy: Tensor, result: Tensor) -> Tensor:
-        brightness, taken = self._around(result), self._around((noisy - result).square())
-        stride = ceil((brightness.numel() / MAX_PATCHES) ** 0.5)
-        maps = (brightness, taken, self._telling(noisy))
-        seen, amounts, telling = (each[..., ::stride, ::stride].flatten() for each in maps)
-        edges = seen.quantile(torch.tensor([0.25, 0.5, 0.75], device=seen.device))
-        quarters = torch.bucketize(seen, edges)
-        parts = [amounts[(quarters == number) & telling] for number in range(4)]
-        # Where nothing tells of the noise, nothing is limited.
-        flat = torch.stack([part.quantile(FLAT) if len(part) else part.new_tensor(torch.inf) for part in parts])
-        most = self.factor**2 * flat[torch.bucketize(brightness, edges)]
-        share = (most / taken.clamp(min=TINY)).clamp(max=1).sqrt()
+    def _capped(self, noisy: Tensor, result: Tensor) -> Tensor:
+        brightness, removed = self._local_mean(result), self._local_mean((noisy - result).square())
+        stride = ceil((brightness.numel() / MAX_POSITIONS) ** 0.5)
+        maps = (brightness, removed, self._shows_noise(noisy))
+        shades, variances, usable = (each[..., ::stride, ::stride].flatten() for each in maps)
+        edges = shades.quantile(torch.tensor([0.25, 0.5, 0.75], device=shades.device))
+        quartiles = torch.bucketize(shades, edges)
+        groups = [variances[(quartiles == number) & usable] for number in range(4)]
+        # A quartile that shows no noise caps nothing.
+        flat = [group.quantile(FLAT_QUANTILE) if len(group) else group.new_tensor(torch.inf) for group in groups]
+        cap = self.factor**2 * torch.stack(flat)[torch.bucketize(brightness, edges)]
+        share = (cap / removed.clamp(min=MIN_VARIANCE)).clamp(max=1).sqrt()
         return noisy + share * (result - noisy)
 
-    def _telling(self, noisy: Tensor) -> Tensor:
-        """Return where noise is to be seen: neither cut off at black or white, nor a frame of one shade."""
-        cut = self._around(((noisy <= 0) | (noisy >= 1)).to(noisy.dtype))
-        changes = self._around(noisy.square()) - self._around(noisy).square()
-        return (cut < CUT) & (changes > TINY)
+    def _shows_noise(self, noisy: Tensor) -> Tensor:
+        """Return where noise is visible: neither clipped at black or white, nor constant like a frame."""
+        clipped = self._local_mean(((noisy <= 0) | (noisy >= 1)).to(noisy.dtype))
+        variance = self._local_mean(noisy.square()) - self._local_mean(noisy).square()
+        return (clipped < MAX_CLIPPED) & (variance > MIN_VARIANCE)
 
-    def _around(self, image: Tensor) -> Tensor:
-        """Return the mean of all channels around each pixel, ``(1, 1, H, W)``."""
+    def _local_mean(self, image: Tensor) -> Tensor:
+        """Return the mean over all channels around each pixel, ``(1, 1, H, W)``."""
         return box_blur(image.mean(1, keepdim=True), self.side, border_type="replicate")

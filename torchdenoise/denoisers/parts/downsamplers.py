@@ -1,23 +1,27 @@
-"""Downsamplers: one noisy image in, two half-size images of the same scene out, with independent noise."""
+"""Downsamplers: split a noisy image into two half-size images of the same scene with independent noise."""
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered
 
 Draws = dict[str, Tensor]
-"""All that is random in one step, as plain tensors."""
+"""The random choices of one step, as tensors."""
 
 
 class Downsampler(Registered, ABC, kind="downsamplers"):
-    """Splits images ``(B, C, H, W)`` into two smaller ones, mostly ``(B, C, ceil(H/2), ceil(W/2))``.
+    """Splits images ``(B, C, H, W)`` into two smaller ones, usually ``(B, C, ceil(H/2), ceil(W/2))``.
 
-    The random choice is a value of its own, so that the *same* one can be applied to the noisy image and to the
-    denoised one. Height and width are at least 2; odd ones are padded by one reflected line.
+    The random choice is a value, so that the same choice can be applied to the noisy and to the denoised image: all
+    randomness belongs in ``draw``, and ``pair`` is a pure function. Height and width are at least 2; odd sizes are
+    padded by reflection.
+
+    Keep constructor arguments that are objects as attributes of the same name: checkpoints describe them from there.
 
     Example:
         >>> down = DiagonalDownsampler()
@@ -28,16 +32,16 @@ class Downsampler(Registered, ABC, kind="downsamplers"):
     """
 
     def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:  # noqa: ARG002
-        """Return the random choice for these images; nothing for a downsampler without one."""
+        """Return the random choice for these images; empty if nothing is random."""
         return {}
 
     @abstractmethod
     def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Return the two halves of ``image`` under the choice ``draws``."""
+        """Return the two halves of ``image`` for the choice ``draws``."""
 
 
 class DiagonalDownsampler(Downsampler, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"):
-    """ZS-N2N's pair: of each 2x2 cell the mean of the anti-diagonal (first) and of the main diagonal (second).
+    """ZS-N2N's pair: the means of each 2x2 cell's anti-diagonal (first) and main diagonal (second).
 
     Example:
         >>> image = torch.tensor([[[[1.0, 2.0], [3.0, 8.0]]]])
@@ -45,23 +49,24 @@ class DiagonalDownsampler(Downsampler, source="Mansour & Heckel, Zero-Shot Noise
         [2.5, 4.5]
     """
 
-    def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+    @override
+    def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return the anti-diagonal and the main-diagonal means."""
         top_left, top_right, bottom_left, bottom_right = cells(image)
         return (top_right + bottom_left) / 2, (top_left + bottom_right) / 2
 
 
 class RandomMaskDownsampler(Downsampler, source="Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025, section RM"):
-    """ZS-N2M's pair: the two diagonal means, exchanged where a random mask is zero; every pair has the same mean.
+    """ZS-N2M's pair: the two diagonal means, swapped where a random mask is zero.
 
-    With the diagonal means ``D1, D2`` and a mask ``M`` of exactly half ones (one fewer where the count is odd)::
+    With the diagonal means ``D1, D2`` and a mask ``M``, half of it ones (rounded down)::
 
         first  = D1 M + D2 (1 - M)
         second = D1 (1 - M) + D2 M
 
     Args:
-        per_channel: a value of the mask for each channel (the paper's H/2 x W/2 x C), or one for all.
-        masks: choose among so many fixed masks; None draws a fresh one every step.
+        per_channel: draw the mask for each channel (the paper's H/2 x W/2 x C), instead of one for all channels.
+        masks: number of fixed masks to choose from; None draws a new mask at every step.
 
     Raises:
         UserError: ``masks`` below 1.
@@ -80,6 +85,7 @@ class RandomMaskDownsampler(Downsampler, source="Liu, Shi et al., Zero-Shot Nois
         self.per_channel = per_channel
         self.masks = masks
 
+    @override
     def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:
         """Return ``mask (B, C or 1, H/2, W/2)`` of zeros and ones."""
         batch, channels, height, width = noisy.shape
@@ -94,18 +100,19 @@ class RandomMaskDownsampler(Downsampler, source="Liu, Shi et al., Zero-Shot Nois
         order = torch.randperm(count, generator=generator, device=noisy.device)
         return (order < count // 2).to(noisy.dtype).view(shape)
 
+    @override
     def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Return the masked mixtures of the diagonal means."""
+        """Return the diagonal means, swapped where the mask is zero."""
         first, second = DiagonalDownsampler().pair(image, {})
         mask = draws["mask"]
         return first * mask + second * (1 - mask), first * (1 - mask) + second * mask
 
 
 def cells(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the four pixels of each 2x2 cell (top left, top right, bottom left, bottom right), each half size.
+    """Return the four pixels of each 2x2 cell (top left, top right, bottom left, bottom right), each at half size.
 
-    A reflected line completes odd sizes. It keeps the parity of rows and columns, so the diagonals of neighbouring
-    cells still share no pixel, and hence no noise, with each other.
+    Odd sizes are padded by reflection, which keeps the parity of rows and columns: the diagonals of neighbouring cells
+    still share no pixel and therefore no noise.
 
     Example:
         >>> [part.item() for part in cells(torch.arange(4.0).view(1, 1, 2, 2))]
@@ -114,9 +121,5 @@ def cells(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     height, width = image.shape[-2:]
     if height % 2 or width % 2:
         image = F.pad(image, (0, width % 2, 0, height % 2), mode="reflect")
-    return (
-        image[..., 0::2, 0::2],
-        image[..., 0::2, 1::2],
-        image[..., 1::2, 0::2],
-        image[..., 1::2, 1::2],
-    )
+    top_left, top_right, bottom_left, bottom_right = F.pixel_unshuffle(image, 2).unflatten(-3, (-1, 4)).unbind(-3)
+    return top_left, top_right, bottom_left, bottom_right

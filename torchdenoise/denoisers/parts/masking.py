@@ -1,9 +1,10 @@
-"""Hiding a random part of a picture's values from the network: how much, the loss there, the mean of such passes."""
+"""Random masking of the input: the loss on hidden values, the mean of masked passes, the masking ratio."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.parts.readouts import Readout
@@ -14,40 +15,40 @@ SOURCE = "Chihaoui & Favaro, Masked and Shuffled Blind Spot Denoising, CVPR 2024
 
 
 def random_mask(image: Tensor, hidden: float, generator: Generator) -> Tensor:
-    """Return 0 for each value of ``(B, C, H, W)`` that is hidden, with a chance of ``hidden``, and 1 for the others.
+    """Return a mask ``(B, C, H, W)``: 0 with probability ``hidden``, independently for each value, and 1 elsewhere.
 
     Example:
         >>> random_mask(torch.zeros(1, 1, 1, 3), 1.0, torch.Generator())
         tensor([[[[0., 0., 0.]]]])
     """
-    chance = torch.rand(image.shape, generator=generator, device=image.device)
-    return (chance >= hidden).to(image.dtype)
+    uniform = torch.rand(image.shape, generator=generator, device=image.device)
+    return (uniform >= hidden).to(image.dtype)
 
 
 def hidden_mean(error: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of an error over the values where the mask is 0.
+    """Return the mean of ``error`` over the values where ``mask`` is 0.
 
     Example:
         >>> hidden_mean(torch.tensor([1.0, 5.0, 9.0]), torch.tensor([1.0, 0.0, 0.0])).item()
         7.0
     """
     hidden = 1 - mask
-    return (error * hidden).sum() / hidden.sum().clamp(min=1)  # a tiny picture can have nothing hidden
+    return (error * hidden).sum() / hidden.sum().clamp(min=1)  # a tiny image may have no hidden value
 
 
 class MaskedLoss(DenoisingLoss, source=SOURCE):
-    """MASH's loss: a share of the values is set to zero, and the network has to say what they were.
+    """MASH's loss: random values are set to zero, and the network predicts them.
 
     With a mask ``m``, 0 at the hidden values: ``loss = sum((1 - m) |f(m y) - t|^p) / sum(1 - m)``, where the target
-    ``t`` is the noisy image, or the batch's ``target`` where there is one. The published code divides by the number of
-    all values, a factor that Adam does not see.
+    ``t`` is the batch's ``target`` if it has one, otherwise the noisy image. The published code divides by the number
+    of all values; Adam is invariant to this factor.
 
     Args:
-        hidden: chance of each value, of each channel by itself, to be hidden.
-        squared: p = 2, as in the paper, or 1, as in the published code.
+        hidden: probability of hiding a value, independently for each pixel and channel; between 0 and 1.
+        squared: p = 2, as in the paper; otherwise p = 1, as in the published code.
 
     Raises:
-        UserError: a chance outside 0..1.
+        UserError: ``hidden`` not between 0 and 1.
 
     Example:
         >>> batch = {"noisy": torch.ones(1, 3, 8, 8)}
@@ -61,26 +62,28 @@ class MaskedLoss(DenoisingLoss, source=SOURCE):
         self.hidden = hidden
         self.squared = squared
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Return ``mask (B, C, H, W)``."""
         return {"mask": random_mask(batch["noisy"], self.hidden, generator)}
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
-        """Return the only term."""
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the term ``hidden``."""
         noisy, mask = batch["noisy"], draws["mask"]
         difference = denoise(noisy * mask) - batch.get("target", noisy)
         return {"hidden": hidden_mean(difference.square() if self.squared else difference.abs(), mask)}
 
 
 class MaskedMean(Readout, source=SOURCE):
-    """The mean of passes that each hide other values.
+    """The mean of passes, each with a new random mask.
 
     Args:
-        passes: how many.
-        hidden: chance of each value to be hidden, unless the method has found out by itself what is right.
+        passes: number of passes.
+        hidden: probability of hiding a value, between 0 and 1; MASH overrides it with the ratio that it chose.
 
     Raises:
-        UserError: no pass, or a chance outside 0..1.
+        UserError: ``passes`` below 1, or ``hidden`` not between 0 and 1.
 
     Example:
         >>> readout = MaskedMean(passes=2000, hidden=0.25)
@@ -96,6 +99,7 @@ class MaskedMean(Readout, source=SOURCE):
         self.passes = passes
         self.hidden = hidden
 
+    @override
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the mean of the passes."""
         total = torch.zeros_like(noisy)
@@ -104,23 +108,25 @@ class MaskedMean(Readout, source=SOURCE):
         return total / self.passes
 
     def one(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
-        """Return one pass."""
+        """Return a single masked pass."""
         return denoise(noisy * random_mask(noisy, self.hidden, generator))
 
 
 class MaskingRatio(Registered, source=SOURCE):
-    """How much to hide, by how differently much noise the two probes leave: correlated noise needs more hidden.
+    """MASH's masking ratio as a function of the difference between the probes' noise estimates.
+
+    A large difference indicates spatially correlated noise, which needs a higher ratio.
 
     Args:
-        low: share of values to hide where the noise is independent from pixel to pixel.
-        medium: where that is not clear.
-        high: where the noise is correlated.
-        independent: the noise is so below this difference, in grey levels of 255.
-        correlated: the noise is so above this difference.
-        passes: masked passes whose mean shows what noise a probe leaves.
+        low: ratio for pixel-wise independent noise.
+        medium: ratio if the difference lies between the thresholds.
+        high: ratio for correlated noise.
+        independent: noise counts as independent below this difference, on the 0-255 scale.
+        correlated: noise counts as correlated above this difference, on the 0-255 scale.
+        passes: number of masked passes averaged for a probe's noise estimate.
 
     Raises:
-        UserError: limits in the wrong order.
+        UserError: ``independent`` above ``correlated``.
 
     Example:
         >>> [MaskingRatio()(difference) for difference in (0.0, 2.0, 5.0)]
@@ -143,13 +149,13 @@ class MaskingRatio(Registered, source=SOURCE):
         self.passes = passes
 
     def __call__(self, difference: float) -> float:
-        """Return the share of values to hide; the medium one for a difference that is not known yet, NaN."""
+        """Return the masking ratio; ``medium`` if the difference is NaN, that is not measured yet."""
         if difference > self.correlated:
             return self.high
         return self.low if difference < self.independent else self.medium
 
 
 def check_chance(owner: object, hidden: float) -> None:
-    """Refuse a chance outside 0..1."""
+    """Raise ``UserError`` unless the probability ``hidden`` lies between 0 and 1."""
     if not 0 < hidden < 1:
         raise UserError(f"{type(owner).__name__}: hidden {hidden} must lie between 0 and 1")

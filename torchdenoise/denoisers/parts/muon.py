@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrices are orthogonalised, for networks of convolutions."""
+"""Muon for convolutional networks: momentum SGD with orthogonalised updates."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,15 +8,18 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.adam import adam
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the iteration, chosen by Jordan for the steepest slope at zero; singular values end in 0.7..1.2."""
+"""Coefficients of the Newton-Schulz iteration with a steep slope at zero (Jordan); singular values end in 0.7..1.2."""
 
 
 def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Return matrices ``(..., rows, columns)`` with their singular values all brought near 1, the vectors kept.
+    """Return matrices ``(..., rows, columns)`` with all singular values near 1 and unchanged singular vectors.
+
+    By a quintic Newton-Schulz iteration, ``x <- (a + b x x^T + c (x x^T)^2) x``.
 
     Example:
         >>> stretched = torch.diag(torch.tensor([1.0, 0.1]))
@@ -29,28 +32,28 @@ def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
     x: Tensor = (wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)).reshape(-1, *wide.shape[-2:])
     for _ in range(iterations):
         gram = torch.bmm(x, x.mT)
-        # a x + (b gram + c gram^2) x, in as few calls: of small matrices the calls are what takes time
+        # a x + (b gram + c gram^2) x in few calls, whose overhead dominates for small matrices
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     x = x.view(wide.shape)
     return x.mT if tall else x
 
 
 class Muon(Optimizer):
-    """Momentum orthogonalised matrix by matrix (Jordan et al., Muon, 2024); Adam for the small rest.
+    """Muon (Jordan et al., 2024) for weight matrices, Adam for all other parameters.
 
-    PyTorch's ``Muon`` takes matrices only. Here a convolution's weight is the matrix of its output channels by all
-    else; biases, and weights with a side below ``narrow`` such as those of a last layer with three outputs, go by Adam.
+    PyTorch's ``Muon`` accepts matrices only. Here a convolution's weight is flattened to (output channels, rest).
+    Biases, and weights with a side below ``narrow``, such as those of a last layer with three outputs, use Adam.
 
     Args:
-        params: tensors, named tensors or groups of them.
-        lr: of the matrices; schedules drive both kinds through it.
-        momentum: Nesterov's.
-        adam_ratio: Adam's rate as a part of ``lr``.
-        betas: Adam's.
-        narrow: the smallest side of a matrix that is orthogonalised.
+        params: tensors, named tensors or parameter groups.
+        lr: learning rate of the matrices; schedules drive Adam's rate through it too.
+        momentum: Nesterov momentum, in [0, 1).
+        adam_ratio: Adam's learning rate as a fraction of ``lr``.
+        betas: Adam's betas.
+        narrow: smallest side of a matrix that is orthogonalised.
 
     Raises:
-        UserError: a rate below 0 or a momentum outside 0..1.
+        UserError: ``lr`` below 0 or ``momentum`` outside [0, 1).
 
     Example:
         >>> network = SmallCNN(3)
@@ -73,6 +76,7 @@ class Muon(Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "adam_ratio": adam_ratio, "betas": betas, "narrow": narrow}
         super().__init__(params, defaults)
 
+    @override
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step, and return what ``closure`` returns."""
@@ -81,39 +85,39 @@ class Muon(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            alike: dict[tuple[int, ...], list[Tensor]] = {}
-            rest = []
+            by_shape: dict[tuple[int, ...], list[Tensor]] = {}
+            others = []
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 if parameter.ndim >= 2 and min(_matrix(parameter).shape) >= group["narrow"]:
-                    alike.setdefault(tuple(_matrix(parameter).shape), []).append(parameter)
+                    by_shape.setdefault(tuple(_matrix(parameter).shape), []).append(parameter)
                 else:
-                    rest.append(parameter)
-            for parameters in alike.values():
-                self._orthogonal(parameters, group)
-            if rest:
-                self._adam(rest, group)
+                    others.append(parameter)
+            for parameters in by_shape.values():
+                self._muon(parameters, group)
+            if others:
+                self._adam(others, group)
         return loss
 
-    def _orthogonal(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Take a step with parameters of one shape, together: small matrices one by one would cost more calls."""
+    def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Update parameters of one shape by Muon, batched to save calls."""
         directions = []
         for parameter in parameters:
             gradient, state = parameter.grad, self.state[parameter]
             assert gradient is not None
             if not state:
                 state["momentum"] = torch.zeros_like(gradient)
-            speed = state["momentum"]
-            speed.mul_(group["momentum"]).add_(gradient)
-            directions.append(_matrix(gradient + group["momentum"] * speed))
+            momentum = state["momentum"]
+            momentum.mul_(group["momentum"]).add_(gradient)
+            directions.append(_matrix(gradient + group["momentum"] * momentum))
         rows, columns = directions[0].shape
         rate = group["lr"] * math.sqrt(max(1.0, rows / columns))
-        for parameter, step in zip(parameters, orthogonalised(torch.stack(directions)), strict=True):
-            parameter.sub_(step.view(parameter.shape), alpha=rate)
+        for parameter, update in zip(parameters, orthogonalised(torch.stack(directions)), strict=True):
+            parameter.sub_(update.view(parameter.shape), alpha=rate)
 
     def _adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Take a step with all parameters by PyTorch's Adam, in one call where their device has one."""
+        """Update parameters by PyTorch's fused Adam, in one call."""
         states = [self.state[parameter] for parameter in parameters]
         for parameter, state in zip(parameters, states, strict=True):
             if not state:
@@ -139,4 +143,5 @@ class Muon(Optimizer):
 
 
 def _matrix(weight: Tensor) -> Tensor:
+    """Return a weight as (output channels, rest)."""
     return weight.flatten(1)

@@ -1,19 +1,22 @@
-"""Readouts: how the clean image is read from a trained network."""
+"""Readouts: how the denoised image is computed from a trained network."""
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Generator, Tensor, nn
+from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.registry import Registered
 
 
 class Readout(Registered, nn.Module, ABC, kind="readouts"):
-    """Turns a denoising callable and noisy images into clean images; subclass it for your own.
+    """Turns a denoising callable and noisy images into denoised images; subclass it to write your own.
 
-    One that accumulates outputs during the fit overrides ``observe`` and ``begin``, and keeps them in buffers, or in
-    ``get_extra_state`` and ``set_extra_state``, so that checkpoints hold them.
+    A readout that accumulates outputs during the fit overrides ``observe`` and ``begin``, and keeps its state in
+    buffers, or in ``get_extra_state`` and ``set_extra_state``: checkpoints hold it, and a resumed fit continues.
+
+    Keep constructor arguments that are objects as attributes of the same name: checkpoints describe them from there.
 
     Example:
         >>> class Twice(Readout):
@@ -24,34 +27,44 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
     """
 
     finished: bool = False
-    """Set it in ``observe`` to end the fit before its number of steps."""
+    """Set to True in ``observe`` to end the fit after the current step; reset it in ``begin``."""
 
     @property
     def needs_outputs(self) -> bool:
-        """Whether it accumulates outputs during the fit."""
+        """Whether it accumulates outputs during the fit, which prevents stacking."""
         return type(self).observe is not Readout.observe
 
     def begin(self) -> None:
-        """Forget what an earlier fit has left, if anything."""
+        """Reset all accumulated state; called when a fit is set up, before the state of a checkpoint is loaded."""
 
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """See the last output of the network in a training step of the last stage, without gradient."""
+        """Process one training step of the last stage; called before its update, without gradients.
+
+        It may call ``denoise``, keep tensors and set ``finished``. It must not change its arguments or the network, nor
+        draw from the global random state.
+
+        Args:
+            denoise: the network in training mode.
+            noisy: the step's noisy images ``(B, C, H, W)``.
+            output: the network's last output in this step, detached; its size depends on the loss.
+        """
 
     @abstractmethod
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
-        """Return the clean images, not yet clamped; all randomness comes from ``generator``."""
+        """Return the denoised images ``(B, C, H, W)``, not clamped; all randomness comes from ``generator``."""
 
 
-class OnePass(Readout, source="the plain way"):
+class OnePass(Readout, source="plain inference"):
     """One pass through the network."""
 
-    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return ``denoise(noisy)``."""
         return denoise(noisy)
 
 
 class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-based single image SR, CVPR 2016"):
-    """The mean over the eight flips and quarter turns of the image: eight passes.
+    """The mean over the eight flips and quarter turns of the image (self-ensemble): eight passes.
 
     Example:
         >>> EightTurns()(lambda image: image, torch.eye(2).view(1, 1, 2, 2), torch.Generator())[0, 0]
@@ -59,8 +72,9 @@ class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-
                 [0., 1.]])
     """
 
-    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002
-        """Return the mean of the eight results, each turned back."""
+    @override
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
+        """Return the mean of the eight results, each transformed back."""
         total = torch.zeros_like(noisy)
         for turns in range(4):
             turned = noisy.rot90(turns, (-2, -1))
@@ -70,10 +84,10 @@ class EightTurns(Readout, source="Timofte et al., Seven ways to improve example-
 
 
 class WrappedReadout(Readout):
-    """A readout that goes on from another one's result; a subclass says how.
+    """A readout that refines the result of another one; a subclass implements ``forward``.
 
     Args:
-        inner: reads the first result; ``EightTurns()`` unless given.
+        inner: computes the first result; ``EightTurns()`` by default.
 
     Example:
         >>> class Halved(WrappedReadout):
@@ -88,16 +102,19 @@ class WrappedReadout(Readout):
         self.inner = inner or EightTurns()
 
     @property
+    @override
     def needs_outputs(self) -> bool:
         """Whether the inner readout accumulates outputs."""
         return self.inner.needs_outputs
 
+    @override
     def begin(self) -> None:
-        """Let the inner readout forget an earlier fit."""
+        """Reset the inner readout."""
         self.inner.begin()
         self.finished = self.inner.finished
 
+    @override
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
-        """Hand on what the inner readout may gather, and whether it has seen enough."""
+        """Pass the step to the inner readout, and end the fit when it does."""
         self.inner.observe(denoise, noisy, output)
         self.finished = self.inner.finished

@@ -1,9 +1,12 @@
-"""Local shuffling: in flat parts of a picture, pixels change places, which takes the correlation out of their noise."""
+"""Local pixel shuffling in flat image regions, which decorrelates the noise there."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered
@@ -12,17 +15,19 @@ SOURCE = "Chihaoui & Favaro, Masked and Shuffled Blind Spot Denoising, CVPR 2024
 
 
 class LocalShuffle(Registered, nn.Module, ABC, kind="shuffles"):
-    """Permutes the pixels inside the flat tiles of a picture; a subclass says which ones are flat.
+    """Permutes the pixels within flat tiles of an image; a subclass decides which tiles are flat.
 
-    It leaves the picture as it is until ``settle`` has drawn the permutation, which is the same for all channels and is
-    kept in checkpoints. Incomplete tiles at the lower and right border stay as they are.
+    The image is unchanged until ``settle`` draws the permutation, which all channels share and checkpoints hold.
+    Incomplete tiles at the bottom and right border are never shuffled.
+
+    Keep constructor arguments that are objects as attributes of the same name: checkpoints describe them from there.
 
     Args:
-        after: when to settle, as a share of the stage.
-        tile: side of the tiles.
+        after: when to draw the permutation, as a share of the stage's steps.
+        tile: side of the tiles in pixels.
 
     Raises:
-        UserError: a share outside 0..1 or a tile below 2.
+        UserError: ``after`` outside 0..1 or ``tile`` below 2.
     """
 
     def __init__(self, after: float, tile: int = 4) -> None:
@@ -38,41 +43,44 @@ class LocalShuffle(Registered, nn.Module, ABC, kind="shuffles"):
         """Return which tiles of ``(B, C, H, W)`` are flat, as ``(B, C or 1, H // tile, W // tile)``."""
 
     def settle(self, clean: Tensor, generator: Generator) -> None:
-        """Draw the permutation of the flat tiles of a nearly clean picture ``(B, C, H, W)``."""
+        """Draw the permutation of the flat tiles of a nearly clean image ``(B, C, H, W)``."""
         height, width = clean.shape[-2:]
-        places = torch.arange(height * width, device=clean.device).view(1, 1, height, width)
-        tiles = tiled(places, self.tile)
+        indices = torch.arange(height * width, device=clean.device).view(1, 1, height, width)
+        tiles = split_tiles(indices, self.tile)
         keys = torch.rand((len(clean), *tiles.shape[1:]), generator=generator, device=clean.device)
         shuffled = tiles.expand_as(keys).gather(-1, keys.argsort(-1))
         chosen = torch.where(self.flat(clean)[..., None], shuffled, tiles)
-        order = places.repeat(len(clean), chosen.shape[1], 1, 1)
-        inner = untiled(chosen)
+        order = indices.repeat(len(clean), chosen.shape[1], 1, 1)
+        inner = merge_tiles(chosen)
         order[..., : inner.shape[-2], : inner.shape[-1]] = inner
         self.order = order
 
+    @override
     def forward(self, noisy: Tensor) -> Tensor:
-        """Return the picture with its pixels in the settled order."""
+        """Return the permuted image ``(B, C, H, W)``, or the image itself before ``settle``."""
         if self.order is None:
             return noisy
         order = self.order.to(noisy.device).expand(noisy.shape)
         return noisy.flatten(-2).gather(-1, order.flatten(-2)).view_as(noisy)
 
+    @override
     def get_extra_state(self) -> Tensor | None:
         """Return the permutation."""
         return self.order
 
+    @override
     def set_extra_state(self, state: Tensor | None) -> None:
-        """Take the permutation of a checkpoint."""
+        """Restore the permutation."""
         self.order = state
 
 
 class TileShuffle(LocalShuffle, source=f"{SOURCE}, the paper"):
-    """A channel is flat in a tile where its standard deviation there is below a threshold.
+    """The paper's rule: a channel of a tile is flat if its standard deviation is below a threshold.
 
     Args:
-        after: when to settle, as a share of the stage: step 100 of 800.
-        tile: side of the tiles.
-        deviation: the threshold, for pictures in 0..1; provisional, because we do not have the paper's value.
+        after: when to draw the permutation, as a share of the stage's steps; 0.125 is step 100 of 800.
+        tile: side of the tiles in pixels.
+        deviation: threshold for images in 0..1; provisional: the paper's value is not known to us.
 
     Example:
         >>> half = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]).expand(1, 1, 4, 8)
@@ -84,21 +92,24 @@ class TileShuffle(LocalShuffle, source=f"{SOURCE}, the paper"):
         super().__init__(after, tile)
         self.deviation = deviation
 
+    @override
     def flat(self, clean: Tensor) -> Tensor:
         """Return which tiles of each channel are flat, ``(B, C, H // tile, W // tile)``."""
-        return deviation(tiled(clean, self.tile)) < self.deviation
+        return deviation(split_tiles(clean, self.tile)) < self.deviation
 
 
 class CellShuffle(LocalShuffle, source=f"{SOURCE}, the published code"):
-    """A tile is flat where no 2x2 cell of the mean of the channels deviates by much, as the picture's cells go.
+    """The published code's rule: a tile is flat if none of its 2x2 cells varies much, relative to the image's cells.
+
+    Cells are those of the channel mean.
 
     Args:
-        after: when to settle, as a share of the stage: step 50 of 800.
-        tile: side of the tiles, even.
-        relative: the threshold, as a part of the largest standard deviation of any cell of the picture.
+        after: when to draw the permutation, as a share of the stage's steps; 0.0625 is step 50 of 800.
+        tile: side of the tiles in pixels; even.
+        relative: threshold, as a fraction of the largest standard deviation of any cell of the image.
 
     Raises:
-        UserError: an odd tile.
+        UserError: an odd ``tile``.
 
     Example:
         >>> half = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]).expand(1, 1, 4, 8)
@@ -112,15 +123,16 @@ class CellShuffle(LocalShuffle, source=f"{SOURCE}, the published code"):
             raise UserError(f"CellShuffle: tile {tile} must be even")
         self.relative = relative
 
+    @override
     def flat(self, clean: Tensor) -> Tensor:
         """Return which tiles are flat, ``(B, 1, H // tile, W // tile)``."""
-        cells = deviation(tiled(clean.mean(1, keepdim=True), 2))
+        cells = deviation(split_tiles(clean.mean(1, keepdim=True), 2))
         flat = cells < self.relative * cells.amax((-2, -1), keepdim=True)
-        return tiled(flat, self.tile // 2).all(-1)
+        return split_tiles(flat, self.tile // 2).all(-1)
 
 
 def deviation(tiles: Tensor) -> Tensor:
-    """Return the standard deviation of each tile; ``Tensor.std`` warns where a small picture has no tile.
+    """Return the standard deviation of each tile; unlike ``Tensor.std`` it does not warn if there is no tile.
 
     Example:
         >>> deviation(torch.tensor([1.0, 5.0])).item()
@@ -129,27 +141,25 @@ def deviation(tiles: Tensor) -> Tensor:
     return (tiles - tiles.mean(-1, keepdim=True)).square().mean(-1).sqrt()
 
 
-def tiled(image: Tensor, side: int) -> Tensor:
+def split_tiles(image: Tensor, side: int) -> Tensor:
     """Return the complete tiles of ``(B, C, H, W)`` as ``(B, C, H // side, W // side, side * side)``.
 
     Example:
-        >>> tiled(torch.arange(6).view(1, 1, 2, 3), 2)
+        >>> split_tiles(torch.arange(6).view(1, 1, 2, 3), 2)
         tensor([[[[[0, 1, 3, 4]]]]])
     """
+    # Not by pixel_unshuffle: it returns too few channels for an image smaller than a tile.
     (batch, channels), (rows, columns) = image.shape[:2], (size // side for size in image.shape[-2:])
     inner = image[..., : rows * side, : columns * side].reshape(batch, channels, rows, side, columns, side)
     return inner.transpose(-3, -2).flatten(-2)
 
 
-def untiled(tiles: Tensor) -> Tensor:
-    """Return the picture of the tiles.
+def merge_tiles(tiles: Tensor) -> Tensor:
+    """Return the image of the tiles; the inverse of ``split_tiles``.
 
     Example:
         >>> image = torch.rand(1, 3, 4, 8)
-        >>> torch.equal(untiled(tiled(image, 4)), image)
+        >>> torch.equal(merge_tiles(split_tiles(image, 4)), image)
         True
     """
-    batch, channels, rows, columns, count = tiles.shape
-    side = round(count**0.5)
-    squares = tiles.view(batch, channels, rows, columns, side, side).transpose(-3, -2)
-    return squares.reshape(batch, channels, rows * side, columns * side)
+    return F.pixel_shuffle(tiles.movedim(-1, 2).flatten(1, 2), math.isqrt(tiles.shape[-1]))
