@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 import torch
 from helpers import noisy_scene, scene
-from torch import nn
 
 from torchdenoise import UserError, denoise
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import N2VUNet, Noise2Void, Noise2VoidLoss
-from torchdenoise.denoisers.networks.calling import padded_call
 from torchdenoise.fitting import HYGIENE
 
 
@@ -129,50 +127,6 @@ def test_bad_arguments(arguments):
         Noise2VoidLoss(**arguments)
 
 
-def layers_of(kernel, channels, width=32):
-    """Return (in, out) of each convolution by hand."""
-    down = [(channels, width), (width, width), (width, 2 * width), (2 * width, 2 * width)]
-    up = [(2 * width, 4 * width), (4 * width, 2 * width), (4 * width, width), *[(width, width)]]
-    up += [(2 * width, width), (width, width)]
-    return sum(before * after * kernel**2 + 2 * after for before, after in down + up) + (width + 1) * channels
-
-
-@pytest.mark.parametrize(("kernel", "channels", "count"), [(5, 3, 797_123), (3, 3, 287_683), (5, 1, 795_457)])
-def test_parameter_counts(kernel, channels, count):
-    with torch.device("meta"):
-        network = N2VUNet(channels, kernel=kernel)
-    assert sum(p.numel() for p in network.parameters()) == count == layers_of(kernel, channels)
-
-
-@pytest.mark.parametrize("size", [(5, 6), (1, 7), (33, 30)])
-def test_any_size_also_in_training(size):
-    network = N2VUNet(1, width=4)
-    answer = padded_call(network, image(1, 1, *size), {})
-    assert answer.shape[-2:] == size
-    assert answer.isfinite().all()
-
-
-def test_residual_or_direct_and_all_parameters_learn():
-    torch.manual_seed(0)
-    direct, residual = N2VUNet(1, width=4, kernel=3), N2VUNet(1, width=4, kernel=3, residual=True)
-    residual.load_state_dict(direct.state_dict())
-    picture = image(2, 1, 16, 16)
-    torch.testing.assert_close(residual(picture), picture - direct(picture))
-    residual(picture).square().mean().backward()
-    assert all(p.grad is not None and p.grad.any() for p in residual.parameters())
-
-
-def test_layers_of_its_code():
-    network = N2VUNet(3)
-    parts = list(network.modules())
-    assert [p.kernel_size for p in parts if isinstance(p, nn.Conv2d)] == [(5, 5)] * 10 + [(1, 1)]
-    assert {(p.eps, p.momentum) for p in parts if isinstance(p, nn.BatchNorm2d)} == {(1e-3, 0.01)}  # Keras' 0.99
-    assert sum(isinstance(p, nn.MaxPool2d) for p in parts) == sum(isinstance(p, nn.Upsample) for p in parts) == 2
-    for arguments in ({"width": 0}, {"kernel": 4}):
-        with pytest.raises(UserError, match="N2VUNet: width"):
-            N2VUNet(3, **arguments)
-
-
 def test_it_denoises_one_picture():
     noisy, clean = noisy_scene(36, 41, sigma=50).astype(np.float32), scene(36, 41)
     overrides = ["model.network.width=8", "data.crop=24", "data.crops=4", "model.optimizer.lr=0.01"]
@@ -190,15 +144,3 @@ def test_it_learns_from_any_batches():
     assert model.restore(image(1, 1, 19, 20)).shape == (1, 1, 19, 20)
     assert model.network.mean.item() == pytest.approx(0.5, abs=0.1)  # of the first crops
     assert model.network.deviation.item() == pytest.approx(12**-0.5, abs=0.05)
-
-
-@pytest.mark.parametrize("residual", [True, False])
-def test_a_picture_in_another_unit_gives_the_same_result(residual):
-    torch.manual_seed(0)
-    network, noisy = N2VUNet(2, width=4, residual=residual).double(), image(1, 2, 16, 16).double()
-    network.scale_to(noisy)
-    np.testing.assert_allclose(network.mean[0, 1, 0, 0].item(), noisy[0, 1].numpy().mean())
-    np.testing.assert_allclose(network.deviation[0, 1, 0, 0].item(), noisy[0, 1].numpy().std())
-    plain = network(noisy)
-    network.scale_to(20 * noisy - 7)
-    torch.testing.assert_close(network(20 * noisy - 7), 20 * plain - 7)

@@ -45,7 +45,7 @@ def test_before_anything_was_gathered_it_is_one_pass():
 def test_another_picture_is_refused():
     readout = observed(RunningMean(), outputs())
     for other in (NOISY + 0.1, NOISY[..., 1:]):
-        with pytest.raises(UserError, match="this is another one: fit it anew") as caught:
+        with pytest.raises(UserError, match="this is another one: fit it with") as caught:
             read(readout, other)
         assert "\n" not in str(caught.value)
 
@@ -89,7 +89,7 @@ def test_a_fit_that_goes_on_elsewhere_gathers_there(readout):
 
 
 def test_steps_that_do_not_make_the_whole_picture_have_no_running_mean():
-    with pytest.raises(UserError, match="RunningMean: this method's steps do not make the whole picture"):
+    with pytest.raises(UserError, match="RunningMean: this method's steps do not output the whole picture"):
         denoise(NOISY[:, :1].float(), "noise2fast", max_steps=1, readout=RunningMean(), device="cpu")
 
 

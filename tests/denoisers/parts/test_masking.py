@@ -1,11 +1,13 @@
-"""Hidden values: the masks, the loss there, the mean of masked passes."""
+"""Hidden values: the masks, the loss there, the mean of masked passes, the masking ratio."""
+
+import math
 
 import numpy as np
 import pytest
 import torch
 
 from torchdenoise import UserError
-from torchdenoise.denoisers import MaskedLoss, MaskedMean
+from torchdenoise.denoisers import MaskedLoss, MaskedMean, MaskingRatio
 from torchdenoise.denoisers.parts.masking import random_mask
 
 
@@ -97,3 +99,15 @@ def test_bad_chances(hidden):
 def test_no_pass():
     with pytest.raises(UserError, match="MaskedMean: passes 0"):
         MaskedMean(0)
+
+
+@pytest.mark.parametrize(
+    ("difference", "share"), [(0, 0.2), (1.4, 0.2), (1.6, 0.5), (2.4, 0.5), (2.6, 0.8), (9, 0.8), (math.nan, 0.5)]
+)
+def test_the_ratio_by_the_paper_s_limits(difference, share):
+    assert MaskingRatio()(difference) == share
+
+
+def test_limits_in_the_wrong_order():
+    with pytest.raises(UserError, match=r"independent 3\.0 must not be above correlated 2\.5"):
+        MaskingRatio(independent=3.0)

@@ -6,7 +6,7 @@ import torch
 
 from torchdenoise import UserError
 from torchdenoise.denoisers import NonLocalRidge, OnePass
-from torchdenoise.denoisers.parts.nonlocal_ridge import OPPONENT
+from torchdenoise.denoisers.parts.nonlocal_ridge import LUMINANCE_CHROMINANCE
 from torchdenoise.noise import repeatable
 
 LEVEL = 25.0
@@ -21,7 +21,7 @@ def literal(noisy, first, side, similar, window, stride):
     height, width = noisy.shape[1:]
     below, right = (-(size - side) % stride for size in (height, width))
     noisy, first = (np.pad(image, ((0, 0), (0, below), (0, right)), mode="reflect") for image in (noisy, first))
-    matrix = np.array(OPPONENT) if len(noisy) == 3 else np.eye(len(noisy))
+    matrix = np.array(LUMINANCE_CHROMINANCE) if len(noisy) == 3 else np.eye(len(noisy))
     y, x = np.einsum("oc,chw->ohw", matrix, noisy), np.einsum("oc,chw->ohw", matrix, first)
     channels, tall, wide = y.shape
     total, weights = np.zeros_like(y), np.zeros_like(y)
@@ -72,7 +72,7 @@ def test_strips_do_not_show(monkeypatch):
     noisy = torch.rand(1, 3, 40, 30, generator=torch.Generator().manual_seed(0))
     readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, level=LEVEL)
     whole = readout(identity, noisy, torch.Generator())
-    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.AT_ONCE", 1)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_PER_CHUNK", 1)
     assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
 
 
@@ -82,7 +82,7 @@ def test_bands_do_not_show(monkeypatch, height, rounds):
     noisy = torch.rand(1, 3, height, 20, generator=torch.Generator().manual_seed(0))
     readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, rounds=rounds, level=LEVEL)
     whole = readout(identity, noisy, torch.Generator())
-    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.BAND", 17)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.BAND_ROWS", 17)
     assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
 
 
