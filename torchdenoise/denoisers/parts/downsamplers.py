@@ -121,5 +121,6 @@ def cells(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     height, width = image.shape[-2:]
     if height % 2 or width % 2:
         image = F.pad(image, (0, width % 2, 0, height % 2), mode="reflect")
-    top_left, top_right, bottom_left, bottom_right = F.pixel_unshuffle(image, 2).unflatten(-3, (-1, 4)).unbind(-3)
+    pixels = torch.unflatten(F.pixel_unshuffle(image, 2), -3, (-1, 4))
+    top_left, top_right, bottom_left, bottom_right = pixels.unbind(-3)
     return top_left, top_right, bottom_left, bottom_right

@@ -49,6 +49,7 @@ class Readout(Registered, nn.Module, ABC, kind="readouts"):
             output: the network's last output in this step, detached; its size depends on the loss.
         """
 
+    @override
     @abstractmethod
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the denoised images ``(B, C, H, W)``, not clamped; all randomness comes from ``generator``."""
