@@ -8,6 +8,7 @@ import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
+from typing_extensions import override
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import read_picture
@@ -43,8 +44,8 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         torch.Size([1, 1, 8, 8])
     """
 
-    default_steps: ClassVar[int] = 2000
-    """Of a fit from the command line that names neither steps nor epochs."""
+    zero_shot: ClassVar[bool] = True
+    default_steps: ClassVar[int | None] = 2000
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._image = image
         self._level = level
 
+    @override
     def prepare(self, stage: str) -> tuple[int, int, int]:
         """Read the picture, add the noise if there is one, and return its shape."""
         if self._image is None:
@@ -101,16 +103,19 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             )
         return channels, height, width
 
-    def picture(self, index: int) -> Picture:  # noqa: ARG002
+    @override
+    def picture(self, index: int) -> Picture:
         """Return the picture, read again."""
         assert self.path is not None, "an image in memory has no file"
         return read_picture(self.path, self.data_range)
 
+    @override
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the picture without end: the Trainer's ``max_steps`` ends the fit."""
         return DataLoader(_Endless(self._item), batch_size=None)
 
-    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:  # noqa: ARG002
+    @override
+    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
         """Cut this step's crops while training; which ones depends on the seed and the number of the batch alone."""
         if self.crop is None or self.trainer is None or not self.trainer.training:
             return batch
@@ -127,14 +132,17 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
         return {key: cut(value) if value.ndim == 4 else value for key, value in batch.items()}
 
+    @override
     def keys(self) -> set[str]:
         """Return ``noisy``, and ``level`` where it is known: there is nothing else to learn from."""
         return {"noisy", *(["level"] if "level" in self._item else [])}
 
+    @override
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
         """Return the picture once where its clean version is known."""
         return _once(self._item) if self.noise is not None else []
 
+    @override
     def test_dataloader(self) -> DataLoader[Item]:
         """Return the picture once.
 
@@ -145,6 +153,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             raise UserError("nothing to score against: give --data.noise SPEC (the picture is then taken for clean)")
         return _once(self._item)
 
+    @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy picture once."""
         return _once({key: value for key, value in self._item.items() if key != "clean"} | _FIRST)
@@ -167,10 +176,12 @@ class SeveralImages(LightningDataModule):
         for member in members:
             member.prepare("fit")
 
+    @override
     def train_dataloader(self) -> DataLoader[list[Item]]:
         """Return the pictures without end."""
         return DataLoader(_Endless([member._item for member in self.members]), batch_size=None)
 
+    @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the pictures once, one after the other."""
         items = [{**member._item, **_FIRST} for member in self.members]
@@ -185,6 +196,7 @@ class _Endless(IterableDataset[Again]):
     def __init__(self, item: Again) -> None:
         self.item = item
 
+    @override
     def __iter__(self) -> Iterator[Again]:
         while True:
             yield self.item

@@ -232,7 +232,7 @@ def test_three_networks_from_scratch_learn_one_after_the_other():
 def test_the_noise_that_a_probe_leaves(passes):
     noisy = image(1, 3, 32, 32)
     model, _ = fitted(noisy, passes=passes)
-    seed = model._seed
+    seed = model.seed
     for number, (probe, share, step) in enumerate([(model.high_probe, 0.8, 3), (model.low_probe, 0.2, 6)]):
         source, total = seeded(seed, step), 0.0
         with torch.no_grad():

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, StepLR
 from torchdenoise import UserError, denoise
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import ChequerboardDownsampler, LastMean, Noise2Fast, Noise2FastLoss, Noise2FastNet
-from torchdenoise.denoisers.methods.noise2fast import SLOW, looks_constant
+from torchdenoise.denoisers.methods.noise2fast import RESTART_RATE, looks_constant
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import build_fit
@@ -248,9 +248,9 @@ def watched(*kills, seed=0, steps=60, scheduler=None):
 def test_a_fit_that_ends_with_nothing_begins_again_once_and_slowly():
     model, watch = watched(0)
     assert watch.rates[:4] == [1e-3] * 4  # the first minimum, and three steps without another
-    assert watch.rates[4] == SLOW
+    assert watch.rates[4] == RESTART_RATE
     assert watch.biases[4] != 0
-    assert set(watch.rates[4:]) == {SLOW}
+    assert set(watch.rates[4:]) == {RESTART_RATE}
     assert len(watch.rates) > 7
     assert model.network.low.item() == pytest.approx(image(1, 1, 16, 16).min().item())
     again, _ = watched(0)
