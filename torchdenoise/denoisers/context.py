@@ -1,6 +1,7 @@
 """Everything that is computed once for the noisy images of a step, and cached while they stay the same."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -23,12 +24,11 @@ class PictureContext:
         True
     """
 
-    @torch.no_grad()
     def __init__(self, noisy: Tensor, domain: Domain) -> None:
         self.noisy = noisy
         self.domain = domain
-        # The same for fits and predictions: in float32, and no inference tensors.
-        with torch.inference_mode(mode=False), torch.autocast(noisy.device.type, enabled=False):
+        # The same for fits and predictions, whatever their precision.
+        with _plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
             self.forward, self.inverse = domain.transforms(noisy)
             self.transformed = self.forward(noisy)
         self._stage: tuple[int, dict[str, Tensor]] | None = None
@@ -40,12 +40,11 @@ class PictureContext:
             return False  # autograd refuses it
         return self.domain is domain and (self.noisy is noisy or torch.equal(self.noisy, noisy))
 
-    @torch.no_grad()
     def stage_inputs(self, index: int, stages: Callable[[], Sequence[Stage]]) -> dict[str, Tensor]:
         """Return what the loss of a stage measures in the images, and ``guide``, the previous stage's result."""
         if self._stage is None or self._stage[0] != index:
             self.clear_stage()
-            with torch.inference_mode(mode=False):
+            with _plain_tensors():
                 self._stage = index, self._computed(index, stages())
         return self._stage[1]
 
@@ -58,3 +57,10 @@ class PictureContext:
         if index > 0:
             inputs["guide"] = tiled_call(stages[index - 1].network.eval(), self.transformed, {}).float()
         return inputs
+
+
+@contextlib.contextmanager
+def _plain_tensors() -> Iterator[None]:
+    """Compute without gradient, also during predictions, what a fit can use: autograd refuses inference tensors."""
+    with torch.inference_mode(mode=False), torch.no_grad():  # in this order: the first one enables gradients
+        yield
