@@ -1,4 +1,4 @@
-"""One picture, again and again: the data of a zero-shot fit."""
+"""One picture, repeated: the data of a zero-shot fit."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ _FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
 
 
 class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of steps on one image"):
-    """One noisy picture as training set, and the same one to predict.
+    """One noisy picture to train on and to predict.
 
     Args:
         path: of the noisy picture.
-        noise: a model or spec; the picture is then taken for clean, gets this noise, and scores are logged.
-        data_range: the white level, or (black, white), of the file's values; from the file unless given.
-        crop: side of random crops to train on, at even places; None trains on the whole picture.
-        crops: so many crops a step.
+        noise: a model or spec; the picture is then assumed clean and gets this noise, and scores are logged.
+        data_range: the white level, or (black, white), of the file's values; from the file by default.
+        crop: side of random crops to train on, at even coordinates; None trains on the whole picture.
+        crops: number of crops in a step.
         seed: of noise and crops.
 
     Raises:
-        UserError: a crop or a number of crops below 1; on setup, when there is no picture, it cannot be read, or it is
+        UserError: a crop or a number of crops below 1; on setup, if there is no picture, it cannot be read, or it is
             smaller than the crop.
 
     Example:
@@ -71,18 +71,18 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._item: Item = {}
 
     def use(self, image: Tensor, level: float | None = None) -> None:
-        """Take an image ``(1, C, H, W)`` in 0..1 that is already in memory, instead of a file.
+        """Use an image ``(1, C, H, W)`` in 0..1 from memory instead of a file.
 
         Args:
             image: noisy, unless this module adds the noise.
-            level: the noise's true standard deviation on the 0-255 scale, for methods that are told it.
+            level: the noise's true standard deviation on the 0-255 scale, for methods that need it.
         """
         self._image = image
         self._level = level
 
     @override
     def prepare(self, stage: str) -> tuple[int, int, int]:
-        """Read the picture, add the noise if there is one, and return its shape."""
+        """Read the picture, add noise if asked to, and return its shape."""
         if self._image is None:
             if self.path is None:
                 raise UserError("SingleImage has no picture: give --data.path FILE")
@@ -111,19 +111,19 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
     @override
     def train_dataloader(self) -> DataLoader[Item]:
-        """Return the picture without end: the Trainer's ``max_steps`` ends the fit."""
+        """Return the picture endlessly; the Trainer's ``max_steps`` ends the fit."""
         return DataLoader(_Endless(self._item), batch_size=None)
 
     @override
     def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
-        """Cut this step's crops while training; which ones depends on the seed and the number of the batch alone."""
+        """Cut the crops of a training step, which depend only on the seed and the number of the batch."""
         if self.crop is None or self.trainer is None or not self.trainer.training:
             return batch
-        # Lightning's other counts begin anew in a fit that goes on; the first batch has always been number -1 here.
+        # Lightning's other counters restart in a resumed fit. Here the first batch has number -1.
         batch_number = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed - 1
         generator = seeded(self.seed, batch_number)
-        rooms = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
-        tops, lefts = (2 * torch.randint(room, (self.crops,), generator=generator) for room in rooms)
+        counts = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
+        tops, lefts = (2 * torch.randint(count, (self.crops,), generator=generator) for count in counts)
         places = list(zip(tops.tolist(), lefts.tolist(), strict=True))
         side = self.crop
 
@@ -134,12 +134,12 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
     @override
     def keys(self) -> set[str]:
-        """Return ``noisy``, and ``level`` where it is known: there is nothing else to learn from."""
+        """Return ``noisy``, and ``level`` if it is known."""
         return {"noisy", *(["level"] if "level" in self._item else [])}
 
     @override
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
-        """Return the picture once where its clean version is known."""
+        """Return the picture once if its clean version is known."""
         return _once(self._item) if self.noise is not None else []
 
     @override
@@ -150,7 +150,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             UserError: there is no clean version to score against.
         """
         if self.noise is None:
-            raise UserError("nothing to score against: give --data.noise SPEC (the picture is then taken for clean)")
+            raise UserError("nothing to score against: give --data.noise SPEC (the picture is then assumed clean)")
         return _once(self._item)
 
     @override
@@ -160,7 +160,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
 
 class SeveralImages(LightningDataModule):
-    """The pictures of several ``SingleImage`` in step: a list of their batches to train on, one by one to predict.
+    """The pictures of several ``SingleImage``: all of them in each training step, one by one to predict.
 
     Example:
         >>> members = [SingleImage(), SingleImage()]
@@ -178,7 +178,7 @@ class SeveralImages(LightningDataModule):
 
     @override
     def train_dataloader(self) -> DataLoader[list[Item]]:
-        """Return the pictures without end."""
+        """Return the pictures endlessly."""
         return DataLoader(_Endless([member._item for member in self.members]), batch_size=None)
 
     @override
