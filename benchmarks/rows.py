@@ -26,6 +26,7 @@ from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import read_checkpoint
 from torchdenoise.fitting import denoise
 from torchdenoise.noise import from_spec, repeatable
+from torchdenoise.protocols import DataDescription
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import build_fit
 
@@ -200,7 +201,7 @@ def _parameters(job: Job) -> int:
 @cache
 def _fitted(recipe: str, overrides: tuple[str, ...], channels: int) -> int:
     model = build_fit(load_recipe(recipe), overrides).model
-    model.match_pictures(channels, 256, 256)
+    model.match_data(DataDescription(channels, 256, 256))
     return sum(parameter.numel() for parameter in model.parameters())
 
 

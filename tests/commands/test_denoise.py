@@ -368,4 +368,4 @@ def test_correlated_noise_is_told_in_a_line(run, tmp_path):
     write_png(tmp_path / "noisy.png", correlated_noise())
     outcome = run("denoise", "noisy.png", *FEW)
     assert outcome.code == 0
-    assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), which recorruption" in outcome.out
+    assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), so recorruption" in outcome.out

@@ -279,7 +279,7 @@ from torchdenoise.denoisers import Noise2Noise
 class Told(Noise2Noise):
     entered = 0
 
-    def enter_stage(self, index, noisy, inside):
+    def enter_stage(self, index, noisy, transformed):
         Told.entered += 1
 """
 

@@ -1,4 +1,4 @@
-"""Three methods as users would write them in a file of their own; nothing in the package knows of them."""
+"""Methods as users would write them in their own file; nothing in the package knows them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -50,7 +50,7 @@ class MyNoise2Noise(Denoiser):
         return [Stage(self.network, self.loss)]
 
 
-# -- two stages: the second network learns from the first one's result -----------------------------------------------
+# -- two stages: the second network is trained on the first one's result -----------------------------------------------
 
 
 class GuidedLoss(DenoisingLoss):
@@ -79,7 +79,36 @@ class Relay(Denoiser):
         return [Stage(self.first, ZSN2NLoss(), self.share), Stage(self.second, GuidedLoss(), 1 - self.share)]
 
 
-# -- a prior: the network knows the picture by its shape alone, and fits it from a fixed code -------------------------
+# -- the second stage depends on what the first one found --------------------------------------------------------------
+
+
+class Handover(Denoiser):
+    """Its second stage trains on the first one's result, blended with noise by how much the first one removed."""
+
+    def __init__(self, network: Network | None = None):
+        super().__init__()  # the default optimizer and schedule
+        self.network = network or SmallCNN(width=6)
+        self.second = self.network.rebuilt()
+        self.register_buffer("removed", torch.tensor(torch.nan))
+
+    def stages(self):
+        return [Stage(self.network, ZSN2NLoss()), Stage(self.second, CopyLoss())]
+
+    def enter_stage(self, index, noisy, transformed):
+        if index == 1:
+            guide = self.context(noisy).stage_inputs(index, self.stages)["guide"]
+            self.removed.copy_((guide - transformed).std())
+
+    def loss_batch(self, batch, index):
+        seen = super().loss_batch(batch, index)
+        if index == 0:
+            return seen
+        generator = torch.Generator().manual_seed(self.seed + self.plan.bounds[1])
+        noise = self.removed * torch.randn(seen["noisy"].shape, generator=generator)
+        return {**seen, "noisy": seen["guide"] + noise, "target": seen["guide"]}
+
+
+# -- a prior: the network sees only the shape of the picture, and fits it from a fixed code ---------------------------
 
 
 class CodeToImage(Network):
@@ -121,7 +150,7 @@ class JitterLoss(DenoisingLoss):
 
 
 class RunningMean(Readout):
-    """The exponential mean of what the network gave during the fit."""
+    """The exponential mean of the network's outputs during the fit."""
 
     def __init__(self, keep: float = 0.9):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a user's own file can be: methods of every shape, with nothing changed in the package."""
+"""What a user's own file can hold: methods of every kind, without changes to the package."""
 
 import csv
 from itertools import pairwise
@@ -170,6 +170,24 @@ def test_the_second_network_is_the_result_and_came_nearer_to_the_first(foreign):
     untouched, _ = relay(foreign)
     untouched.first = model.first
     assert distance(model, noisy) < distance(untouched, noisy)
+
+
+def test_public_hooks_are_enough_for_a_stage_that_depends_on_an_earlier_result(foreign, tmp_path):
+    noisy = tensor_of(noisy_scene(16, 17))
+
+    def fitted(steps, **options):
+        torch.manual_seed(0)
+        model, used = foreign.Handover(), trainer(max_steps=steps)
+        used.fit(model, data_of(noisy), **options)
+        used.save_checkpoint(tmp_path / f"{steps}.ckpt")
+        return model, used
+
+    model, used = fitted(STEPS)
+    with torch.no_grad():
+        assert model.removed == (model.network(noisy) - noisy).std() > 0
+    assert [type(each).__name__ for each in used.optimizers[0].optimizers] == ["Adam", "Adam"]
+    assert [group["lr"] for group in used.optimizers[0].param_groups] == [1e-3, 1e-3]
+    assert torch.equal(foreign.Handover.load(tmp_path / f"{STEPS}.ckpt").removed, model.removed)
 
 
 # -- a prior, whose network does not look at the picture -------------------------------------------------------------

@@ -10,9 +10,9 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import StepLR
 
 from torchdenoise.data import SingleImage
-from torchdenoise.denoisers import ZSN2N, Denoiser, DenoisingLoss, SmallCNN, Stage
+from torchdenoise.denoisers import ZSN2N, Denoiser, DenoisingLoss, Network, SmallCNN, Stage
 from torchdenoise.denoisers.parts.losses import mse
-from torchdenoise.errors import UserError
+from torchdenoise.errors import CheckpointError, DataError, UserError
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.recipes.building import build_fit
@@ -40,7 +40,7 @@ def fit(model, image=None, steps=2, **options):
 
 
 class Plain(DenoisingLoss):
-    """Draws a number, and keeps what it saw."""
+    """Draws a number, and keeps what it sees."""
 
     def __init__(self):
         self.seen = []
@@ -130,7 +130,7 @@ def test_an_argument_that_no_checkpoint_can_hold_is_refused_before_the_first_ste
 
 
 @pytest.mark.parametrize("part", ["optimizer", "scheduler"])
-def test_the_name_of_a_function_is_no_function(part):
+def test_the_name_of_a_function_is_refused(part):
     with pytest.raises(UserError, match=f"{part}: my.function is not callable: annotate what the function takes"):
         ZSN2N(**{part: "my.function"})
 
@@ -140,6 +140,35 @@ def test_a_network_made_for_other_channels_is_refused(made_for, given):
     message = rf"have {given} channel\(s\), the network was made for {made_for}: .* model.network.channels={given}"
     with pytest.raises(UserError, match=message):
         fit(small(made_for), picture(given))
+
+
+class Unsaid(Network):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 3, 1)
+
+    def forward(self, image):
+        return self.layer(image)
+
+
+class Fixed(Unsaid):
+    def __init__(self):
+        super().__init__()
+        self.channels = 3
+
+
+def test_a_network_that_does_not_set_its_channels_is_named():
+    with pytest.raises(DataError, match=r"^Unsaid does not set self.channels in its constructor: set it to the number"):
+        fit(ZSN2N(Unsaid()))
+
+
+def test_a_network_that_takes_no_number_of_channels_is_rebuilt_as_it_was(tmp_path):
+    path = tmp_path / "fixed.ckpt"
+    model = ZSN2N(Fixed())
+    fit(model).save_checkpoint(path)
+    assert torch.equal(ZSN2N.load(path).restore(picture()), model.restore(picture()))
+    with pytest.raises(DataError, match=r"have 1 channel\(s\), the network was made for 3"):
+        fit(ZSN2N(Fixed()), picture(1))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -164,7 +193,7 @@ def test_networks_learn_in_training_mode_also_after_an_earlier_fit(again):
     assert modes == [(True, True), (True, False), (False, True)]  # learns, makes the guide, learns
 
 
-def test_a_second_fit_begins_with_the_result_that_its_own_first_stage_made():
+def test_a_second_fit_uses_the_guide_of_its_own_first_stage():
     model = TwoStages(second=SmallCNN(width=2))
     for _ in range(2):
         model.loss.seen.clear()
@@ -190,7 +219,7 @@ def test_draws_depend_on_the_seed_and_the_step_alone():
     assert len({*numbers, *draws(seed=2)}) == 8
 
 
-def test_batches_whose_gradients_are_added_have_draws_of_their_own():
+def test_batches_whose_gradients_are_accumulated_have_their_own_draws():
     numbers = draws(seed=1, accumulate_grad_batches=2)
     assert len(set(numbers)) == len(numbers) == 8
     assert numbers[::2] == draws(seed=1)
@@ -212,7 +241,7 @@ def test_a_loss_runs_in_float32_and_its_network_in_bfloat16():
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """Return the path of a checkpoint of a narrow network for grey pictures, and what it makes of one."""
+    """Return the path of a checkpoint of a narrow network for grey pictures, and its result for one."""
     model, path = small(), tmp_path / "fitted.ckpt"
     fit(model, picture(1), steps=3).save_checkpoint(path)
     return path, model.restore(picture(1))
@@ -253,7 +282,7 @@ class Payload:
 def test_code_in_a_checkpoint_is_not_run(tmp_path, dump):
     path, trace = tmp_path / "evil.ckpt", tmp_path / "trace"
     dump({"state_dict": {}, "torchdenoise": Payload(f"echo > '{trace}'")}, path)
-    with pytest.raises(UserError, match=r"evil.ckpt: not a checkpoint of torchdenoise \(it holds pickled code\)"):
+    with pytest.raises(CheckpointError, match=r"evil.ckpt: not a checkpoint of torchdenoise \(it holds pickled code\)"):
         Denoiser.load(path)
     assert not trace.exists()
     pickle.loads(path.read_bytes()) if dump is not torch.save else torch.load(path, weights_only=False)
@@ -264,7 +293,9 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, dump):
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "other.ckpt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"other.ckpt: not a checkpoint of torchdenoise \(it cannot be read as one\)"):
+    with pytest.raises(
+        CheckpointError, match=r"other.ckpt: not a checkpoint of torchdenoise \(it cannot be read as one\)"
+    ):
         Denoiser.load(path)
 
 
@@ -272,12 +303,12 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, content):
     path = tmp_path / "other.ckpt"
     torch.save(content, path)
-    with pytest.raises(UserError, match=r"other.ckpt: a checkpoint, but not one of torchdenoise"):
+    with pytest.raises(CheckpointError, match=r"other.ckpt: a checkpoint, but not one of torchdenoise"):
         Denoiser.load(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere.ckpt: no such checkpoint file"):
+    with pytest.raises(CheckpointError, match=r"nowhere.ckpt: no such checkpoint file"):
         Denoiser.load(tmp_path / "nowhere.ckpt")
 
 
@@ -321,9 +352,9 @@ def test_no_text_of_a_checkpoint_is_imported(checkpoint, tmp_path, monkeypatch, 
     recipe = content["torchdenoise"]["recipe"]
     recipe["init_args"] |= change
     (name,) = change
-    told = list(unknown_classes(recipe, "--model"))
-    assert {place.split(".")[1] for place, _ in told} == {name}
-    assert "soft" not in dict(told).values()
+    unknown = list(unknown_classes(recipe, "--model"))
+    assert {place.split(".")[1] for place, _ in unknown} == {name}
+    assert "soft" not in dict(unknown).values()
     edited(path, init_args=recipe["init_args"])
     with contextlib.suppress(UserError):
         Denoiser.load(path)
@@ -339,7 +370,7 @@ def test_what_checkpoints_hold_is_known(checkpoint):
 
 def test_load_on_a_class_takes_only_its_own(checkpoint):
     path, _ = checkpoint
-    with pytest.raises(UserError, match=r"fitted.ckpt: holds a ZSN2N, not a Specialised"):
+    with pytest.raises(CheckpointError, match=r"fitted.ckpt: holds a ZSN2N, not a Specialised"):
         Specialised.load(path)
 
 
@@ -378,9 +409,11 @@ def test_every_network_of_a_method_is_compared_whatever_its_name(theirs, ours, m
         TwoStages(*ours).on_load_checkpoint(recipe_of(TwoStages(*theirs)))
 
 
-def test_arguments_that_change_no_network_may_change():
+def test_arguments_that_change_no_network_can_differ():
     checkpoint = recipe_of(TwoStages(network_rate=1e-2))
-    del checkpoint["torchdenoise"]["recipe"]["init_args"]["first"]["init_args"]["slope"]  # as if it had come later
+    del checkpoint["torchdenoise"]["recipe"]["init_args"]["first"]["init_args"][
+        "slope"
+    ]  # as in a checkpoint from before the argument existed
     model = TwoStages(loss=Paired())
     model.on_load_checkpoint(checkpoint)
     assert model.fitted
@@ -392,6 +425,6 @@ def test_a_checkpoint_without_a_recipe_is_refused():
 
 
 @pytest.mark.parametrize("what", ["validate", "test", "predict"])
-def test_a_network_without_weights_is_not_shown(what):
+def test_an_unfitted_network_does_not_predict(what):
     with pytest.raises(UserError, match="ZSN2N has no trained weights yet: give --ckpt_path FILE"):
         getattr(trainer(limit_val_batches=1), what)(small(), datamodule=data(noise="gaussian:25"))

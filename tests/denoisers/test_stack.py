@@ -54,7 +54,7 @@ def test_twenty_steps_give_what_each_fit_alone_gives(recipe, sizes, overrides):
     alone, together = both(recipe, images, options)
     for noisy, one, other in zip(images, alone, together, strict=True):
         assert (one - other).abs().max() < 1e-4
-        assert (one - noisy.clamp(0, 1)).abs().max() > 0.02  # that much was done meanwhile
+        assert (one - noisy.clamp(0, 1)).abs().max() > 0.02  # the fit changed that much
 
 
 def test_two_stages_and_sizes_that_differ():
@@ -87,11 +87,11 @@ def test_a_picture_that_becomes_nan_does_not_touch_the_others():
         assert (unwrap(results[place]) - fit_image(images[place], plan, options).image).abs().max() < 1e-4
 
 
-def test_steps_are_told_once_for_all():
-    told = []
-    options = Options(max_steps=3, device="cpu", progress=lambda step, steps: told.append((step, steps)))
+def test_progress_is_reported_once_for_all():
+    reported = []
+    options = Options(max_steps=3, device="cpu", progress=lambda step, steps: reported.append((step, steps)))
     fit_images(pictures(SIZES[:2]), load_recipe("fast"), options)
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 class Statistics(SmallCNN):
@@ -132,10 +132,10 @@ def test_what_cannot_be_stacked_is_fitted_one_by_one():
 
 
 def test_crops_of_the_data_keep_pictures_apart():
-    told, images = [], pictures(SIZES[:2])
-    options = Options(max_steps=2, overrides=("data.crop=16",), device="cpu", told=told.append)
+    messages, images = [], pictures(SIZES[:2])
+    options = Options(max_steps=2, overrides=("data.crop=16",), device="cpu", told=messages.append)
     results = fit_images(images, load_recipe("zsn2n"), options)
-    assert told == [
+    assert messages == [
         "data.crop cuts one picture at a time (OnCrops cuts many): the pictures are fitted one after the other"
     ]
     assert all(
@@ -144,7 +144,7 @@ def test_crops_of_the_data_keep_pictures_apart():
     )
 
 
-def test_doubts_about_the_noise_belong_to_their_picture():
+def test_assumption_warnings_belong_to_their_picture():
     images = pictures([(98, 98)] * 2)
     noise = torch.randn(1, 3, 99, 99, generator=torch.Generator().manual_seed(1)) * 40 / 255
     smeared = (noise[..., 1:, 1:] + noise[..., 1:, :-1] + noise[..., :-1, 1:] + noise[..., :-1, :-1]) / 2

@@ -33,4 +33,4 @@ def test_four_stacked_networks_learn_what_four_fits_learn():
         lightning.Trainer(**HYGIENE, accelerator="cpu", max_steps=STEPS).fit(ZSN2N(network), datamodule=data)
         for old, (name, parameter) in zip(before, network.named_parameters(), strict=True):
             torch.testing.assert_close(parameters[name][place], parameter, atol=1e-5, rtol=0)
-            assert (parameter - old).abs().max() > 1e-3  # that much is learnt meanwhile
+            assert (parameter - old).abs().max() > 1e-3  # the fit changed that much

@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from torchdenoise.data import DenoisingData, check_output, write_picture
-from torchdenoise.errors import UserError
+from torchdenoise.errors import DataError, UserError
 from torchdenoise.paths import make_folders, plan_outputs
 
 
@@ -94,4 +94,6 @@ def _data(trainer: Trainer) -> DenoisingData:
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, DenoisingData):
         raise UserError(f"{type(data).__name__} does not name its pictures: derive it from DenoisingData")
+    if not data.sources:
+        raise DataError(f"{type(data).__name__}.prepare does not set self.sources: the path of each picture, or None")
     return data

@@ -1,12 +1,14 @@
-"""What every data module is: it says what its pictures are like before anything is trained on them."""
+"""The base of every data module: it describes its pictures to the model before anything is trained on them."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 from lightning import LightningDataModule
+from typing_extensions import override
 
 from torchdenoise.data.picture import Picture
-from torchdenoise.errors import UserError
+from torchdenoise.protocols import DataDescription, MatchesData
 from torchdenoise.registry import Registered
 
 
@@ -17,30 +19,39 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
     ``clean`` (for metrics only) and ``index`` (the picture's place in ``sources``).
     """
 
+    zero_shot: ClassVar[bool] = False
+    """Whether a fit learns from one noisy picture and predicts the same one."""
+    default_steps: ClassVar[int | None] = None
+    """Steps of a fit from the command line that sets neither steps nor epochs; None if that is an error."""
+    crop: int | None = None
+    """Side of the random crops to train on; None for whole pictures."""
     sources: list[Path | None]
-    """Where each picture of the validation, test or prediction set comes from; None for one in memory."""
+    """The file of each picture in the validation, test or prediction set; None for one in memory. ``prepare`` sets it;
+    only commands that write or list results need it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources = []
+
+    @override
     def prepare_data(self) -> None:
-        """Find out what is wrong with the pictures before a logger makes its folder."""
+        """Find what is wrong with the pictures before a logger creates its folder."""
         if self.trainer is not None and self.trainer.state.fn is not None:
             self.setup(self.trainer.state.fn.value)
 
+    @override
     def setup(self, stage: str) -> None:
-        """Prepare the pictures for ``fit``, ``validate``, ``test`` or ``predict``, and tell the model their shape."""
+        """Prepare the pictures for ``fit``, ``validate``, ``test`` or ``predict``, and describe them to the model."""
         channels, height, width = self.prepare(stage)
         model = self.trainer.lightning_module if self.trainer is not None else None
-        match = getattr(model, "match_pictures", None)
-        if match is not None:
-            match(channels, height, width)
-        crop = getattr(self, "crop", None)
-        if stage == "fit" and crop is not None:
-            _check_crops(model, crop)
-        check = getattr(model, "match_batches", None)
-        if stage == "fit" and check is not None and (keys := self.keys()) is not None:
-            check(keys)
+        if not isinstance(model, MatchesData):
+            return
+        keys = self.keys() if stage == "fit" else None
+        crop = self.crop if stage == "fit" else None
+        model.match_data(DataDescription(channels, height, width, None if keys is None else frozenset(keys), crop))
 
     def keys(self) -> set[str] | None:
-        """Return what training batches hold, or None where only the batches show it."""
+        """Return the keys of training batches, or None if only the batches show them."""
         return None
 
     @abstractmethod
@@ -49,19 +60,4 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
 
     @abstractmethod
     def picture(self, index: int) -> Picture:
-        """Return picture ``index`` of ``sources``, whose kind of file a result is written as."""
-
-
-def _check_crops(model: object, crop: int) -> None:
-    """Refuse crops of a picture where a method, or a readout that accumulates its outputs, needs all of it."""
-    readout = getattr(model, "readout", None)
-    if not getattr(model, "croppable", True):
-        whole: object = model
-    elif getattr(readout, "needs_outputs", False):
-        whole = readout
-    else:
-        return
-    raise UserError(
-        f"{type(whole).__name__} is fitted to one whole picture, not to crops of {crop}: "
-        "use --data SingleImage and leave data.crop out"
-    )
+        """Return picture ``index`` of ``sources``; its result is written to the same kind of file."""

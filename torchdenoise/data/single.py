@@ -1,4 +1,4 @@
-"""One picture, again and again: the data of a zero-shot fit."""
+"""One picture, repeated: the data of a zero-shot fit."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
+from typing_extensions import override
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.files import read_picture
@@ -21,18 +22,18 @@ _FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
 
 
 class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of steps on one image"):
-    """One noisy picture as training set, and the same one to predict.
+    """One noisy picture to train on and to predict.
 
     Args:
         path: of the noisy picture.
-        noise: a model or spec; the picture is then taken for clean, gets this noise, and scores are logged.
-        data_range: the white level, or (black, white), of the file's values; from the file unless given.
-        crop: side of random crops to train on, at even places; None trains on the whole picture.
-        crops: so many crops a step.
+        noise: a model or spec; the picture is then assumed clean and gets this noise, and scores are logged.
+        data_range: the white level, or (black, white), of the file's values; from the file by default.
+        crop: side of random crops to train on, at even coordinates; None trains on the whole picture.
+        crops: number of crops in a step.
         seed: of noise and crops.
 
     Raises:
-        UserError: a crop or a number of crops below 1; on setup, when there is no picture, it cannot be read, or it is
+        UserError: a crop or a number of crops below 1; on setup, if there is no picture, it cannot be read, or it is
             smaller than the crop.
 
     Example:
@@ -43,8 +44,8 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         torch.Size([1, 1, 8, 8])
     """
 
-    default_steps: ClassVar[int] = 2000
-    """Of a fit from the command line that names neither steps nor epochs."""
+    zero_shot: ClassVar[bool] = True
+    default_steps: ClassVar[int | None] = 2000
 
     def __init__(
         self,
@@ -70,17 +71,18 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._item: Item = {}
 
     def use(self, image: Tensor, level: float | None = None) -> None:
-        """Take an image ``(1, C, H, W)`` in 0..1 that is already in memory, instead of a file.
+        """Use an image ``(1, C, H, W)`` in 0..1 from memory instead of a file.
 
         Args:
             image: noisy, unless this module adds the noise.
-            level: the noise's true standard deviation on the 0-255 scale, for methods that are told it.
+            level: the noise's true standard deviation on the 0-255 scale, for methods that need it.
         """
         self._image = image
         self._level = level
 
+    @override
     def prepare(self, stage: str) -> tuple[int, int, int]:
-        """Read the picture, add the noise if there is one, and return its shape."""
+        """Read the picture, add noise if asked to, and return its shape."""
         if self._image is None:
             if self.path is None:
                 raise UserError("SingleImage has no picture: give --data.path FILE")
@@ -101,24 +103,27 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             )
         return channels, height, width
 
-    def picture(self, index: int) -> Picture:  # noqa: ARG002
+    @override
+    def picture(self, index: int) -> Picture:
         """Return the picture, read again."""
         assert self.path is not None, "an image in memory has no file"
         return read_picture(self.path, self.data_range)
 
+    @override
     def train_dataloader(self) -> DataLoader[Item]:
-        """Return the picture without end: the Trainer's ``max_steps`` ends the fit."""
+        """Return the picture endlessly; the Trainer's ``max_steps`` ends the fit."""
         return DataLoader(_Endless(self._item), batch_size=None)
 
-    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:  # noqa: ARG002
-        """Cut this step's crops while training; which ones depends on the seed and the number of the batch alone."""
+    @override
+    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
+        """Cut the crops of a training step, which depend only on the seed and the number of the batch."""
         if self.crop is None or self.trainer is None or not self.trainer.training:
             return batch
-        # Lightning's other counts begin anew in a fit that goes on; the first batch has always been number -1 here.
+        # Lightning's other counters restart in a resumed fit. Here the first batch has number -1.
         batch_number = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed - 1
         generator = seeded(self.seed, batch_number)
-        rooms = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
-        tops, lefts = (2 * torch.randint(room, (self.crops,), generator=generator) for room in rooms)
+        counts = [(size - self.crop) // 2 + 1 for size in batch["noisy"].shape[-2:]]
+        tops, lefts = (2 * torch.randint(count, (self.crops,), generator=generator) for count in counts)
         places = list(zip(tops.tolist(), lefts.tolist(), strict=True))
         side = self.crop
 
@@ -127,14 +132,17 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
 
         return {key: cut(value) if value.ndim == 4 else value for key, value in batch.items()}
 
+    @override
     def keys(self) -> set[str]:
-        """Return ``noisy``, and ``level`` where it is known: there is nothing else to learn from."""
+        """Return ``noisy``, and ``level`` if it is known."""
         return {"noisy", *(["level"] if "level" in self._item else [])}
 
+    @override
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
-        """Return the picture once where its clean version is known."""
+        """Return the picture once if its clean version is known."""
         return _once(self._item) if self.noise is not None else []
 
+    @override
     def test_dataloader(self) -> DataLoader[Item]:
         """Return the picture once.
 
@@ -142,16 +150,17 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
             UserError: there is no clean version to score against.
         """
         if self.noise is None:
-            raise UserError("nothing to score against: give --data.noise SPEC (the picture is then taken for clean)")
+            raise UserError("nothing to score against: give --data.noise SPEC (the picture is then assumed clean)")
         return _once(self._item)
 
+    @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy picture once."""
         return _once({key: value for key, value in self._item.items() if key != "clean"} | _FIRST)
 
 
 class SeveralImages(LightningDataModule):
-    """The pictures of several ``SingleImage`` in step: a list of their batches to train on, one by one to predict.
+    """The pictures of several ``SingleImage``: all of them in each training step, one by one to predict.
 
     Example:
         >>> members = [SingleImage(), SingleImage()]
@@ -167,10 +176,12 @@ class SeveralImages(LightningDataModule):
         for member in members:
             member.prepare("fit")
 
+    @override
     def train_dataloader(self) -> DataLoader[list[Item]]:
-        """Return the pictures without end."""
+        """Return the pictures endlessly."""
         return DataLoader(_Endless([member._item for member in self.members]), batch_size=None)
 
+    @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the pictures once, one after the other."""
         items = [{**member._item, **_FIRST} for member in self.members]
@@ -185,6 +196,7 @@ class _Endless(IterableDataset[Again]):
     def __init__(self, item: Again) -> None:
         self.item = item
 
+    @override
     def __iter__(self) -> Iterator[Again]:
         while True:
             yield self.item

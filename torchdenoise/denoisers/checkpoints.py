@@ -1,4 +1,4 @@
-"""Checkpoints: how a denoiser was built, beside Lightning's weights, and nothing that runs when it is read."""
+"""Checkpoints: how a denoiser was built, beside Lightning's weights. Reading one runs no code of it."""
 
 import warnings
 from abc import ABC
@@ -8,72 +8,114 @@ from typing import Any, Self
 
 import torch
 from lightning import LightningModule
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.errors import UserError
+from torchdenoise.denoisers.stages import class_names
+from torchdenoise.errors import CheckpointError, UserError
 from torchdenoise.registry import Recipe, Registered, build, resolve, with_public_paths
 
 KEY = "torchdenoise"
+"""Of our part of a checkpoint."""
 FORMAT = 1
-"""Of what stands under ``KEY``; a checkpoint without this number was written before there was one."""
+"""Version of that part; checkpoints without one are older."""
 REMEDY = "give one that `torchdenoise fit` wrote"
 
 
 class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
-    """A module whose checkpoints say how to build it again, and that shows nothing before it was fitted."""
+    """A module whose checkpoints say how to build it, and that refuses to predict before it is fitted."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fitted = False
+        self._resumed: list[str] | None = None
+        """The classes of the optimizer and the schedule whose state the checkpoint of a resumed fit holds."""
 
+    @override
+    def setup(self, stage: str) -> None:
+        """Start a run that resumes no fit; a checkpoint is loaded later."""
+        self._resumed = None
+
+    @override
     def on_fit_start(self) -> None:
-        """Find out early what could not be written into a checkpoint later."""
+        """Refuse early what no checkpoint can hold."""
         self.recipe()
 
+    @override
     def on_train_end(self) -> None:
-        """Remember that there is a result."""
+        """Note that the networks are fitted."""
         self.fitted = True
 
+    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write how to build this denoiser beside its weights."""
+        """Store how to build this denoiser, and the class names of the optimizer and schedule beside their state."""
         checkpoint[KEY] = {"format": FORMAT, "recipe": self.recipe()}
+        if self.trainer.optimizers:
+            schedules = [each.scheduler for each in self.trainer.lr_scheduler_configs]
+            checkpoint[KEY]["moved_by"] = class_names([*self.trainer.optimizers, *schedules])
 
+    @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another method or network by name, before its weights fail to fit."""
+        """Refuse a checkpoint of another method or network by name; leave out the state of another readout."""
         _verify(checkpoint, self.recipe())
+        self._resumed = checkpoint[KEY].get("moved_by")
+        theirs, readout = checkpoint[KEY]["recipe"]["init_args"].get("readout"), getattr(self, "readout", None)
+        if theirs is not None and isinstance(readout, torch.nn.Module) and _class(theirs) is not type(readout):
+            kept = {name: value for name, value in checkpoint["state_dict"].items() if not name.startswith("readout.")}
+            ours = {f"readout.{name}": value for name, value in readout.state_dict().items()}
+            checkpoint["state_dict"] = kept | ours
         self.fitted = True
+
+    def check_resumable(self, optimizer: Optimizer, scheduler: LRScheduler) -> None:
+        """Refuse an optimizer or a schedule of another class than a resumed fit's.
+
+        Raises:
+            CheckpointError: it names both.
+        """
+        names = class_names([optimizer, scheduler])
+        if self._resumed not in (None, names):
+            raise CheckpointError(
+                f"the checkpoint's fit had {' and '.join(self._resumed or ())}, this one has {' and '.join(names)}: "
+                "resume with the same optimizer and scheduler: pass --config runs/version_N/config.yaml"
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Return the denoiser that a checkpoint holds, with its weights, on the CPU and ready to predict.
+        """Return the denoiser in a checkpoint, with its weights, on the CPU and ready to predict.
 
-        Only classes that are already imported are built, and no code of the file is run.
+        Only classes that are already imported are built, and no code in the file is run.
 
         Raises:
-            UserError: no such file, not one of our checkpoints, or a class that is not known here.
+            CheckpointError: no such file, not one of our checkpoints, or another class than this one.
+            UserError: a class that is not imported here.
         """
         checkpoint = read_checkpoint(path)
         try:
             denoiser = build(checkpoint[KEY]["recipe"])
             if not isinstance(denoiser, cls):
-                raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
+                raise CheckpointError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])
-        except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # of a file that others have edited
-            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise UserError(f"{path}: what it says of its model does not work ({told}): {REMEDY}") from error
+        except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # the file was edited
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise CheckpointError(f"{path}: its model cannot be built ({reason}): {REMEDY}") from error
         denoiser.fitted = True
         return denoiser.eval()
 
+    @override
     def on_predict_start(self) -> None:
-        """Refuse to show what an unfitted network makes of a picture."""
+        """Refuse to predict with an unfitted network."""
         self._need_weights()
 
+    @override
     def on_test_start(self) -> None:
         """Refuse to score an unfitted network."""
         self._need_weights()
 
+    @override
     def on_validation_start(self) -> None:
-        """Refuse to score an unfitted network, but for the validation inside a fit."""
+        """Refuse to score an unfitted network, except during a fit."""
         if self.trainer.state.fn != "fit":
             self._need_weights()
 
@@ -88,25 +130,27 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
     """Refuse a checkpoint whose method or networks differ from those of ``recipe``.
 
     Raises:
-        UserError: it names the first difference.
+        CheckpointError: it names the first difference.
     """
     if KEY not in checkpoint:
-        raise UserError(f"this checkpoint is not one of torchdenoise: {REMEDY}")
+        raise CheckpointError(f"this checkpoint is not one of torchdenoise: {REMEDY}")
     stored = checkpoint[KEY]["recipe"]
     if _class(stored) is not _class(recipe):
-        raise UserError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
+        raise CheckpointError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
     for part, theirs in stored["init_args"].items():
         ours = recipe["init_args"].get(part)
         if not _is_network(theirs) and not _is_network(ours):
             continue
         if not theirs or not ours or _class(theirs) is not _class(ours):
-            raise UserError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
+            raise CheckpointError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
         differing = {key: value for key, value in theirs["init_args"].items() if ours["init_args"].get(key) != value}
         if "channels" in differing:
-            raise UserError(f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)")
+            raise CheckpointError(
+                f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)"
+            )
         if differing:
             remedy = " ".join(f"--model.{part}.{key} {value}" for key, value in differing.items())
-            raise UserError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
+            raise CheckpointError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
 
 
 def _class(recipe: Recipe) -> type | None:
@@ -126,24 +170,24 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's plain content, on the CPU; pickled code is refused, not run.
 
     Raises:
-        UserError: no such file, or not one of our checkpoints.
+        CheckpointError: no such file, or not one of our checkpoints.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint file")
+        raise CheckpointError(f"{path}: no such checkpoint file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of files that it then refuses
+            warnings.simplefilter("ignore")  # torch warns about files that it then refuses
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # bytes that are no checkpoint can make the unpickler raise anything
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # the unpickler raises anything on arbitrary bytes
         reason = "it holds pickled code" if "GLOBAL" in str(error) else "it cannot be read as one"
-        raise UserError(f"{path}: not a checkpoint of torchdenoise ({reason}): {REMEDY}") from None
+        raise CheckpointError(f"{path}: not a checkpoint of torchdenoise ({reason}): {REMEDY}") from None
     match content:
         case {"torchdenoise": {"format": int(number)}} if number > FORMAT:
-            raise UserError(f"{path}: written by a newer torchdenoise (format {number}): upgrade torchdenoise")
+            raise CheckpointError(f"{path}: written by a newer torchdenoise (format {number}): upgrade torchdenoise")
         case {"torchdenoise": {"recipe": {"class_path": str(), "init_args": Mapping()}}, "state_dict": Mapping()}:
             ours = content[KEY]
             return {**content, KEY: {**ours, "recipe": with_public_paths(ours["recipe"])}}
-    raise UserError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")
+    raise CheckpointError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")

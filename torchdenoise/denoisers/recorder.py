@@ -1,41 +1,30 @@
 """A network as a loss or a readout sees it."""
 
-import functools
-
 import torch
 from torch import Tensor
 
-from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.networks.calling import padded_call
 from torchdenoise.denoisers.parts.losses import Denoise
 
 
 class Recorder:
-    """Float32 out, whatever the precision inside: what is around a network is not autocast; keeps the last output.
+    """Calls a network under the autocast of where it was created, returns float32 and keeps the last output.
+
+    Losses and readouts run outside autocast; only the network inside them runs in lower precision.
 
     Args:
-        call: the network, images of any size.
-        kind: of device that it is on.
+        call: the network, for images of any size.
+        device_type: where it runs, such as ``"cpu"``.
     """
 
-    def __init__(self, call: Denoise, kind: str) -> None:
+    def __init__(self, call: Denoise, device_type: str) -> None:
         self.call = call
-        self.kind = kind
+        self.device_type = device_type
         self.output = torch.empty(0)
-        self.autocast = torch.is_autocast_enabled(kind)
-        self.dtype = torch.get_autocast_dtype(kind)
-
-    @classmethod
-    def of(cls, network: Network, kind: str) -> "Recorder":
-        """Return a network as a recorder."""
-        return cls(functools.partial(_padded, network), kind)
+        self.autocast = torch.is_autocast_enabled(device_type)
+        self.dtype = torch.get_autocast_dtype(device_type)
 
     def __call__(self, image: Tensor, /, **extra: Tensor) -> Tensor:
         """Return the denoised image."""
-        with torch.autocast(self.kind, self.dtype, enabled=self.autocast):
+        with torch.autocast(self.device_type, self.dtype, enabled=self.autocast):
             self.output = self.call(image, **extra).float()
         return self.output
-
-
-def _padded(network: Network, image: Tensor, /, **extra: Tensor) -> Tensor:
-    return padded_call(network, image, extra)

@@ -4,44 +4,44 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain
+from torchdenoise.denoisers.parts.domains import Domain
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
-from torchdenoise.denoisers.parts.readouts import OnePass, Readout
-from torchdenoise.denoisers.parts.schedules import adam, step_decay
+from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
 
 
 @dataclass(frozen=True)
 class MethodDefaults:
-    """Classes or functions that make a method's parts, called for each object anew."""
+    """Classes or functions that create a method's parts, called for each object; None for ``Denoiser``'s default."""
 
     network: Callable[[], Network] | None = None
     loss: Callable[[], DenoisingLoss] | None = None
-    optimizer: OptimizerFactory = adam
-    scheduler: SchedulerFactory = step_decay
-    readout: Callable[[], Readout] = OnePass
-    domain: Callable[[], Domain] = IdentityDomain
+    optimizer: OptimizerFactory | None = None
+    scheduler: SchedulerFactory | None = None
+    readout: Callable[[], Readout] | None = None
+    domain: Callable[[], Domain] | None = None
 
 
 class SingleStage(Denoiser, source="any network with any loss"):
-    """A method of one network and one loss, which is most of them; by itself it takes whatever you give it.
+    """A method of one network and one loss, like most; used directly, it takes any parts.
 
-    A subclass names its own parts: ``defaults = MethodDefaults(SmallCNN, ZSN2NLoss)``.
+    A subclass names its default parts: ``defaults = MethodDefaults(network=SmallCNN, loss=ZSN2NLoss)``.
 
     Args:
-        network: the method's own unless given.
-        loss: the method's own unless given.
-        optimizer: the method's own unless given; Adam with rate 1e-3 where it has none.
-        scheduler: the method's own unless given; the rate halves every 1000 steps where it has none.
-        readout: the method's own unless given; one pass where it has none.
-        domain: the values in which the network sees the pictures; the method's own unless given, as they are where it
-            has none.
+        network: the method's default unless given.
+        loss: the method's default unless given.
+        optimizer: the method's default unless given; otherwise Adam with learning rate 1e-3.
+        scheduler: the method's default unless given; otherwise the learning rate halves every 1000 steps.
+        readout: the method's default unless given; otherwise one pass.
+        domain: the values in which the network sees the images; the method's default unless given; otherwise unchanged.
 
     Raises:
-        UserError: no network or loss, neither given nor of its own.
+        UserError: no network or loss, neither given nor by default.
 
     Example:
         >>> SingleStage(SmallCNN(1), ZSN2NLoss())(torch.rand(1, 1, 4, 4)).shape
@@ -59,17 +59,21 @@ class SingleStage(Denoiser, source="any network with any loss"):
         readout: Readout | None = None,
         domain: Domain | None = None,
     ) -> None:
-        own = self.defaults
+        defaults = self.defaults
         super().__init__(
-            optimizer or own.optimizer, scheduler or own.scheduler, readout or own.readout(), domain or own.domain()
+            optimizer or defaults.optimizer,
+            scheduler or defaults.scheduler,
+            readout or (defaults.readout and defaults.readout()),
+            domain or (defaults.domain and defaults.domain()),
         )
-        network = network or (own.network and own.network())
-        loss = loss or (own.loss and own.loss())
+        network = network or (defaults.network and defaults.network())
+        loss = loss or (defaults.loss and defaults.loss())
         if network is None or loss is None:
-            raise UserError(f"{type(self).__name__} has no network or loss of its own: give both")
+            raise UserError(f"{type(self).__name__} has no default network or loss: give both")
         self.network = network
         self.loss = loss
 
+    @override
     def stages(self) -> list[Stage]:
         """Return the only stage."""
         return [Stage(self.network, self.loss)]

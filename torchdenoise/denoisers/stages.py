@@ -1,4 +1,4 @@
-"""Stages: the phases of a fit, which steps belong to which, and one optimizer for all of them."""
+"""Stages: the phases of a fit, their steps, and one optimizer for all of them."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn import Parameter
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
-from torchdenoise.denoisers.parts.schedules import STEPS
+from torchdenoise.denoisers.parts.schedules import NeedsSteps
 from torchdenoise.errors import UserError
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
-"""Makes an optimizer from named parameters, or from groups of them."""
+"""Creates an optimizer from named parameters, or from groups of them."""
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
-"""Makes a schedule, advanced every step, from an optimizer."""
+"""Creates a schedule, which advances every step, for an optimizer."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A phase of a fit: which network learns, by which loss, for which share of the steps.
+    """A phase of a fit: the network that it trains, the loss, and the share of the steps.
 
-    The method's optimizer and schedule serve all stages that bring none of their own.
+    A stage without an optimizer or schedule uses the method's.
     """
 
     network: Network
@@ -36,7 +38,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which steps of a fit belong to which stage: stage i has the steps from ``bounds[i]`` to ``bounds[i + 1]``.
+    """The steps of each stage: those of stage i run from ``bounds[i]`` up to ``bounds[i + 1]``.
 
     Example:
         >>> plan = Plan((0, 6, 8))
@@ -48,7 +50,7 @@ class Plan:
 
     @classmethod
     def of(cls, stages: Sequence[Stage], steps: float) -> "Plan":
-        """Return the plan of so many steps, split by the stages' shares.
+        """Return the plan of a fit of ``steps``, split by the stages' shares.
 
         Raises:
             UserError: the number of steps is not known.
@@ -59,11 +61,11 @@ class Plan:
         return cls((0, *(round(int(steps) * share / shares[-1]) for share in shares)))
 
     def index(self, step: int) -> int:
-        """Return the stage that a step belongs to, the last one for steps beyond."""
+        """Return the stage of a step; the last one for later steps."""
         return next((i for i, end in enumerate(self.bounds[1:]) if step < end), self.last)
 
     def progress(self, step: int) -> float:
-        """Return how far the stage of a step has come, from 0 to 1."""
+        """Return the progress of a step within its stage, from 0 to 1."""
         begin, end = self.bounds[self.index(step) :][:2]
         return (step - begin) / max(1, end - begin)
 
@@ -74,21 +76,31 @@ class Plan:
 
 
 def one_optimizer(
-    stages: Sequence[Stage], plan: Plan, optimizer: OptimizerFactory, scheduler: SchedulerFactory
+    stages: Sequence[Stage],
+    parameters: Sequence[Iterable[tuple[str, Parameter]]],
+    plan: Plan,
+    optimizer: OptimizerFactory,
+    scheduler: SchedulerFactory,
 ) -> dict[str, Any]:
     """Return Lightning's description of one optimizer, with a parameter group for each stage, and of its schedule.
 
-    A stage whose network gets no gradient stays as it is. The schedule of a single stage is handed on unchanged; of
-    several, each begins anew with its stage.
+    Networks without gradient stay unchanged. The schedule of a single stage is used directly; of several, each starts
+    with its stage.
+
+    Args:
+        stages: of the fit.
+        parameters: the named parameters that each stage trains.
+        plan: the steps of each stage.
+        optimizer: of stages that have none.
+        scheduler: of stages that have none.
 
     Raises:
         UserError: ``ReduceLROnPlateau`` for several stages.
     """
-    made = [(stage.optimizer or optimizer)(list(stage.network.named_parameters())) for stage in stages]
-    for each, (begin, end) in zip(made, itertools.pairwise(plan.bounds), strict=True):
-        each.defaults[STEPS] = end - begin
+    made = [(stage.optimizer or optimizer)(list(named)) for stage, named in zip(stages, parameters, strict=True)]
     if len(stages) == 1:
-        return {"optimizer": made[0], "lr_scheduler": _described((stages[0].scheduler or scheduler)(made[0]))}
+        (stage,), (only,), (begin, end) = stages, made, plan.bounds
+        return {"optimizer": only, "lr_scheduler": _described(_made(stage.scheduler or scheduler, only, end - begin))}
     factors = [
         _factors(stage.scheduler or scheduler, *bounds)
         for stage, bounds in zip(stages, itertools.pairwise(plan.bounds), strict=True)
@@ -98,7 +110,7 @@ def one_optimizer(
 
 
 class Chain(Optimizer):
-    """Several optimizers as one, each with its own parameters, so that stages may have different ones."""
+    """Several optimizers as one, so that stages can have different ones."""
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
         self.optimizers = list(optimizers)
@@ -107,8 +119,9 @@ class Chain(Optimizer):
     def _groups(self) -> list[dict[str, Any]]:
         return [group for each in self.optimizers for group in each.param_groups]
 
+    @override
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step with each, and return what ``closure`` returns."""
+        """Take a step with each, and return the result of ``closure``."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -117,33 +130,58 @@ class Chain(Optimizer):
             each.step()
         return loss
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """Return the state of each."""
         return {"chain": [each.state_dict() for each in self.optimizers]}
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a state; the groups of each are new objects afterwards."""
+        """Load the state of each, which replaces its parameter groups."""
         for each, state in zip(self.optimizers, state_dict["chain"], strict=True):
             each.load_state_dict(state)
         self.param_groups = self._groups()
 
 
-def class_names(movers: Sequence[Any]) -> list[str]:
-    """Return the class names of optimizers and schedules, of a chain those that it is made of.
+def restart_optimizer(optimizer: Optimizer, learning_rate: float) -> None:
+    """Clear the state of an optimizer, and set its learning rate, which a schedule may change again.
+
+    Example:
+        >>> optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> restart_optimizer(optimizer, 0.5)
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
+    """
+    optimizer.state.clear()
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def class_names(optimizers_and_schedules: Iterable[Any]) -> list[str]:
+    """Return the class names of optimizers and schedules; for a chain, those of its optimizers.
 
     Example:
         >>> class_names([Chain([SGD([torch.zeros(1, requires_grad=True)], lr=1.0)])])
         ['SGD']
     """
-    single = [each for mover in movers for each in (mover.optimizers if isinstance(mover, Chain) else [mover])]
+    single = [
+        part for each in optimizers_and_schedules for part in (each.optimizers if isinstance(each, Chain) else [each])
+    ]
     return [type(each).__name__ for each in single]
+
+
+def _made(make: SchedulerFactory, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Return a schedule that knows its number of steps, if it needs that."""
+    scheduler = make(optimizer)
+    if isinstance(scheduler, NeedsSteps):
+        scheduler.set_steps(steps)
+    return scheduler
 
 
 def _factors(make: SchedulerFactory, begin: int, end: int) -> Callable[[int], float]:
     """Return a schedule for one stage as a function of the step of the whole fit."""
     probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    probe.defaults[STEPS] = end - begin
-    scheduler = make(probe)
+    scheduler = _made(make, probe, end - begin)
     if isinstance(scheduler, ReduceLROnPlateau):
         raise UserError("ReduceLROnPlateau cannot drive a method of several stages: choose another schedule")
     table = []

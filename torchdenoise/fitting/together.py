@@ -13,6 +13,7 @@ from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, built, data_of, fit_image
 from torchdenoise.fitting.trainers import trainer_of
 from torchdenoise.isolation import enough_memory, interruptible, own_random_state, quiet, seed_all
+from torchdenoise.protocols import DataDescription
 from torchdenoise.recipes.building import Fit
 
 Result = Fitted | UserError
@@ -73,7 +74,7 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
             data_of(fit).use(image, options.level)
             seed_all(fit.seed)
             try:
-                fit.model.match_pictures(*image.shape[1:])
+                fit.model.match_data(DataDescription(*image.shape[1:]))
             except UserError as error:
                 results[place] = error
             else:

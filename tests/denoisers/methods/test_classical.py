@@ -22,6 +22,7 @@ from torchdenoise.denoisers import (
 from torchdenoise.denoisers.methods.scikit_image import calibrated
 from torchdenoise.metrics import psnr
 from torchdenoise.noise import gaussian_level, repeatable
+from torchdenoise.protocols import DataDescription
 from torchdenoise.recipes import load_recipe
 from torchdenoise.registry import build, entries
 
@@ -76,7 +77,7 @@ def test_grey_stored_as_colour_is_grey_and_a_constant_channel_stays(method):
 
 
 @pytest.mark.parametrize("method", BLIND)
-def test_a_picture_without_noise_stays_as_it_is(method):
+def test_a_picture_without_noise_stays_unchanged(method):
     flat = torch.full((1, 1, 20, 17), 0.3)
     torch.testing.assert_close(method()(flat), flat, atol=1e-3, rtol=0)
 
@@ -96,13 +97,13 @@ def test_there_is_nothing_to_fit(method):
     assert model.stages() == []
     assert list(model.parameters()) == []
     with pytest.raises(UserError, match=f"{method.__name__} has nothing to fit"):
-        model.match_batches({"noisy"})
+        model.match_data(DataDescription(1, 64, 64, frozenset({"noisy"})))
     assert type(build(model.recipe())) is method
 
 
 def test_the_base_is_no_method_but_one_can_be_made_of_it():
     class Half(Classical):
-        def forward(self, image, **told):
+        def forward(self, image, **known):
             return image / 2
 
     with pytest.raises(TypeError):
@@ -123,7 +124,7 @@ def test_the_oracle_is_the_librarys_call_for_colour_and_grey():
     np.testing.assert_allclose(to_array(BM3DOracle()(grey, level=level))[..., 0], expected, atol=1e-6)
 
 
-def test_the_estimated_level_is_what_the_oracle_would_be_told():
+def test_the_estimated_level_is_used_like_the_true_one():
     noisy = noisy_image(1)
     level = torch.tensor([gaussian_level(noisy)], dtype=torch.float64)
     torch.testing.assert_close(BM3D()(noisy), BM3DOracle()(noisy, level=level))
@@ -139,18 +140,18 @@ def test_each_picture_of_a_batch_has_its_own_level():
     assert torch.equal(model(noisy, level=torch.tensor([0.0])), noisy)
 
 
-def test_the_oracle_is_told_through_the_one_road():
+def test_denoise_passes_the_true_level_on():
     noisy = noisy_image(1)
-    told = denoise(noisy, "bm3d-oracle", level=25, data_range=1.0, device="cpu")
-    torch.testing.assert_close(told, BM3DOracle()(noisy, level=torch.tensor([25.0])).clamp(0, 1))
+    given = denoise(noisy, "bm3d-oracle", level=25, data_range=1.0, device="cpu")
+    torch.testing.assert_close(given, BM3DOracle()(noisy, level=torch.tensor([25.0])).clamp(0, 1))
     drawn = denoise(clean_image(1), "bm3d-oracle", overrides="data.noise=gaussian:25", data_range=1.0, device="cpu")
-    torch.testing.assert_close(drawn, told)
+    torch.testing.assert_close(drawn, given)
 
 
 def test_the_oracle_without_a_level_is_one_line(run, noisy_png):
     outcome = run("denoise", noisy_png, "--recipe", "bm3d-oracle", "--device", "cpu")
     assert outcome.code == 2
-    assert "BM3DOracle is told the true level" in outcome.err
+    assert "BM3DOracle needs the true level" in outcome.err
     assert len(outcome.err.splitlines()) == 1
     for level in (-1.0, float("nan"), float("inf")):
         with pytest.raises(UserError, match="must be at least 0 and finite"):

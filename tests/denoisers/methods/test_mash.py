@@ -40,7 +40,7 @@ STEPS = 9
 
 
 class Spy(MaskedLoss):
-    """Keeps what each step was told."""
+    """Keeps what each step saw."""
 
     seen: ClassVar[list] = []
 
@@ -117,7 +117,7 @@ def test_three_networks_from_scratch_learn_one_after_the_other():
 def test_the_noise_that_a_probe_leaves(passes):
     noisy = image(1, 3, 32, 32)
     model, _ = fitted(noisy, passes=passes)
-    seed = model._seed
+    seed = model.seed
     for number, (probe, share, step) in enumerate([(model.high_probe, 0.8, 3), (model.low_probe, 0.2, 6)]):
         source, total = seeded(seed, step), 0.0
         with torch.no_grad():
@@ -129,7 +129,7 @@ def test_the_noise_that_a_probe_leaves(passes):
 
 
 @pytest.mark.parametrize("killed_at", [4, 7, 8])
-def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path, killed_at):
+def test_a_resumed_fit_ends_with_the_same_picture(tmp_path, killed_at):
     noisy, limits = image(1, 3, 9, 14), (-2, -1)
 
     class Save(lightning.Callback):
@@ -153,7 +153,7 @@ def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path, killed_at):
     assert torch.equal(predicted, straight.restore(noisy))
 
 
-def test_a_second_picture_begins_anew():
+def test_a_second_picture_starts_from_scratch():
     model, _ = fitted(image(1, 3, 9, 14), limits=(-2, -1))
     torch.manual_seed(0)
     trainer().fit(model, data_of(image(1, 3, 12, 8)))
@@ -173,6 +173,7 @@ def test_every_readout_of_one_fit_hides_the_share_that_was_found():
     model = mash()
     model.readout = CappedRemoval(MaskedMean(2))
     model.noises.copy_(torch.tensor([9.0, 9.5]))
+    model.use_ratio()
     assert model.active_readout().inner.hidden == 0.2
 
 
@@ -198,7 +199,7 @@ def test_grey_pictures_and_crops():
         denoise(noisy, "mash", max_steps=3, overrides=["data.crop=8"], device="cpu")
 
 
-def test_its_networks_begin_as_pytorch_does():
-    """Its code leaves out Noise2Noise's own start, which is He's."""
+def test_its_networks_have_pytorch_s_initialization():
+    """Its code leaves out Noise2Noise's initialization, which is He's."""
     for network in (MASH().network, *(build_fit(load_recipe(name)).model.network for name in ("mash", "mash-code"))):
         assert network.arguments["he"] is False

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, StepLR
 from torchdenoise import UserError, denoise
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import ChequerboardDownsampler, LastMean, Noise2Fast, Noise2FastLoss, Noise2FastNet
-from torchdenoise.denoisers.methods.noise2fast import SLOW, looks_constant
+from torchdenoise.denoisers.methods.noise2fast import RESTART_RATE, looks_constant
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.building import build_fit
@@ -87,7 +87,7 @@ def fade(picture):
 
 
 def test_the_cross_entropy_against_its_formula():
-    noisy = 3 * image(1, 2) - 1  # any range will do
+    noisy = 3 * image(1, 2) - 1  # any range works
     loss = Noise2FastLoss()
     draws = loss.downsampler.choice(1, noisy)
     terms = loss(fade, {"noisy": noisy}, draws, 0.0)
@@ -103,7 +103,7 @@ def test_the_cross_entropy_against_its_formula():
     assert terms["entropy"].item() == pytest.approx(total / first.size, rel=1e-4)
 
 
-def test_the_gradient_at_a_value_that_is_foretold_as_black_is_no_larger_than_elsewhere():
+def test_the_gradient_stays_small_where_black_is_predicted():
     """Rounding in the scale of the picture must not turn a tiny probability into none."""
     noisy = torch.linspace(-0.3, 1.3, 64).view(1, 1, 8, 8)
     network, loss = small(1), Noise2FastLoss()
@@ -157,7 +157,7 @@ def trainer(steps, **options):
 
 
 class Watch(lightning.Callback):
-    """Keeps the rate and the last bias before every step; kills the network before some of them."""
+    """Keeps the learning rate and the last bias before every step; kills the network before some of them."""
 
     def __init__(self, *kills):
         self.kills, self.rates, self.biases = kills, [], []
@@ -183,12 +183,12 @@ def watched(*kills, seed=0, steps=60, scheduler=None):
     return model, watch
 
 
-def test_a_fit_that_ends_with_nothing_begins_again_once_and_slowly():
+def test_a_fit_that_ends_constant_restarts_once_and_slowly():
     model, watch = watched(0)
     assert watch.rates[:4] == [1e-3] * 4  # the first minimum, and three steps without another
-    assert watch.rates[4] == SLOW
+    assert watch.rates[4] == RESTART_RATE
     assert watch.biases[4] != 0
-    assert set(watch.rates[4:]) == {SLOW}
+    assert set(watch.rates[4:]) == {RESTART_RATE}
     assert len(watch.rates) > 7
     assert model.network.low.item() == pytest.approx(image(1, 1, 16, 16).min().item())
     again, _ = watched(0)
@@ -210,7 +210,7 @@ def test_a_second_fit_of_the_same_object_is_a_fit():
     assert used.global_step > 2
 
 
-def test_a_picture_that_is_none_is_recognised():
+def test_constant_results_are_recognised():
     noisy, result = torch.linspace(0, 1, 800).view(1, 2, 20, 20), torch.full((1, 2, 20, 20), 0.5)
     assert looks_constant(result, noisy) == [0, 1]
     result[:, :, 5:10, 5:10] += 0.2  # 25 pixels
@@ -224,7 +224,7 @@ def test_a_picture_that_is_none_is_recognised():
     assert looks_constant(faint, noisy[:, :1]) == [0]  # less than a grey level
     assert looks_constant(faint, faint) == []  # of a dark picture in 16 bits, many
     assert looks_constant(torch.rand(1, 1, 6, 6), noisy[:, :1, :6, :6]) == []
-    assert looks_constant(result[:, 1:] * 0, torch.zeros(1, 1, 20, 20)) == []  # what was empty may stay so
+    assert looks_constant(result[:, 1:] * 0, torch.zeros(1, 1, 20, 20)) == []  # constant before
 
 
 def test_an_empty_channel_costs_the_others_nothing():
@@ -243,7 +243,7 @@ def test_crops_are_refused():
         trainer(1).fit(Noise2Fast(small(1)), data_of(image(1, 1), crop=4))
 
 
-def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path):
+def test_a_resumed_fit_ends_with_the_same_picture(tmp_path):
     noisy = image(1, 1, 9, 11)
 
     def fitted(steps, **options):

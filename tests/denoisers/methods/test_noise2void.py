@@ -98,7 +98,7 @@ def test_the_loss_against_its_formula(squared, power):
     assert terms["masked"].item() == pytest.approx(slow_loss(noisy.numpy(), draws, lopsided, power), rel=1e-5)
 
 
-def test_a_network_that_hands_its_input_on_is_not_right():
+def test_a_network_that_copies_its_input_has_a_large_loss():
     loss, noisy = Noise2VoidLoss(), image(1, 1, 64, 64)
     draws = loss.draw({"noisy": noisy}, generator())
     assert loss(lambda seen: seen, {"noisy": noisy}, draws, 0.0)["masked"] > 0.2  # two random numbers differ by 1/3
@@ -112,7 +112,7 @@ def test_draws_depend_on_the_generator_alone():
     assert not any(torch.equal(first[name], other[name]) for name in first)
 
 
-def test_stacked_pictures_cost_what_they_cost_one_by_one():
+def test_a_batch_costs_what_its_pictures_cost_one_by_one():
     loss, pictures = Noise2VoidLoss(6.25), image(3)[:, None]
     draws = [loss.draw({"noisy": noisy}, generator(seed)) for seed, noisy in enumerate(pictures)]
     stacked = {name: torch.stack([each[name] for each in draws]) for name in draws[0]}

@@ -1,4 +1,4 @@
-"""Recorruption: its algebra, its level, and what takes over where its assumption does not hold."""
+"""Recorruption: its algebra, its level, and the fallback where its assumptions are violated."""
 
 import warnings
 
@@ -55,13 +55,13 @@ def test_what_is_not_above_zero_is_refused(wrong):
 
 
 @pytest.mark.parametrize("spec", ["gaussian:25", "gaussian:25:clip", "poisson:25"])
-def test_every_kind_of_noise_is_taken_away(ramp, spec):
+def test_every_kind_of_noise_is_removed(ramp, spec):
     noisy = repeatable(spec, ramp)
     clean = denoise(noisy, "fast", max_steps=60, data_range=1.0)
     assert metrics.psnr(clean, ramp).item() > metrics.psnr(noisy.clamp(0, 1), ramp).item() + 10
 
 
-def test_any_method_may_have_the_loss(ramp):
+def test_any_method_can_use_the_loss(ramp):
     noisy = repeatable("gaussian:25", ramp)
     clean = denoise(noisy, "zsn2n", max_steps=40, data_range=1.0, loss=RecorruptedLoss())
     assert metrics.psnr(clean, ramp).item() > metrics.psnr(noisy.clamp(0, 1), ramp).item() + 1
@@ -70,7 +70,7 @@ def test_any_method_may_have_the_loss(ramp):
 def test_correlated_noise_gets_a_warning_and_another_loss():
     noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
     noisy = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
-    message = r"neighbouring pixels is correlated \(0\..\), which recorruption does not bear: .* takes over"
+    message = r"neighbouring pixels is correlated \(0\..\), so recorruption does not apply; falling back to"
     with pytest.warns(AssumptionWarning, match=message):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
 
@@ -88,7 +88,7 @@ def test_black_is_judged_in_the_picture_as_it_came(noisy):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
 
 
-def test_a_second_picture_is_judged_anew():
+def test_a_second_picture_is_judged_again():
     noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
     model, white = Recorrupted(), 0.5 + 0.1 * noise[..., 2:]
     smeared = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
@@ -102,7 +102,7 @@ def test_a_second_picture_is_judged_anew():
         assert model.trusted == (not assumption_warnings)
 
 
-def test_what_took_over_is_remembered():
+def test_a_checkpoint_holds_the_fallback():
     model = Recorrupted(SmallCNN(1, width=4), fallback=ZSN2MLoss())
     assert isinstance(model.stages()[0].loss.loss, RecorruptedLoss)
     assert not isinstance(model.active_readout(), CappedRemoval)

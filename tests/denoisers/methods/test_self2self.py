@@ -25,7 +25,7 @@ def image(batch=2, channels=3, height=6, width=8):
 
 
 def stand_in(picture, mask, seed):
-    """Looks at all that it is told, and knows up from down and left from right."""
+    """Depends on image, mask and seed, and on what is up, down, left and right."""
     return 0.1 + 0.5 * picture.roll(1, -1) + 0.2 * mask.roll(1, -2) + 0.01 * (seed % 7)
 
 
@@ -33,8 +33,8 @@ def slow_pass(noisy, draws):
     """(1, C, H, W) arrays."""
     mask = draws["mask"].numpy()
     axes = [axis for axis, flip in zip((-2, -1), draws["flips"].tolist(), strict=True) if flip]
-    seen, told = (torch.from_numpy(np.flip(array, axes).copy()) for array in (noisy * mask, mask))
-    return np.flip(stand_in(seen, told, draws["seed"]).numpy(), axes)
+    seen, visible = (torch.from_numpy(np.flip(array, axes).copy()) for array in (noisy * mask, mask))
+    return np.flip(stand_in(seen, visible, draws["seed"]).numpy(), axes)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -66,7 +66,7 @@ def test_the_readout_against_single_passes():
     np.testing.assert_allclose(result.numpy(), expected, rtol=1e-5)
 
 
-def test_all_randomness_of_the_readout_is_its_generator_s():
+def test_all_randomness_of_the_readout_comes_from_its_generator():
     model, noisy = Self2Self(PartialUNet(3, width=6), readout=Self2SelfMean(3)).eval(), image(1, 3, 9, 11)
     before = torch.get_rng_state()
     first, again = model.restore(noisy), model.restore(noisy)
@@ -87,7 +87,7 @@ def test_it_denoises_one_picture_of_odd_size():
     assert np.square(restored - clean).mean() < 0.6 * np.square(noisy - clean).mean()
 
 
-def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path):
+def test_a_resumed_fit_ends_with_the_same_picture(tmp_path):
     noisy = image(1, 3, 20, 9)
 
     def fitted(steps, **options):
@@ -107,8 +107,8 @@ def test_a_fit_that_goes_on_ends_with_the_same_picture(tmp_path):
 
 def test_the_recipes_differ_in_what_their_names_say():
     plans = {name: load_recipe(f"self2self{name}") for name in ("", "-star", "-15k", "-1500")}
-    told = {name: plan["trainer"]["max_steps"] for name, plan in plans.items()}
-    assert told == {"": 150_000, "-star": 150_000, "-15k": 15_000, "-1500": 1500}
+    steps = {name: plan["trainer"]["max_steps"] for name, plan in plans.items()}
+    assert steps == {"": 150_000, "-star": 150_000, "-15k": 15_000, "-1500": 1500}
     passes = {name: plan["model"]["init_args"]["readout"]["init_args"].pop("passes") for name, plan in plans.items()}
     assert passes == {"": 100, "-star": 1, "-15k": 100, "-1500": 100}
     assert all(plan["model"] == plans[""]["model"] for plan in plans.values())

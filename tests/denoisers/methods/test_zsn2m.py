@@ -209,7 +209,7 @@ def test_two_stages_learn_one_after_the_other():
         ZSN2M(share=1)
 
 
-def test_each_stage_has_an_optimizer_and_a_schedule_of_its_own(tmp_path):
+def test_each_stage_has_its_own_optimizer_and_schedule(tmp_path):
     def fitted(**options):
         torch.manual_seed(0)
         model = ZSN2M(

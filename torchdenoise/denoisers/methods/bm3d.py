@@ -1,6 +1,6 @@
-"""BM3D, told the level, estimating it, or behind an Anscombe transform: Dabov et al., IEEE TIP 2007.
+"""BM3D at an estimated level, at the true level, or with an Anscombe transform: Dabov et al., IEEE TIP 2007.
 
-The library behind it, PyPI's bm3d, is the authors' own; its licence allows non-commercial use only.
+It calls the authors' library, PyPI's bm3d, whose licence allows non-commercial use only.
 """
 
 from math import inf
@@ -8,17 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import override
 
-from torchdenoise.denoisers.methods.classical import Classical, each, to_array, to_image
+from torchdenoise.denoisers.methods.classical import Classical, to_array, to_image
+from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.errors import UserError
 from torchdenoise.extras import optional_module
 from torchdenoise.noise import anscombe, gaussian_level, inverse_anscombe, poisson_photons
 
 SOURCE = "Dabov et al., Image denoising by sparse 3-D transform-domain collaborative filtering, IEEE TIP 2007"
-FINEST = 0.01
-"""Levels below a hundredth of a grey level of 255 count as no noise: there the picture stays as it is."""
+MIN_LEVEL = 0.01
+"""Noise levels below this, on the 0-255 scale, count as no noise: the image stays unchanged."""
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [1 / 2, 0, -1 / 2], [1 / 4, -1 / 2, 1 / 4]])
-"""The library's colour planes, which it divides by their ranges: none may be constant, as in grey stored as RGB."""
+"""The library divides its colour planes by their ranges, so none may be constant, as in grey stored as RGB."""
 
 
 def _library() -> Any:
@@ -28,13 +30,13 @@ def _library() -> Any:
 
 
 class BM3D(Classical, source=SOURCE):
-    """BM3D at the noise level that is estimated from the picture: similar blocks are stacked and filtered together.
+    """BM3D at the noise level estimated from the image: similar blocks are stacked and filtered together.
 
-    Colour is filtered jointly: blocks are matched on luminance. Pictures of another number of channels than three, and
-    grey ones stored as colour, are filtered channel by channel.
+    Colour channels are filtered jointly, with blocks matched on luminance. Images with another number of channels than
+    three, and grey ones stored as colour, are filtered channel by channel.
 
     Args:
-        threads: more are faster, and results then differ from run to run in the last digits.
+        threads: with more than one, results differ from run to run in the last digits.
 
     Raises:
         UserError: the package bm3d is not installed, or ``threads`` below 1.
@@ -45,22 +47,23 @@ class BM3D(Classical, source=SOURCE):
         tensor(True)
     """
 
-    smallest = 16  # the library cannot do with less than two blocks of 8 pixels
+    smallest = 16  # the library needs two blocks of 8 pixels
 
     def __init__(self, threads: int = 1) -> None:
         super().__init__()
-        _library()  # what is missing is said before any work begins
+        _library()  # fails before any work is done
         if threads < 1:
             raise UserError(f"threads={threads}: must be at least 1")
         self.threads = threads
 
-    def forward(self, image: Tensor, **told: Tensor) -> Tensor:  # noqa: ARG002
+    @override
+    def forward(self, image: Tensor, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)``, not clamped."""
-        return each(lambda one: self.filtered(one, gaussian_level(one)), image)
+        return map_images(lambda one: self.filtered(one, gaussian_level(one)), image)
 
     def filtered(self, image: Tensor, level: float) -> Tensor:
-        """Return one image ``(1, C, H, W)`` in 0..1 without noise of a standard deviation on the 0-255 scale."""
-        if level < FINEST:
+        """Return one denoised image ``(1, C, H, W)`` in 0..1; ``level`` is the noise's, on the 0-255 scale."""
+        if level < MIN_LEVEL:
             return image
         library = _library()
         profile = library.BM3DProfile()
@@ -75,10 +78,10 @@ class BM3D(Classical, source=SOURCE):
 
 
 class BM3DOracle(BM3D, source=SOURCE):
-    """BM3D told the true noise level, which is known for synthetic Gaussian noise alone.
+    """BM3D at the true noise level, which is known only for synthetic Gaussian noise.
 
     Args:
-        threads: more are faster, and results then differ from run to run in the last digits.
+        threads: with more than one, results differ from run to run in the last digits.
 
     Raises:
         UserError: the package bm3d is not installed, ``threads`` below 1, or a level that is negative or not finite.
@@ -90,26 +93,27 @@ class BM3DOracle(BM3D, source=SOURCE):
 
     requires: ClassVar[tuple[str, ...]] = ("level",)
 
-    def forward(self, image: Tensor, **told: Tensor) -> Tensor:
+    @override
+    def forward(self, image: Tensor, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)``, not clamped.
 
         Args:
             image: in 0..1.
-            told: ``level``, the standard deviations on the 0-255 scale, one for each image or one for all.
+            known: ``level``, the standard deviations on the 0-255 scale, one for each image or one for all.
         """
-        levels = told["level"].flatten().expand(len(image)).tolist()
+        levels = known["level"].flatten().expand(len(image)).tolist()
         for level in levels:
             if not 0 <= level < inf:
                 raise UserError(f"level={level:g}: the level of the noise must be at least 0 and finite")
-        return each(self.filtered, image, levels)
+        return map_images(self.filtered, image, levels)
 
 
 class AnscombeBM3D(BM3D, source="Mäkitalo and Foi, IEEE TIP 2011, around " + SOURCE):
-    """BM3D for photon noise: the Anscombe transform makes the noise even, its exact unbiased inverse undoes it.
+    """BM3D for photon noise, between an Anscombe transform, which makes the noise uniform, and its unbiased inverse.
 
     Args:
-        photons: lambda of ``y = Poisson(lambda x) / lambda``, the photons at white; estimated unless given.
-        threads: more are faster, and results then differ from run to run in the last digits.
+        photons: lambda of ``y = Poisson(lambda x) / lambda``, the photons at white; estimated by default.
+        threads: with more than one, results differ from run to run in the last digits.
 
     Raises:
         UserError: the package bm3d is not installed, ``threads`` below 1, or ``photons`` not above 0 and finite.
@@ -126,15 +130,16 @@ class AnscombeBM3D(BM3D, source="Mäkitalo and Foi, IEEE TIP 2011, around " + SO
             raise UserError(f"photons={photons:g}: the photons at white must be above 0 and finite")
         self.photons = photons
 
-    def forward(self, image: Tensor, **told: Tensor) -> Tensor:  # noqa: ARG002
+    @override
+    def forward(self, image: Tensor, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)``, not clamped."""
-        return each(self._counted, image)
+        return map_images(self._stabilized, image)
 
-    def _counted(self, image: Tensor) -> Tensor:
+    def _stabilized(self, image: Tensor) -> Tensor:
         photons = poisson_photons(image) if self.photons is None else self.photons
         stabilized = anscombe(photons * image.cpu().double())  # not every device has float64
         low, high = stabilized.aminmax()
-        # The library is made for pictures in 0..1. Noise of standard deviation 1 fills a range of less than that.
+        # The library expects images in 0..1. The range is at least 1, the standard deviation of the noise.
         span = (high - low).clamp(min=1)
         clean = self.filtered((stabilized - low) / span, 255 / span.item())
         return (inverse_anscombe(clean * span + low) / photons).to(image)

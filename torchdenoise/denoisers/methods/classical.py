@@ -1,52 +1,39 @@
-"""Methods without a network: there is nothing to fit."""
+"""Methods without a network, which have nothing to fit."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
-from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.stages import Stage
 
 Array = NDArray[np.float64]
 
 
 class Classical(Denoiser):
-    """A method that has nothing to fit: it denoises, predicts and is compared like the others; ``fit`` refuses it.
+    """A method with nothing to fit: it denoises, predicts and is compared like the others; ``fit`` refuses it.
 
     Example:
         >>> class Blur(Classical):
-        ...     def forward(self, image, **told):
+        ...     def forward(self, image, **known):
         ...         return torch.nn.functional.avg_pool2d(image, 3, 1, 1, count_include_pad=False)
         >>> Blur().restore(torch.eye(3).view(1, 1, 3, 3))[0, 0, 1, 1]
         tensor(0.3333)
     """
 
-    def __init__(self) -> None:
-        super().__init__(adam, step_decay)
-
+    @override
     def stages(self) -> list[Stage]:
-        """Return no stage at all."""
+        """Return no stage."""
         return []
 
+    @override
     @abstractmethod
-    def forward(self, image: Tensor, **told: Tensor) -> Tensor:
-        """Return clean images ``(B, C, H, W)``, not clamped; ``told`` holds what the method ``requires``."""
-
-
-def each(restore: Callable[..., Tensor], images: Tensor, *told: Any) -> Tensor:
-    """Return what ``restore`` makes of every image ``(1, C, H, W)`` of a batch, and of what it is told of each.
-
-    Example:
-        >>> each(lambda image, factor: factor * image, torch.ones(2, 1, 1, 1), [3.0, 4.0]).flatten()
-        tensor([3., 4.])
-    """
-    return torch.cat([restore(*one) for one in zip(torch.split(images, 1), *told, strict=True)])
+    def forward(self, image: Tensor, **known: Tensor) -> Tensor:
+        """Return clean images ``(B, C, H, W)``, not clamped; ``known`` holds what the method ``requires``."""
 
 
 def to_array(image: Tensor) -> Array:

@@ -8,6 +8,7 @@ import torch
 from lightning import LightningModule, Trainer
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import SkipNet
 from torchdenoise.denoisers.networks.skip_net import CODE_CHANNELS
@@ -20,12 +21,12 @@ SOURCE = "Ulyanov, Vedaldi & Lempitsky, Deep Image Prior, CVPR 2018"
 
 
 class DeepImagePriorLoss(DenoisingLoss, source=SOURCE):
-    """Deep Image Prior's loss: the picture that the network makes of its jittered code, against the noisy one.
+    """Deep Image Prior's loss: the network's output for its jittered input code, against the noisy image.
 
     With the code ``z`` and fresh Gaussian noise ``e`` at each step: ``loss = mean((f(z + jitter e) - y)^2)``.
 
     Args:
-        jitter: standard deviation of what is added to the code; 1/30 in the notebook, 1/20 advised for strong noise.
+        jitter: standard deviation of the noise on the code; 1/30 in the notebook, 1/20 advised for strong noise.
 
     Example:
         >>> batch = {"noisy": torch.ones(1, 1, 4, 4)}
@@ -40,23 +41,25 @@ class DeepImagePriorLoss(DenoisingLoss, source=SOURCE):
     def __init__(self, jitter: float = 1 / 30) -> None:
         self.jitter = jitter
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Return ``jitter (B, 32, H, W)``."""
         noisy = batch["noisy"]
         shape = (len(noisy), CODE_CHANNELS, *noisy.shape[-2:])
         return {"jitter": self.jitter * torch.randn(shape, generator=generator, device=noisy.device)}
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         noisy = batch["noisy"]
         return {"fit": mse(denoise(noisy, jitter=draws["jitter"]), noisy)}
 
 
 class Backtracking(lightning.Callback):
-    """Undoes a step that spoils the fit: the weights of the step before come back, and this step is left out.
+    """Undoes a step that makes the fit much worse: restores the previous weights and skips the next update.
 
-    The notebook does so where the PSNR to the noisy picture falls by more than 5 dB from one step to the next, but
-    still applies the gradient of the spoilt weights.
+    The notebook does so if the PSNR to the noisy image drops by more than 5 dB from one step to the next, but still
+    applies the gradient of the worse weights.
 
     Args:
         drop: in dB.
@@ -68,51 +71,62 @@ class Backtracking(lightning.Callback):
         self.loss = float("inf")
         self._now = float("inf")
 
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:  # noqa: ARG002
-        """Note the loss of the present weights."""
+    @override
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Note the loss of the current weights."""
         self._now = loss.item()
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:  # noqa: ARG002
-        """Keep the present weights, or go back to those kept and make the optimizer pass over this step."""
+    @override
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Save the current weights, or restore the saved ones and skip this update."""
         parameters = list(pl_module.parameters())
         if self._now <= self.factor * self.loss:
             self.weights = [parameter.detach().clone() for parameter in parameters]
             self.loss = self._now
             return
         with torch.no_grad():
-            for parameter, kept in zip(parameters, self.weights, strict=True):
-                parameter.copy_(kept)
+            for parameter, saved in zip(parameters, self.weights, strict=True):
+                parameter.copy_(saved)
         optimizer.zero_grad()
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """Return the weights kept and their loss."""
+        """Return the saved weights and their loss."""
         return {"weights": self.weights, "loss": self.loss}
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the weights and the loss of a checkpoint."""
+        """Load the weights and the loss of a checkpoint."""
         self.weights, self.loss = state_dict["weights"], state_dict["loss"]
 
 
 def dip_adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Deep Image Prior's Adam: rate 0.01."""
+    """Return Deep Image Prior's Adam: learning rate 0.01."""
     return Adam(parameters, lr=0.01)
 
 
 class DeepImagePrior(SingleStage, source=SOURCE):
-    """Deep Image Prior: a network learns to make the noisy picture out of nothing, and is stopped before the noise.
+    """Deep Image Prior: a network learns to generate the noisy image from a fixed code, and stops before the noise.
 
-    Assumes only that the noise is harder to make than the picture; the number of steps decides how much of it is in the
-    result, which is the mean of the outputs (``RunningMean``). The network holds this picture and no other, hence
-    neither crops, tiles nor other pictures.
+    Assumes only that noise is harder for the network to reproduce than the image; the number of steps decides how much
+    of it is in the result, the mean of the outputs (``RunningMean``). The network fits this one image, so it takes
+    neither crops, tiles nor other images.
 
     Example:
         >>> sum(p.numel() for p in DeepImagePrior().parameters())
         2217831
     """
 
-    defaults = MethodDefaults(SkipNet, DeepImagePriorLoss, dip_adam, constant_rate, RunningMean)
+    defaults = MethodDefaults(
+        network=SkipNet,
+        loss=DeepImagePriorLoss,
+        optimizer=dip_adam,
+        scheduler=constant_rate,
+        readout=RunningMean,
+    )
     croppable = tileable = stackable = False
 
+    @override
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """Return what undoes spoilt steps."""
+        """Return the callback that undoes bad steps."""
         return [Backtracking()]

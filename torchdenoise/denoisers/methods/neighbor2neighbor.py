@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import NB2NBUNet
 from torchdenoise.denoisers.parts.downsamplers import Downsampler, Draws, cells
@@ -14,13 +15,13 @@ from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 
 SOURCE = "Huang et al., Neighbor2Neighbor, CVPR 2021"
 PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))
-"""Of the pixels 0 1 / 2 3 of a cell: horizontal and vertical neighbours, never diagonal ones, in both orders."""
+"""Pixels of a cell 0 1 / 2 3: horizontal and vertical neighbours, not diagonal ones, in both orders."""
 
 
 class NeighborDownsampler(Downsampler, source=SOURCE):
-    """Neighbor2Neighbor's sampler: of each 2x2 cell two neighbouring pixels, one for each half.
+    """Neighbor2Neighbor's sampler: two neighbouring pixels of each 2x2 cell, one for each half.
 
-    One draw for each cell and image, shared by all channels.
+    Each cell of each image has its own draw, shared by all channels.
 
     Example:
         >>> down = NeighborDownsampler()
@@ -29,12 +30,14 @@ class NeighborDownsampler(Downsampler, source=SOURCE):
         [1.0, 3.0]
     """
 
+    @override
     def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:
-        """Return ``choice (B, 1, H/2, W/2)``, the number of a pair for each cell."""
+        """Return ``choice (B, 1, H/2, W/2)``, the index of a pair for each cell."""
         height, width = (-(-side // 2) for side in noisy.shape[-2:])
         size = (noisy.shape[0], 1, height, width)
         return {"choice": torch.randint(len(PAIRS), size, generator=generator, device=noisy.device)}
 
+    @override
     def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return the first and the second pixel of each cell's pair."""
         pixels = torch.stack(cells(image), dim=-4)
@@ -47,18 +50,18 @@ class NeighborDownsampler(Downsampler, source=SOURCE):
 
 
 class Neighbor2NeighborLoss(DenoisingLoss, source=SOURCE):
-    """Neighbor2Neighbor's loss: one neighbour predicts the other, up to what the denoised neighbours differ by.
+    """Neighbor2Neighbor's loss: one neighbour predicts the other, up to the difference of the denoised neighbours.
 
-    With the neighbours ``g1, g2`` of the noisy image and those of the denoised one, which gets no gradient::
+    With the neighbours ``g1, g2`` of the noisy image and those of the denoised one, without gradient::
 
         difference = f(g1(y)) - g2(y)        expected = g1(f(y)) - g2(f(y))
         loss = mean(difference^2) + gamma mean((difference - expected)^2)
 
     Args:
         gamma: weight of the second term: 2 for synthetic noise, 1 for real noise in the paper.
-        ramp: let it grow from 0 to gamma over the fit, as the authors' code does (by epochs, here by steps); or
-            constant, as the paper describes it.
-        downsampler: ``NeighborDownsampler()`` unless given.
+        ramp: increase the weight from 0 to gamma over the fit, as the authors' code does (by epochs, here by steps);
+            otherwise it is constant, as in the paper.
+        downsampler: ``NeighborDownsampler()`` by default.
 
     Example:
         >>> batch = {"noisy": torch.rand(1, 3, 8, 8)}
@@ -72,10 +75,12 @@ class Neighbor2NeighborLoss(DenoisingLoss, source=SOURCE):
         self.ramp = ramp
         self.downsampler = downsampler or NeighborDownsampler()
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return the sampler's choice."""
+        """Return the sampler's draws."""
         return self.downsampler.draw(batch["noisy"], generator)
 
+    @override
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the two weighted terms."""
         noisy, choice = batch["noisy"], dict(draws)
@@ -91,16 +96,16 @@ class Neighbor2NeighborLoss(DenoisingLoss, source=SOURCE):
 
 
 def nb2nb_adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Neighbor2Neighbor's Adam: rate 3e-4."""
+    """Return Neighbor2Neighbor's Adam: learning rate 3e-4."""
     return Adam(parameters, lr=3e-4)
 
 
 class Neighbor2Neighbor(SingleStage, source=SOURCE):
-    """Neighbor2Neighbor: training on single noisy pictures, each pixel's neighbour being the target.
+    """Neighbor2Neighbor: training on single noisy images, with neighbouring pixels as targets.
 
     Example:
         >>> sum(p.numel() for p in Neighbor2Neighbor().parameters())
         1259475
     """
 
-    defaults = MethodDefaults(NB2NBUNet, Neighbor2NeighborLoss, nb2nb_adam)
+    defaults = MethodDefaults(network=NB2NBUNet, loss=Neighbor2NeighborLoss, optimizer=nb2nb_adam)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import Noise2FastNet
 from torchdenoise.denoisers.networks._blocks import range_of
@@ -14,21 +15,23 @@ from torchdenoise.denoisers.parts.downsamplers import Downsampler, Draws
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.parts.schedules import adam, constant_rate
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+from torchdenoise.denoisers.stages import restart_optimizer
 from torchdenoise.noise import seeded
 
 SOURCE = "Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022"
-SLOW = 5e-6
-"""The rate of the second attempt."""
-EDGE = 1e-6
-"""A probability is taken no nearer to 0 and 1 than float32 still tells it from them after scaling back and forth."""
+RESTART_RATE = 5e-6
+"""Learning rate of the second attempt."""
+MIN_PROBABILITY = 1e-6
+"""Probabilities keep this distance from 0 and 1, which float32 still resolves after scaling back and forth."""
 
 
 class ChequerboardDownsampler(Downsampler, source=SOURCE):
-    """Noise2Fast's squeeze: the black fields of the board and the white ones, each pushed together along one axis.
+    """Noise2Fast's downsampling: the black and the white fields of a chequerboard, each squeezed along one axis.
 
     Of each two pixels one above the other, the first half takes the lower one in even columns and the upper one in odd
-    columns, the second half the other: ``(B, C, H/2, W)`` each. Or likewise from left to right, ``(B, C, H, W/2)``. Or
-    the halves are exchanged: four pairs, of which each draw picks one. An odd last line is left out.
+    columns; the second half takes the other one: ``(B, C, H/2, W)`` each. The same horizontally gives
+    ``(B, C, H, W/2)``, and both with exchanged halves: four pairs, of which each draw picks one. An odd last line is
+    left out.
 
     Example:
         >>> down = ChequerboardDownsampler()
@@ -38,12 +41,13 @@ class ChequerboardDownsampler(Downsampler, source=SOURCE):
         [[[[[3.0, 2.0]]]], [[[[1.0, 4.0]]]]]
     """
 
+    @override
     def draw(self, noisy: Tensor, generator: Generator | None = None) -> Draws:
-        """Return the places of the pixels of one of the four pairs, picked at random."""
+        """Return the pixel indices of one of the four pairs, picked at random."""
         return self.choice(int(torch.randint(4, (), generator=generator, device=noisy.device)), noisy)
 
     def choice(self, pick: int, noisy: Tensor) -> Draws:
-        """Return the places in the flattened picture of the pixels of pair 0 to 3, ``first`` and ``second``."""
+        """Return the indices in the flattened image of ``first`` and ``second``, the halves of pair 0 to 3."""
         sideways, exchanged = divmod(pick, 2)
         height, width = noisy.shape[-2:]
         places = torch.arange(height * width, device=noisy.device).view(height, width)
@@ -55,6 +59,7 @@ class ChequerboardDownsampler(Downsampler, source=SOURCE):
         first, second = (half.T if sideways else half for half in (reversed(halves) if exchanged else halves))
         return {"first": first, "second": second}
 
+    @override
     def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return the two halves."""
         pixels = image.flatten(-2)
@@ -62,17 +67,17 @@ class ChequerboardDownsampler(Downsampler, source=SOURCE):
 
 
 class Noise2FastLoss(DenoisingLoss, source=SOURCE):
-    """Noise2Fast's loss for grey pictures: the cross-entropy of one half of the board, foretold from the other.
+    """Noise2Fast's loss for grey images: the cross-entropy of one half of the board, predicted from the other.
 
     With halves ``y1, y2`` of the noisy image ``y``, both scaled so that each channel of ``y`` fills 0..1::
 
         loss = -mean(y2 log f(y1) + (1 - y2) log(1 - f(y1)))
 
     The published loss for colour is the squared difference instead: ``ZSN2NLoss`` with this downsampler, one direction
-    and no consistency. That one is not scaled.
+    and no consistency term, on unscaled values.
 
     Args:
-        downsampler: ``ChequerboardDownsampler()`` unless given.
+        downsampler: ``ChequerboardDownsampler()`` by default.
 
     Example:
         >>> batch = {"noisy": torch.rand(1, 1, 8, 8)}
@@ -84,65 +89,71 @@ class Noise2FastLoss(DenoisingLoss, source=SOURCE):
     def __init__(self, downsampler: Downsampler | None = None) -> None:
         self.downsampler = downsampler or ChequerboardDownsampler()
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return the downsampler's choice."""
+        """Return the downsampler's draws."""
         return self.downsampler.draw(batch["noisy"], generator)
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         noisy = batch["noisy"]
         low, span = range_of(noisy)
         first, second = self.downsampler.pair(noisy, dict(draws))
-        foretold = ((denoise(first) - low) / span).clamp(EDGE, 1 - EDGE)
-        return {"entropy": F.binary_cross_entropy(foretold, (second - low) / span)}
+        predicted = ((denoise(first) - low) / span).clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+        return {"entropy": F.binary_cross_entropy(predicted, (second - low) / span)}
 
 
 class Noise2Fast(SingleStage, source=SOURCE):
-    """Noise2Fast: one half of a chequerboard foretells the other; the fit ends when it comes no nearer to the picture.
+    """Noise2Fast: one half of a chequerboard predicts the other; the fit stops early when it stops improving.
 
-    Assumes noise of zero mean that is independent from pixel to pixel. Each channel is fitted by itself and ends by
-    itself, but all draw the same halves, where the published code takes one channel after the other. Channels that end
-    with one value, of a picture that has more, begin again, once, with the rate 5e-6, as long as the schedule leaves
-    it at that; one that changes the rate goes on from its own.
+    Assumes noise of zero mean that is independent from pixel to pixel. Channels are fitted and stopped separately, but
+    with the same draws; the published code fits one channel after the other. Channels whose result is constant, though
+    the image is not, restart once with learning rate 5e-6, as long as the schedule leaves it unchanged; a schedule that
+    sets it continues from its own.
 
     Example:
         >>> sum(p.numel() for p in Noise2Fast(Noise2FastNet(1)).parameters())
         259201
     """
 
-    defaults = MethodDefaults(Noise2FastNet, Noise2FastLoss, adam, constant_rate, LastMean)
+    defaults = MethodDefaults(
+        network=Noise2FastNet, loss=Noise2FastLoss, optimizer=adam, scheduler=constant_rate, readout=LastMean
+    )
     croppable = tileable = stackable = False
     smallest = 3  # so that there are inner pixels
 
-    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
-        """Scale the network to the picture."""
+    @override
+    def enter_stage(self, index: int, noisy: Tensor, transformed: Tensor) -> None:
+        """Scale the network to the image."""
         if isinstance(self.network, Noise2FastNet):
-            self.network.scale_to(inside)
+            self.network.scale_to(transformed)
 
-    def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
-        """Begin again where the fit has ended with nothing."""
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+        """Restart once if the fit has ended with constant channels."""
         readout = self.readout
-        if not (isinstance(readout, LastMean) and readout.finished and not readout.resumed):
-            return
-        failed = looks_constant(self.restore(batch["noisy"]), batch["noisy"])
-        if failed:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(seeded(self._seed, self.global_step).initial_seed())
-                self.network.load_state_dict(self.network.rebuilt().state_dict())
-            self.enter_stage(0, batch["noisy"], self.domain.transforms(batch["noisy"])[0](batch["noisy"]))
-            readout.resume(failed)
-            (optimizer,) = self.trainer.optimizers
-            optimizer.state.clear()
-            for group in optimizer.param_groups:
-                group["lr"] = SLOW
-            self.trainer.should_stop = False
+        if isinstance(readout, LastMean) and readout.finished and not readout.resumed:
+            failed = looks_constant(self.restore(batch["noisy"]), batch["noisy"])
+            if failed:
+                readout.resume(failed)
+                self.restart(batch["noisy"])
+
+    def restart(self, noisy: Tensor, learning_rate: float = RESTART_RATE) -> None:
+        """Continue the fit to images ``(B, C, H, W)`` from new weights, with a cleared optimizer."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seeded(self.seed, self.global_step).initial_seed())
+            self.network.load_state_dict(self.network.rebuilt().state_dict())
+        self.enter_stage(0, noisy, self.context(noisy).transformed)
+        restart_optimizer(self.trainer.optimizers[0], learning_rate)
+        self.trainer.should_stop = False
 
 
 def looks_constant(image: Tensor, noisy: Tensor) -> list[int]:
-    """Return the channels of which at most 25 inner pixels lie above their mean by one of 255 levels or more.
+    """Return the channels with at most 25 inner pixels above their mean by one of 255 levels or more.
 
-    In a picture of fewer than 100 inner pixels, at most a quarter of them. The levels are those of the noisy picture's
-    range in the channel; one without any range has no other result.
+    In an image of fewer than 100 inner pixels, at most a quarter of them. The levels divide the noisy image's range in
+    the channel; a channel that is constant in the noisy image is never among them.
 
     Example:
         >>> noisy = torch.rand(1, 2, 20, 20)

@@ -1,10 +1,11 @@
-"""Noise2Noise and Noise2Clean: Lehtinen et al., ICML 2018. One loss for both: the data decide what the target is."""
+"""Noise2Noise and Noise2Clean: Lehtinen et al., ICML 2018. They share a loss: the data decide the target."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Adam, Optimizer
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import N2NUNet
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
@@ -17,7 +18,7 @@ SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
 class TargetLoss(DenoisingLoss, source=SOURCE):
     """The mean squared difference to a target: the clean image, or a second noisy copy of zero-mean noise.
 
-    For a noisy target it is the clean loss plus the noise's variance, which no network can change.
+    For a noisy target it is the loss for the clean one plus the variance of the noise, a constant.
 
     Example:
         >>> batch = {"noisy": torch.ones(1, 1, 2, 2), "target": torch.zeros(1, 1, 2, 2)}
@@ -27,33 +28,34 @@ class TargetLoss(DenoisingLoss, source=SOURCE):
 
     requires = ("target",)
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         return {"target": mse(denoise(batch["noisy"]), batch["target"])}
 
 
 def n2n_adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Noise2Noise's Adam: rate 3e-4, betas 0.9 and 0.99."""
+    """Return Noise2Noise's Adam: learning rate 3e-4, betas 0.9 and 0.99."""
     return Adam(parameters, lr=3e-4, betas=(0.9, 0.99))
 
 
 class Noise2Noise(SingleStage, source=SOURCE):
-    """Noise2Noise: a network trained to map one noisy copy of a picture to another (data with ``target: noisy``).
+    """Noise2Noise: a network trained to map one noisy copy of an image to another (data with ``target: noisy``).
 
-    Assumes that the noise of the two copies is independent and has zero mean: a clipped target breaks it.
+    Assumes that the noise of the two copies is independent and has zero mean; clipping the target violates that.
 
     Example:
         >>> sum(p.numel() for p in Noise2Noise().parameters())
         991203
     """
 
-    defaults = MethodDefaults(N2NUNet, TargetLoss, n2n_adam, RampDown)
+    defaults = MethodDefaults(network=N2NUNet, loss=TargetLoss, optimizer=n2n_adam, scheduler=RampDown)
 
 
 class Noise2Clean(Noise2Noise, source=SOURCE):
-    """Noise2Clean: supervised training towards the clean picture (data with ``target: clean``).
+    """Noise2Clean: supervised training with clean images (data with ``target: clean``).
 
-    The same parts as ``Noise2Noise``, whose constructor it has.
+    It has the same parts as ``Noise2Noise``.
 
     Example:
         >>> sum(p.numel() for p in Noise2Clean().parameters())

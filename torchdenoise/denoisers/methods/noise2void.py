@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import N2VUNet
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
@@ -16,20 +17,20 @@ SOURCE = "Krull, Buchholz & Jug, Noise2Void, CVPR 2019"
 
 
 class Noise2VoidLoss(DenoisingLoss, source=SOURCE):
-    """Noise2Void's loss: a few pixels are replaced by neighbours, and the network has to say what they were.
+    """Noise2Void's loss: a few pixels are replaced by neighbours, and the network predicts their values.
 
     With a mask ``m`` of the replaced pixels of each channel, and the image ``r`` of replacements::
 
         loss = sum(m |f(y (1 - m) + r m) - y|) / sum(m)
 
-    The masked pixels lie one in each box of ``side x side`` pixels, anywhere in it, in each channel by itself. A
-    replacement is drawn from the window around its pixel, the pixel itself included. The published code takes the
-    difference of standardised channels, so that all weigh alike; here one that varies more weighs more.
+    Each box of ``side x side`` pixels has one masked pixel at a random position, independently in each channel. A
+    replacement is drawn from the window around its pixel, which includes the pixel. The published code compares
+    standardized channels, which gives them equal weight; here a channel that varies more has more weight.
 
     Args:
-        percent: of the pixels that are masked; ``side = round(sqrt(100 / percent))``.
+        percent: of the pixels to mask; ``side = round(sqrt(100 / percent))``.
         radius: of the window, which has ``2 radius + 1`` pixels a side and ends at the image's border.
-        squared: square the differences, or take their absolute values, as the published code does by default.
+        squared: use squared differences; otherwise absolute ones, the published code's default.
 
     Raises:
         UserError: a percentage outside 0..100 or a radius below 1.
@@ -52,8 +53,9 @@ class Noise2VoidLoss(DenoisingLoss, source=SOURCE):
         self.squared = squared
         self.side = round((100 / percent) ** 0.5)
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return ``mask`` of zeros and ones, and ``source``, the place of the replacement; both ``(B, C, H, W)``."""
+        """Return ``mask`` of zeros and ones, and ``source``, the index of the replacement; both ``(B, C, H, W)``."""
         noisy = batch["noisy"]
         return {"mask": self._mask(noisy, generator), "source": self._source(noisy, generator)}
 
@@ -71,7 +73,7 @@ class Noise2VoidLoss(DenoisingLoss, source=SOURCE):
         return across * noisy.shape[-1] + along
 
     def _near(self, axis: int, noisy: Tensor, generator: Generator) -> Tensor:
-        """Return for each pixel a row (axis -2) or a column (axis -1) near it, each one in the image equally likely."""
+        """Return for each pixel a random row (axis -2) or column (axis -1) near it and inside the image."""
         size = noisy.shape[axis]
         places = torch.arange(size, device=noisy.device).view(-1, *[1] * (-1 - axis))
         first = (places - self.radius).clamp(min=0)
@@ -79,35 +81,37 @@ class Noise2VoidLoss(DenoisingLoss, source=SOURCE):
         chance = torch.rand(noisy.shape, generator=generator, device=noisy.device)
         return first + (chance * count).long()
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         noisy, mask = batch["noisy"], draws["mask"]
         replaced = noisy.flatten(-2).gather(-1, draws["source"].flatten(-2)).view_as(noisy)
         difference = denoise(noisy * (1 - mask) + replaced * mask) - noisy
         error = difference.square() if self.squared else difference.abs()
-        # A picture smaller than a box can be without a masked pixel.
+        # An image smaller than a box can have no masked pixel.
         return {"masked": (error * mask).sum() / mask.sum().clamp(min=1)}
 
 
 def n2v_adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Noise2Void's Adam: rate 4e-4."""
+    """Return Noise2Void's Adam: learning rate 4e-4."""
     return Adam(parameters, lr=4e-4)
 
 
 class Noise2Void(SingleStage, source=SOURCE):
-    """Noise2Void: training on single noisy pictures, each masked pixel being foretold from those around it.
+    """Noise2Void: training on single noisy images, predicting each masked pixel from those around it.
 
-    Assumes noise of zero mean that is independent from pixel to pixel and, because the channels are masked by
-    themselves, from channel to channel. With absolute differences it is the median that the noise must not move.
+    Assumes noise of zero mean that is independent from pixel to pixel and, because channels are masked separately, from
+    channel to channel. With absolute differences, the noise must have zero median instead.
 
     Example:
         >>> sum(p.numel() for p in Noise2Void().parameters())
         797123
     """
 
-    defaults = MethodDefaults(N2VUNet, Noise2VoidLoss, n2v_adam)
+    defaults = MethodDefaults(network=N2VUNet, loss=Noise2VoidLoss, optimizer=n2v_adam)
 
-    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
-        """Scale the network to the first pictures that it sees."""
+    @override
+    def enter_stage(self, index: int, noisy: Tensor, transformed: Tensor) -> None:
+        """Scale the network to the first images that it sees."""
         if isinstance(self.network, N2VUNet):
-            self.network.scale_to(inside)
+            self.network.scale_to(transformed)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.methods.zsn2m import ZSN2MLoss
 from torchdenoise.denoisers.networks import Network, SmallCNN
@@ -25,16 +26,16 @@ SOURCE = "Pang et al., Recorrupted-to-Recorrupted, CVPR 2021"
 
 
 class RecorruptedLoss(DenoisingLoss, source=SOURCE):
-    """More noise is added to the input, and a matching part of it taken from the target, at full resolution.
+    """Adds noise to the input and subtracts a matching part from the target, at full resolution.
 
-    With fresh normal ``z`` of the noise's own level, input ``y + amount z`` and target ``y - z / amount`` have
-    uncorrelated noise, so that learning the one from the other is learning the clean image from the input. The noise
-    must be Gaussian, independent from pixel to pixel, and its level known.
+    With fresh Gaussian noise ``z`` of the noise's level, input ``y + amount z`` and target ``y - z / amount`` have
+    uncorrelated noise, so that predicting the target from the input is learning to predict the clean image. The noise
+    must be Gaussian, independent from pixel to pixel, and of known level.
 
     Args:
-        amount: how much noise is added; more makes the target better and the input worse.
-        level: of the noise, as standard deviation on the 0-255 scale; measured in each picture unless given.
-        share: of the level that is taken; a little less than 1 does best in the end (``docs/results/speed.md``).
+        amount: of added noise; more makes the target better and the input worse.
+        level: standard deviation of the noise on the 0-255 scale; estimated from each image by default.
+        share: of the level to assume; slightly less than 1 works best (``docs/results/speed.md``).
 
     Raises:
         UserError: an amount, a share or a level that is not above 0.
@@ -54,36 +55,39 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
         self.level = level
         self.share = share
 
+    @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
-        """Return ``deviation (B, 1, 1, 1)``, of the noise of each image in units of the white level."""
+        """Return ``deviation (B, 1, 1, 1)``, the noise level of each image in units of the white level."""
         return {"deviation": self.share * noise_deviation(noisy, self.level)}
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return ``z`` of the images' shape."""
+        """Return ``z``, standard Gaussian noise of the images' shape."""
         noisy = batch["noisy"]
         return {"z": torch.randn(noisy.shape, generator=generator, device=noisy.device)}
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         noisy, noise = batch["noisy"], batch["deviation"] * draws["z"]
         return {"recorrupted": mse(denoise(noisy + self.amount * noise), noisy - noise / self.amount)}
 
 
 class Recorrupted(SingleStage, source=SOURCE):
-    """Recorruption on one picture whose noise level nobody tells: Poisson noise is made Gaussian before.
+    """Recorruption of a single image with unknown noise level; Poisson noise is made Gaussian first.
 
-    Where the picture shows that its noise is not what recorruption needs, it warns, and another loss and readout, which
-    need no level, take over.
+    If the noise violates the assumptions of recorruption, it warns and falls back to a loss and a readout that need no
+    noise level. The defaults are those of recipe ``fast``.
 
     Args:
-        network: ``SmallCNN(width=32, depth=5)`` unless given.
-        loss: ``RecorruptedLoss()`` on turned crops unless given.
-        fallback: the other loss, ZS-N2M's first one on crops unless given.
-        fallback_readout: ``CappedRemoval()`` unless given.
-        optimizer: Muon unless given.
-        scheduler: ``WarmDown()`` unless given.
-        readout: ``NonLocalRidge()`` unless given.
-        domain: ``Stabilized()`` unless given.
+        network: ``SmallCNN(width=32, depth=5)`` by default.
+        loss: ``RecorruptedLoss(share=0.93)`` on turned crops by default.
+        fallback: the loss to fall back to; ZS-N2M's first one on crops by default.
+        fallback_readout: ``CappedRemoval()`` by default.
+        optimizer: Muon by default.
+        scheduler: ``WarmDown()`` by default.
+        readout: ``NonLocalRidge(rounds=2)`` by default.
+        domain: ``Stabilized()`` by default.
 
     Example:
         >>> sum(p.numel() for p in Recorrupted().parameters())
@@ -91,12 +95,12 @@ class Recorrupted(SingleStage, source=SOURCE):
     """
 
     defaults = MethodDefaults(
-        functools.partial(SmallCNN, width=32, depth=5),
-        lambda: OnCrops(RecorruptedLoss(), size=48, count=4, turned=True),
-        Muon,
-        WarmDown,
-        NonLocalRidge,
-        Stabilized,
+        network=functools.partial(SmallCNN, width=32, depth=5),
+        loss=lambda: OnCrops(RecorruptedLoss(share=0.93), size=48, count=4, turned=True),
+        optimizer=functools.partial(Muon, lr=0.02),
+        scheduler=WarmDown,
+        readout=functools.partial(NonLocalRidge, similar=64, window=25, rounds=2),
+        domain=Stabilized,
     )
     trusted: Tensor
 
@@ -116,22 +120,25 @@ class Recorrupted(SingleStage, source=SOURCE):
         self.fallback_readout = fallback_readout or CappedRemoval()
         self.register_buffer("trusted", torch.tensor(True))
 
+    @override
     def stages(self) -> list[Stage]:
-        """Return the only stage, with the loss that suits the noise."""
+        """Return the only stage, with the loss that fits the noise."""
         return [Stage(self.network, self.loss if self.trusted else self.fallback)]
 
+    @override
     def active_readout(self) -> Readout:
-        """Return the readout that suits the noise."""
+        """Return the readout that fits the noise."""
         return self.readout if self.trusted else self.fallback_readout
 
-    def enter_stage(self, index: int, noisy: Tensor, inside: Tensor) -> None:  # noqa: ARG002
-        """Look whether the noise is what recorruption needs."""
-        pairs = zip(torch.split(noisy, 1), torch.split(inside, 1), strict=True)
+    @override
+    def enter_stage(self, index: int, noisy: Tensor, transformed: Tensor) -> None:
+        """Check the assumptions of recorruption."""
+        pairs = zip(torch.split(noisy, 1), torch.split(transformed, 1), strict=True)
         broken = [reason for pair in pairs for reason in broken_assumptions(*pair)]
         if self.trusted == bool(broken):
             self.trusted.fill_(not broken)
-            self.forget()
+            self.clear_cache()
         if broken:
             self.warn_assumption(
-                f"{broken[0]}, which recorruption does not bear: a loss that needs no level takes over"
+                f"{broken[0]}, so recorruption does not apply; falling back to a loss that needs no noise level"
             )

@@ -1,4 +1,4 @@
-"""The baselines that scikit-image brings: non-local means, total variation and wavelets, set by the picture itself."""
+"""Baselines from scikit-image: non-local means, total variation and wavelets, calibrated on the image."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import override
 
-from torchdenoise.denoisers.methods.classical import Array, Classical, each, to_array, to_image
+from torchdenoise.denoisers.methods.classical import Array, Classical, to_array, to_image
+from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.extras import optional_module
 from torchdenoise.noise import gaussian_level
 
 MEANS_STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""Of non-local means, to choose from, in standard deviations of the noise."""
+"""Strengths of non-local means to choose from, in standard deviations of the noise."""
 VARIATION_STRENGTHS = (0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-"""Of total variation, likewise."""
+"""Strengths of total variation to choose from, in the same unit."""
 
 
 def _package(name: str) -> Any:
@@ -23,7 +25,7 @@ def _package(name: str) -> Any:
 
 
 class Baseline(Classical):
-    """A method of scikit-image at the noise level that is estimated from the picture; a subclass calls it.
+    """A method of scikit-image at the noise level estimated from the image; a subclass calls it.
 
     Raises:
         UserError: scikit-image and PyWavelets are not installed.
@@ -41,11 +43,11 @@ class Baseline(Classical):
 
     def __init__(self) -> None:
         super().__init__()
-        self.restoration()  # what is missing is said before any work begins
+        self.restoration()  # fails before any work is done
 
     @staticmethod
     def restoration() -> Any:
-        """Return the module ``skimage.restoration``, with the package that its wavelets need."""
+        """Return the module ``skimage.restoration``; its wavelets need another package."""
         _package("pywt")
         return _package("skimage.restoration")
 
@@ -53,9 +55,10 @@ class Baseline(Classical):
     def denoised(self, noisy: Array, sigma: float) -> Array:
         """Return a clean array ``(H, W, C)``; ``sigma`` is the noise's standard deviation in the array's units."""
 
-    def forward(self, image: Tensor, **told: Tensor) -> Tensor:  # noqa: ARG002
-        """Return clean images ``(B, C, H, W)``, not clamped; a picture without noise as it is."""
-        return each(self._one, image)
+    @override
+    def forward(self, image: Tensor, **known: Tensor) -> Tensor:
+        """Return clean images ``(B, C, H, W)``, not clamped; an image without noise stays unchanged."""
+        return map_images(self._one, image)
 
     def _one(self, image: Tensor) -> Tensor:
         level = gaussian_level(image)
@@ -63,14 +66,14 @@ class Baseline(Classical):
 
 
 def calibrated(denoise: Callable[..., Array], noisy: Array, name: str, values: Sequence[float]) -> Array:
-    """Return the result at that value of a parameter which predicts left-out pixels best.
+    """Return the result for the value of a parameter that predicts left-out pixels best.
 
-    A sixteenth of the pixels is replaced by the mean of their neighbours; the noisy values there, which the denoiser
-    has not seen, tell how good it is as a clean picture would.
+    A sixteenth of the pixels is replaced by the mean of their neighbours. Their noisy values, which the denoiser has
+    not seen, rank its results like the clean ones would.
 
     Args:
         denoise: takes an array ``(H, W, C)``, ``channel_axis`` and the parameter.
-        noisy: the picture.
+        noisy: the image.
         name: of the parameter.
         values: to choose from.
 
@@ -90,11 +93,11 @@ def calibrated(denoise: Callable[..., Array], noisy: Array, name: str, values: S
 
 
 class NLMeans(Baseline, source="Buades et al., A non-local algorithm for image denoising, CVPR 2005; scikit-image"):
-    """Non-local means: each pixel is the mean of those whose surroundings look alike, as alike as calibration finds.
+    """Non-local means: each pixel is a weighted mean of pixels with similar patches; the strength is calibrated.
 
     Args:
-        patch: side of the surroundings that are compared.
-        distance: how far away they are looked for.
+        patch: side of the patches to compare.
+        distance: the farthest patches to compare.
 
     Raises:
         UserError: scikit-image and PyWavelets are not installed.
@@ -110,6 +113,7 @@ class NLMeans(Baseline, source="Buades et al., A non-local algorithm for image d
         self.patch = patch
         self.distance = distance
 
+    @override
     def denoised(self, noisy: Array, sigma: float) -> Array:
         """Return a clean array ``(H, W, C)``."""
         restoration = self.restoration()
@@ -124,7 +128,7 @@ class NLMeans(Baseline, source="Buades et al., A non-local algorithm for image d
 
 
 class TotalVariation(Baseline, source="Rudin, Osher and Fatemi 1992; Chambolle 2004; scikit-image"):
-    """Total variation: the picture with the least sum of gradients that is as near as calibration finds.
+    """Total variation: the smoothest image close to the noisy one; the strength is calibrated.
 
     Raises:
         UserError: scikit-image and PyWavelets are not installed.
@@ -135,6 +139,7 @@ class TotalVariation(Baseline, source="Rudin, Osher and Fatemi 1992; Chambolle 2
         tensor(True)
     """
 
+    @override
     def denoised(self, noisy: Array, sigma: float) -> Array:
         """Return a clean array ``(H, W, C)``."""
         weights = [strength * sigma for strength in VARIATION_STRENGTHS]
@@ -142,13 +147,13 @@ class TotalVariation(Baseline, source="Rudin, Osher and Fatemi 1992; Chambolle 2
 
 
 class Wavelet(Baseline, source="Chang, Yu and Vetterli, Adaptive wavelet thresholding, IEEE TIP 2000; scikit-image"):
-    """Wavelet shrinkage by BayesShrink at the estimated level; colour as luminance and two differences.
+    """Wavelet shrinkage by BayesShrink at the estimated level; colour as luminance and two colour differences.
 
     Args:
         wavelet: its name in PyWavelets.
 
     Raises:
-        UserError: scikit-image and PyWavelets are not installed, or no wavelet of this name.
+        UserError: scikit-image and PyWavelets are not installed, or no such wavelet.
 
     Example:
         >>> noisy = 0.5 + 0.1 * torch.randn(1, 1, 32, 32)
@@ -160,9 +165,10 @@ class Wavelet(Baseline, source="Chang, Yu and Vetterli, Adaptive wavelet thresho
         super().__init__()
         known = _package("pywt").wavelist(kind="discrete")
         if wavelet not in known:
-            raise UserError(f"wavelet={wavelet}: PyWavelets has none of this name{did_you_mean(wavelet, known)}")
+            raise UserError(f"wavelet={wavelet}: PyWavelets has no such wavelet{did_you_mean(wavelet, known)}")
         self.wavelet = wavelet
 
+    @override
     def denoised(self, noisy: Array, sigma: float) -> Array:
         """Return a clean array ``(H, W, C)``."""
         colour = noisy.shape[2] == 3 and np.ptp(noisy, axis=2).any()  # not grey stored as RGB

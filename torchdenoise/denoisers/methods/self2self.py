@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.optim import Adam, Optimizer
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import PartialUNet
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
@@ -17,16 +18,16 @@ SOURCE = "Quan, Chen, Pang & Ji, Self2Self with Dropout, CVPR 2020"
 
 
 class Self2SelfLoss(DenoisingLoss, source=SOURCE):
-    """Self2Self's loss: the network sees a random part of the values, and has to say what the hidden ones are.
+    """Self2Self's loss: the network sees a random part of the values and predicts the hidden ones.
 
-    With a mask ``m``, 0 at the hidden values: ``loss = sum((1 - m) (f(m y, m) - y)^2) / sum(1 - m)``. Picture and mask
-    are flipped at random on their way to the network.
+    With a mask ``m``, 0 at the hidden values: ``loss = sum((1 - m) (f(m y, m) - y)^2) / sum(1 - m)``. Image and mask
+    are flipped at random before they enter the network.
 
     Args:
-        hidden: chance of each value, of each channel by itself, to be hidden.
+        hidden: probability of hiding a value, independently in each channel.
 
     Raises:
-        UserError: a chance outside 0..1.
+        UserError: a probability outside 0..1.
 
     Example:
         >>> batch = {"noisy": torch.ones(1, 3, 8, 8)}
@@ -39,25 +40,27 @@ class Self2SelfLoss(DenoisingLoss, source=SOURCE):
         check_chance(self, hidden)
         self.hidden = hidden
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Return ``mask (B, C, H, W)``, ``flips (2,)`` and the ``seed`` of the network's dropout."""
         return draw_pass(batch["noisy"], self.hidden, generator)
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         noisy = batch["noisy"]
         return {"hidden": hidden_mean((masked_pass(denoise, noisy, draws) - noisy).square(), draws["mask"])}
 
 
 class Self2SelfMean(MaskedMean, source=SOURCE):
-    """The mean of passes as in training, each with another mask, other flips and another dropout.
+    """The mean of passes as in training, each with its own mask, flips and dropout.
 
     Args:
-        passes: how many; 100 in the paper, 1 in what tables call S2S*.
-        hidden: chance of each value to be hidden.
+        passes: their number; 100 in the paper, 1 for the tables' S2S*.
+        hidden: probability of hiding a value.
 
     Raises:
-        UserError: no pass, or a chance outside 0..1.
+        UserError: no pass, or a probability outside 0..1.
 
     Example:
         >>> readout = Self2SelfMean(passes=2)
@@ -68,13 +71,14 @@ class Self2SelfMean(MaskedMean, source=SOURCE):
     def __init__(self, passes: int = 100, hidden: float = 0.3) -> None:
         super().__init__(passes, hidden)
 
+    @override
     def one(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return one pass."""
         return masked_pass(denoise, noisy, draw_pass(noisy, self.hidden, generator))
 
 
 def draw_pass(noisy: Tensor, hidden: float, generator: Generator) -> dict[str, Tensor]:
-    """Return all that is random in one pass: ``mask (B, C, H, W)``, ``flips (2,)`` and ``seed ()``."""
+    """Return the random draws of one pass: ``mask (B, C, H, W)``, ``flips (2,)`` and ``seed ()``."""
     device = noisy.device
     return {
         "mask": random_mask(noisy, hidden, generator),
@@ -84,14 +88,14 @@ def draw_pass(noisy: Tensor, hidden: float, generator: Generator) -> dict[str, T
 
 
 def masked_pass(denoise: Denoise, noisy: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
-    """Return what the network makes of the values that it sees, flipped on the way there and back."""
+    """Return the network's output for the masked image, flipped before and back after."""
     mask, flips = draws["mask"], draws["flips"]
-    answer = denoise(flipped(noisy * mask, flips), mask=flipped(mask, flips), seed=draws["seed"])
-    return flipped(answer, flips)
+    output = denoise(flipped(noisy * mask, flips), mask=flipped(mask, flips), seed=draws["seed"])
+    return flipped(output, flips)
 
 
 def flipped(image: Tensor, flips: Tensor) -> Tensor:
-    """Return the image upside down where the first of the flips is true, and mirrored where the second one is.
+    """Return the image upside down if the first of the flips is true, and mirrored if the second one is.
 
     Example:
         >>> flipped(torch.tensor([[1, 2], [3, 4]]), torch.tensor([True, False]))
@@ -103,20 +107,26 @@ def flipped(image: Tensor, flips: Tensor) -> Tensor:
 
 
 def s2s_adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Self2Self's Adam: rate 1e-4."""
+    """Return Self2Self's Adam: learning rate 1e-4."""
     return Adam(parameters, lr=1e-4)
 
 
 class Self2Self(SingleStage, source=SOURCE):
-    """Self2Self: hidden values of one picture are foretold from the others, and many such answers are averaged.
+    """Self2Self: hidden values of one image are predicted from the others, and many such predictions are averaged.
 
-    Assumes noise of zero mean that is independent from pixel to pixel and from channel to channel. It takes 150,000
-    steps as published. For real noise the published code also resamples its input, which is left out here.
+    Assumes noise of zero mean that is independent from pixel to pixel and from channel to channel. As published it
+    takes 150,000 steps. For real noise the published code also resamples its input; this one does not.
 
     Example:
         >>> sum(p.numel() for p in Self2Self().parameters())
         991203
     """
 
-    defaults = MethodDefaults(PartialUNet, Self2SelfLoss, s2s_adam, constant_rate, Self2SelfMean)
+    defaults = MethodDefaults(
+        network=PartialUNet,
+        loss=Self2SelfLoss,
+        optimizer=s2s_adam,
+        scheduler=constant_rate,
+        readout=Self2SelfMean,
+    )
     stackable = False

@@ -1,21 +1,26 @@
 """ZS-N2M, Zero-Shot Noise2Mean: Liu, Shi et al., AAAI 2025.
 
-No code of its authors is known; this is built from the paper's equations.
+Implemented from the paper's equations; we know of no code by its authors.
 """
 
+import functools
 from collections.abc import Mapping
 
 import torch
 from kornia.color import rgb_to_grayscale
 from kornia.filters import box_blur
 from torch import Generator, Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LinearLR, LRScheduler
+from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.networks import GRDNet, Network, SmallCNN
+from torchdenoise.denoisers.parts.crops import OnCrops
 from torchdenoise.denoisers.parts.downsamplers import Downsampler, RandomMaskDownsampler, cells
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
+from torchdenoise.denoisers.parts.muon import Muon
 from torchdenoise.denoisers.parts.readouts import Readout
-from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
@@ -24,7 +29,7 @@ SOURCE = "Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025"
 
 
 def local_mean(image: Tensor, window: int) -> Tensor:
-    """Return the mean over ``window x window`` around each pixel; reflected borders, or repeated ones if too small.
+    """Return the mean over ``window x window`` around each pixel; borders are reflected, or replicated if too small.
 
     Example:
         >>> local_mean(torch.ones(1, 1, 8, 8), 5).mean().item()
@@ -36,7 +41,7 @@ def local_mean(image: Tensor, window: int) -> Tensor:
 
 
 def contrast_map(first: Tensor, second: Tensor, constant: float, window: int) -> Tensor:
-    """Return eq. 4's map ``d = 2 s1 s2 / (s1^2 + s2^2 + C)`` as ``(B, 1, H, W)``, from local deviations of luminance.
+    """Return eq. 4's map ``d = 2 s1 s2 / (s1^2 + s2^2 + C)`` as ``(B, 1, H, W)``, from local luminance deviations.
 
     Example:
         >>> contrast_map(torch.ones(1, 3, 8, 8), torch.ones(1, 3, 8, 8), 0.01, 5).max() < 1e-5
@@ -46,7 +51,7 @@ def contrast_map(first: Tensor, second: Tensor, constant: float, window: int) ->
     for image in (first, second):
         grey = rgb_to_grayscale(image) if image.shape[-3] == 3 else image.mean(-3, keepdim=True)
         variance = local_mean(grey.square(), window) - local_mean(grey, window).square()
-        deviations.append((variance.clamp(min=0) + 1e-9).sqrt())  # a finite slope where it is flat
+        deviations.append((variance.clamp(min=0) + 1e-9).sqrt())  # a finite gradient where it is flat
     s1, s2 = deviations
     return 2 * s1 * s2 / (s1.square() + s2.square() + constant)
 
@@ -64,7 +69,7 @@ def cross_mapping(first: Tensor, second: Tensor, noisy_first: Tensor, noisy_seco
 def interactive_denoising(
     first: Tensor, second: Tensor, constant: float, window: int = 5, through_map: bool = True
 ) -> Tensor:
-    """Return eq. 4: both denoised halves are drawn to their local means where the map finds nothing else.
+    """Return eq. 4: it draws both denoised halves to their local means where the map shows no structure.
 
     Example:
         >>> flat = torch.full((1, 3, 8, 8), 0.5)
@@ -78,18 +83,18 @@ def interactive_denoising(
 
 
 class ZSN2MLoss(DenoisingLoss, source=f"{SOURCE}, eq. 2 to 4"):
-    """ZS-N2M's first loss: halves that share their mean, denoised towards each other, flat where both are flat.
+    """ZS-N2M's first loss: denoised halves should agree, and be flat where both are flat.
 
-    Three passes a step, of the two halves (as one batch) and the full image; means, not sums, over pixels.
+    Each step passes the two halves, as one batch, and the full image through the network; means, not sums, over pixels.
 
     Args:
-        equality_weight: alpha_ie; 1 for synthetic noise, 10 for real noise; more smooths more.
+        equality_weight: alpha_ie; 1 for synthetic noise, 10 for real noise; a larger one smooths more.
         mapping_weight: alpha_cm.
         denoising_weight: alpha_id.
         constant: C of the map, for images in 0..1; the paper does not give it.
         window: side of the local statistics.
         through_map: let the gradient pass through the map.
-        downsampler: what makes the halves; random masks unless given.
+        downsampler: makes the halves; random masks by default.
 
     Example:
         >>> batch = {"noisy": torch.rand(1, 3, 16, 16)}
@@ -116,12 +121,14 @@ class ZSN2MLoss(DenoisingLoss, source=f"{SOURCE}, eq. 2 to 4"):
         self.through_map = through_map
         self.downsampler = downsampler or RandomMaskDownsampler()
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Return the mask."""
         return self.downsampler.draw(batch["noisy"], generator)
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
-        """Return the weighted terms; one with weight 0 is left out, and its passes with it."""
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the weighted terms; one with weight 0 is left out with its passes."""
         noisy = batch["noisy"]
         halves = self.downsampler.pair(noisy, dict(draws))
         first, second = denoise(torch.cat(halves)).chunk(2)
@@ -136,7 +143,7 @@ class ZSN2MLoss(DenoisingLoss, source=f"{SOURCE}, eq. 2 to 4"):
 
 
 class GRDLoss(DenoisingLoss, source=f"{SOURCE}, eq. 5 and 6"):
-    """ZS-N2M's second loss: the noisy 2x2 means towards those of the first network's result, and consistency.
+    """ZS-N2M's second loss: maps the noisy 2x2 means to those of the first network's result, plus consistency.
 
     With ``A`` the 2x2 mean and the first network's result ``g`` (the batch's ``guide``)::
 
@@ -159,7 +166,8 @@ class GRDLoss(DenoisingLoss, source=f"{SOURCE}, eq. 5 and 6"):
         self.reconstruction_weight = reconstruction_weight
         self.consistency_weight = consistency_weight
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the two weighted terms."""
         noisy, target = batch["noisy"], cell_mean(batch["guide"])
         return {
@@ -169,13 +177,18 @@ class GRDLoss(DenoisingLoss, source=f"{SOURCE}, eq. 5 and 6"):
 
 
 def cell_mean(image: Tensor) -> Tensor:
-    """Return the means of 2x2 cells, half size.
+    """Return the means of 2x2 cells, at half size.
 
     Example:
         >>> cell_mean(torch.arange(4.0).view(1, 1, 2, 2)).item()
         1.5
     """
     return torch.stack(cells(image)).mean(0)
+
+
+def linear_1000(optimizer: Optimizer) -> LRScheduler:
+    """Return the schedule that takes the learning rate linearly to zero in 1000 steps."""
+    return LinearLR(optimizer, 1.0, 0.0, 1000)
 
 
 class ZSN2MStar(SingleStage, source=SOURCE):
@@ -186,23 +199,25 @@ class ZSN2MStar(SingleStage, source=SOURCE):
         22275
     """
 
-    defaults = MethodDefaults(SmallCNN, ZSN2MLoss)
+    defaults = MethodDefaults(network=SmallCNN, loss=ZSN2MLoss)
 
 
 class ZSN2M(Denoiser, source=SOURCE):
     """ZS-N2M: MBD-Net, then GRD-Net, a U-Net of 2.7 M parameters, on the first one's frozen result.
 
+    The defaults are those of recipe ``zsn2m``.
+
     Args:
-        network: the first network; ``SmallCNN()`` unless given.
-        refiner: the second network; ``GRDNet()`` unless given.
-        loss: of the first; ``ZSN2MLoss()`` unless given.
-        refiner_loss: of the second; ``GRDLoss()`` unless given.
+        network: the first network; ``SmallCNN()`` by default.
+        refiner: the second network; ``GRDNet()`` by default.
+        loss: of the first; ``ZSN2MLoss()`` by default.
+        refiner_loss: of the second; ``GRDLoss()`` on crops by default.
         share: of the steps that the first network takes.
-        optimizer: of the first; Adam with rate 1e-3 unless given.
-        scheduler: of the first; the rate halves every 1000 steps unless given.
-        refiner_optimizer: of the second; the first one's unless given.
-        refiner_scheduler: of the second, counted from its first step; the first one's unless given.
-        readout: one pass unless given.
+        optimizer: of the first; Adam with learning rate 1e-3 by default.
+        scheduler: of the first; the learning rate halves every 1000 steps by default.
+        refiner_optimizer: of the second; Muon with learning rate 0.005 by default.
+        refiner_scheduler: of the second, counted from its first step; linear decay to zero by default.
+        readout: one pass by default.
 
     Example:
         >>> ZSN2M()(torch.rand(1, 3, 9, 8)).shape
@@ -217,24 +232,25 @@ class ZSN2M(Denoiser, source=SOURCE):
         refiner: Network | None = None,
         loss: DenoisingLoss | None = None,
         refiner_loss: DenoisingLoss | None = None,
-        share: float = 0.5,
+        share: float = 0.6666667,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         refiner_optimizer: OptimizerFactory | None = None,
         refiner_scheduler: SchedulerFactory | None = None,
         readout: Readout | None = None,
     ) -> None:
-        super().__init__(optimizer or adam, scheduler or step_decay, readout)
+        super().__init__(optimizer, scheduler, readout)
         if not 0 < share < 1:
             raise UserError(f"ZSN2M: share {share} must lie between 0 and 1")
         self.network = network or SmallCNN()
         self.refiner = refiner or GRDNet()
         self.loss = loss or ZSN2MLoss()
-        self.refiner_loss = refiner_loss or GRDLoss()
+        self.refiner_loss = refiner_loss or OnCrops(GRDLoss(), size=64, count=2)
         self.share = share
-        self.refiner_optimizer = refiner_optimizer
-        self.refiner_scheduler = refiner_scheduler
+        self.refiner_optimizer = refiner_optimizer or functools.partial(Muon, lr=0.005)
+        self.refiner_scheduler = refiner_scheduler or linear_1000
 
+    @override
     def stages(self) -> list[Stage]:
         """Return MBD-Net's stage and GRD-Net's."""
         return [

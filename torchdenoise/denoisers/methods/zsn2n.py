@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.denoisers.networks import SmallCNN
 from torchdenoise.denoisers.parts.downsamplers import DiagonalDownsampler, Downsampler
@@ -25,9 +26,9 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
 
     Args:
         residual_weight: of the first term.
-        consistency_weight: of the second; 0 leaves out the pass over the full image.
-        symmetric: both halves are inputs, as above; or only ``y1``, each term without its second part.
-        downsampler: what makes the halves; the diagonal means unless given.
+        consistency_weight: of the second; 0 skips the pass over the full image.
+        symmetric: use both halves as inputs, as above; otherwise only ``y1``, without the second part of each term.
+        downsampler: makes the halves; diagonal means by default.
 
     Example:
         >>> noisy = torch.rand(1, 3, 8, 8)
@@ -47,17 +48,19 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
         self.symmetric = symmetric
         self.downsampler = downsampler or DiagonalDownsampler()
 
+    @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return the downsampler's choice."""
+        """Return the downsampler's draws."""
         return self.downsampler.draw(batch["noisy"], generator)
 
-    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:  # noqa: ARG002
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the two weighted terms."""
         noisy = batch["noisy"]
         first, second = self.downsampler.pair(noisy, dict(draws))
         inputs, targets = ([first, second], [second, first]) if self.symmetric else ([first], [second])
         halves = denoise(torch.cat(inputs))
-        # One mean over both halves is the half sum of the two means.
+        # The mean over both halves is the average of the two means.
         terms = {"residual": self.residual_weight * mse(halves, torch.cat(targets))}
         if self.consistency_weight:
             of_full = self.downsampler.pair(denoise(noisy), dict(draws))[: len(inputs)]
@@ -66,7 +69,7 @@ class ZSN2NLoss(DenoisingLoss, source=SOURCE):
 
 
 class ZSN2N(SingleStage, source=SOURCE):
-    """ZS-N2N: a small network fitted to one noisy image by the image's own two half-size versions.
+    """ZS-N2N: a small network fitted to one noisy image, mapping one of its half-size versions to the other.
 
     Assumes noise that is independent from pixel to pixel and has zero mean.
 
@@ -75,4 +78,4 @@ class ZSN2N(SingleStage, source=SOURCE):
         22275
     """
 
-    defaults = MethodDefaults(SmallCNN, ZSN2NLoss)
+    defaults = MethodDefaults(network=SmallCNN, loss=ZSN2NLoss)

@@ -1,35 +1,40 @@
-"""The optimizer and the schedules that most methods begin with."""
+"""The optimizer and the schedules that most methods use."""
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, StepLR
 
 from torchdenoise.errors import UserError
 
-STEPS = "steps"
-"""In the defaults of an optimizer, for schedules: how many steps its stage has."""
+
+@runtime_checkable
+class NeedsSteps(Protocol):
+    """A schedule that depends on the length of the fit."""
+
+    def set_steps(self, steps: int) -> None:
+        """Take the number of steps of the fit, or of the stage; called once, before the first step."""
 
 
 def adam(parameters: Iterable[Any]) -> Optimizer:
-    """Return Adam with rate 1e-3 and otherwise PyTorch's defaults."""
+    """Return Adam with learning rate 1e-3 and otherwise PyTorch's defaults."""
     return Adam(parameters, lr=1e-3)
 
 
 def step_decay(optimizer: Optimizer) -> LRScheduler:
-    """Return the schedule that halves the rate every 1000 steps."""
+    """Return the schedule that halves the learning rate every 1000 steps."""
     return StepLR(optimizer, 1000, 0.5)
 
 
 def constant_rate(optimizer: Optimizer) -> LRScheduler:
-    """Return the schedule that leaves the rate as it is."""
+    """Return the schedule that leaves the learning rate unchanged."""
     return ConstantLR(optimizer, factor=1.0)
 
 
 class RampDown(LambdaLR):
-    """Noise2Noise's schedule: the full rate, then down to zero over the last ``share`` of ``steps``.
+    """Noise2Noise's schedule: the full learning rate, then down to zero over the last ``share`` of ``steps``.
 
     The factor of the ramp is ``(1/2 + cos(pi t)/2)^2`` for t from 0 to 1 (Lehtinen et al., ICML 2018, their code).
 
@@ -50,7 +55,7 @@ class RampDown(LambdaLR):
         super().__init__(optimizer, self.factor)
 
     def factor(self, step: int) -> float:
-        """Return the factor of the rate at a step."""
+        """Return the factor of the learning rate at a step."""
         begin = self.steps * (1 - self.share)
         if step <= begin:
             return 1.0
@@ -59,15 +64,15 @@ class RampDown(LambdaLR):
 
 
 class WarmDown(LambdaLR):
-    """Up to the full rate over the first ``warm`` of the steps, while it falls in a line to zero at the last one.
+    """A linear decay to zero over ``steps``, with a linear warm-up over the first ``warm`` of them.
 
     Args:
         optimizer: of the stage.
-        steps: of the whole schedule; as many as the fit has unless given.
+        steps: length of the schedule; that of the fit by default, which ``set_steps`` sets.
         warm: share of the steps that warm up.
 
     Raises:
-        UserError: steps below 1, or a share outside 0..1; the number of steps is not known.
+        UserError: steps below 1, or a share outside 0..1; on the first step, if the number of steps is unknown.
 
     Example:
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -76,15 +81,30 @@ class WarmDown(LambdaLR):
     """
 
     def __init__(self, optimizer: Optimizer, steps: int | None = None, warm: float = 0.1) -> None:
-        steps = optimizer.defaults.get(STEPS) if steps is None else steps
-        if steps is None or steps < 1 or not 0 <= warm <= 1:
-            raise UserError(f"WarmDown: steps {steps} must be at least 1 and warm {warm} between 0 and 1")
         self.steps = steps
         self.warm = warm
+        self._check()
         super().__init__(optimizer, self.factor)
 
+    def set_steps(self, steps: int) -> None:
+        """Use the length of the fit if the constructor got none."""
+        if self.steps is None:
+            self.steps = steps
+            self._check()
+            self._last_lr = [rate * self.factor(self.last_epoch) for rate in self.base_lrs]
+            for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+                group["lr"] = rate
+
     def factor(self, step: int) -> float:
-        """Return the factor of the rate at a step."""
+        """Return the factor of the learning rate at a step."""
+        if self.steps is None:
+            if step > 0:
+                raise UserError("WarmDown: the number of steps is unknown: give steps=, or call set_steps")
+            return 1.0  # the constructor asks for step 0 before set_steps can be called
         if step + 1 <= self.warm * self.steps:
             return (step + 1) / (self.warm * self.steps)
         return max(0.0, 1 - step / self.steps)
+
+    def _check(self) -> None:
+        if (self.steps is not None and self.steps < 1) or not 0 <= self.warm <= 1:
+            raise UserError(f"WarmDown: steps {self.steps} must be at least 1 and warm {self.warm} between 0 and 1")

@@ -1,0 +1,105 @@
+"""Optimizers and schedules of stages: who knows the number of steps."""
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
+
+from torchdenoise import UserError
+from torchdenoise.denoisers import SmallCNN, Stage, WarmDown, ZSN2NLoss
+from torchdenoise.denoisers.stages import Plan, one_optimizer, restart_optimizer
+
+STEPS = 7
+
+
+def sgd(parameters):
+    return SGD(parameters, lr=0.3)
+
+
+def rates(made, steps):
+    """Return the learning rates of every group at each step."""
+    optimizer, scheduler, seen = made["optimizer"], made["lr_scheduler"]["scheduler"], []
+    for _ in range(steps):
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def made(shares, scheduler):
+    stages = [Stage(SmallCNN(1, width=2), ZSN2NLoss(), share) for share in shares]
+    named = [stage.network.named_parameters() for stage in stages]
+    return one_optimizer(stages, named, Plan.of(stages, STEPS * len(stages)), sgd, scheduler)
+
+
+def test_a_schedule_without_steps_takes_those_of_the_fit_from_the_first_step_on():
+    taken = rates(made([1.0], WarmDown), STEPS)
+    assert taken == rates(made([1.0], lambda optimizer: WarmDown(optimizer, STEPS)), STEPS)
+    assert taken[0][0] == 0.3  # the warm-up is shorter than a step
+    assert taken[3][0] == 0.3 * (1 - 3 / STEPS)
+
+
+def test_the_warm_up_begins_with_the_first_step():
+    slow = rates(made([1.0], lambda optimizer: WarmDown(optimizer, warm=0.5)), STEPS)
+    assert slow[0][0] == 0.3 * (1 / (0.5 * STEPS))
+
+
+def test_in_several_stages_it_takes_those_of_its_stage():
+    taken = rates(made([1.0, 1.0], WarmDown), 2 * STEPS)
+    alone = [rate for (rate,) in rates(made([1.0], WarmDown), STEPS)]
+    # Stages multiply their learning rate by a factor, which rounds differently.
+    assert [rate for rate, _ in taken[:STEPS]] == pytest.approx(alone, rel=1e-12)
+    assert [rate for _, rate in taken[STEPS:]] == pytest.approx(alone, rel=1e-12)
+
+
+def test_steps_that_are_given_stay():
+    assert rates(made([1.0], lambda optimizer: WarmDown(optimizer, 100)), 2)[1][0] == 0.3 * (2 / 10)
+
+
+def test_a_resumed_schedule_keeps_the_steps_of_its_checkpoint():
+    optimizer = sgd([nn.Parameter(torch.zeros(1))])
+    first, second = WarmDown(optimizer), WarmDown(sgd([nn.Parameter(torch.zeros(1))]))
+    first.set_steps(10)
+    second.set_steps(20)
+    second.load_state_dict(first.state_dict())
+    assert second.factor(5) == first.factor(5) == 0.5
+
+
+def test_without_a_number_of_steps_the_first_step_says_what_to_do():
+    optimizer = sgd([nn.Parameter(torch.zeros(1))])
+    scheduler = WarmDown(optimizer)
+    optimizer.step()
+    with pytest.raises(UserError, match="WarmDown: the number of steps is unknown: give steps="):
+        scheduler.step()
+
+
+@pytest.mark.parametrize("arguments", [{"steps": 0}, {"warm": 1.5}])
+def test_bad_arguments(arguments):
+    with pytest.raises(UserError, match=r"WarmDown: steps \w+ must be at least 1 and warm"):
+        WarmDown(sgd([nn.Parameter(torch.zeros(1))]), **arguments)
+
+
+class Countdown(LambdaLR):
+    """A schedule as a user would write it."""
+
+    def __init__(self, optimizer):
+        self.left = 1
+        super().__init__(optimizer, lambda step: max(0, self.left - step))
+
+    def set_steps(self, steps):
+        self.left = steps
+
+
+def test_any_schedule_with_set_steps_learns_their_number():
+    assert [rate for (rate,) in rates(made([1.0], Countdown), 3)][1:] == pytest.approx([0.3 * 6, 0.3 * 5])
+
+
+def test_a_restarted_optimizer_has_no_state_and_another_rate():
+    parameter = nn.Parameter(torch.ones(1))
+    optimizer = SGD([parameter], lr=0.1, momentum=0.9)
+    parameter.sum().backward()
+    optimizer.step()
+    restart_optimizer(optimizer, 0.01)
+    assert not optimizer.state
+    assert optimizer.param_groups[0]["lr"] == 0.01

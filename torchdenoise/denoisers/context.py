@@ -1,0 +1,66 @@
+"""Everything that is computed once for the noisy images of a step, and cached while they stay the same."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from torchdenoise.denoisers.networks.calling import tiled_call
+from torchdenoise.denoisers.parts.domains import Domain
+from torchdenoise.denoisers.stages import Stage
+
+
+class PictureContext:
+    """Noisy images, the domain's transforms for them, and what a stage's loss needs to know about them.
+
+    Args:
+        noisy: images ``(B, C, H, W)`` in 0..1.
+        domain: the values in which the networks see them.
+
+    Example:
+        >>> context = PictureContext(torch.rand(1, 1, 4, 4), IdentityDomain())
+        >>> context.inverse(context.transformed) is context.noisy
+        True
+    """
+
+    def __init__(self, noisy: Tensor, domain: Domain) -> None:
+        self.noisy = noisy
+        self.domain = domain
+        # The same for fits and predictions, whatever their precision.
+        with _plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
+            self.forward, self.inverse = domain.transforms(noisy)
+            self.transformed = self.forward(noisy)
+        self._stage: tuple[int, dict[str, Tensor]] | None = None
+        """The number of the last stage asked for, and what its loss needs to know."""
+
+    def belongs_to(self, noisy: Tensor, domain: Domain) -> bool:
+        """Return whether it can be used for these images and this domain."""
+        if self.transformed.is_inference() and not torch.is_inference_mode_enabled():
+            return False  # autograd refuses it
+        return self.domain is domain and (self.noisy is noisy or torch.equal(self.noisy, noisy))
+
+    def stage_inputs(self, index: int, stages: Callable[[], Sequence[Stage]]) -> dict[str, Tensor]:
+        """Return what the loss of a stage measures in the images, and ``guide``, the previous stage's result."""
+        if self._stage is None or self._stage[0] != index:
+            self.clear_stage()
+            with _plain_tensors():
+                self._stage = index, self._computed(index, stages())
+        return self._stage[1]
+
+    def clear_stage(self) -> None:
+        """Discard what depends on a stage's loss or network."""
+        self._stage = None
+
+    def _computed(self, index: int, stages: Sequence[Stage]) -> dict[str, Tensor]:
+        inputs = dict(stages[index].loss.measure(self.transformed))
+        if index > 0:
+            inputs["guide"] = tiled_call(stages[index - 1].network.eval(), self.transformed, {}).float()
+        return inputs
+
+
+@contextlib.contextmanager
+def _plain_tensors() -> Iterator[None]:
+    """Compute without gradient, also during predictions, what a fit can use: autograd refuses inference tensors."""
+    with torch.inference_mode(mode=False), torch.no_grad():  # in this order: the first one enables gradients
+        yield

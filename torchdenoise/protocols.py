@@ -1,0 +1,32 @@
+"""Protocols between rooms that do not import each other."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What a data module's images are like, known before anything is trained on them.
+
+    Example:
+        >>> DataDescription(channels=3, height=256, width=192).crop is None
+        True
+    """
+
+    channels: int
+    height: int
+    """The smallest height."""
+    width: int
+    """The smallest width."""
+    keys: frozenset[str] | None = None
+    """The keys of training batches; None if only the batches show them, or if nothing is trained."""
+    crop: int | None = None
+    """Side of the random crops of training batches; None if they hold whole images, or if nothing is trained."""
+
+
+@runtime_checkable
+class MatchesData(Protocol):
+    """A model that checks, and adapts to, the data before it is trained or used; other models are left alone."""
+
+    def match_data(self, description: DataDescription) -> None:
+        """Adapt to the data, or raise a ``DataError``."""
