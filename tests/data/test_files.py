@@ -333,7 +333,7 @@ def with_nan(path):
         (
             "a.tif",
             lambda path: tifffile.imwrite(path, pixels((9, 7), "float32").astype(complex)),
-            "complex128 are no pixels",
+            "complex128 are not supported",
         ),
         ("a.tif", with_nan, "3 pixel values are NaN or infinite: replace them first"),
     ],
@@ -378,7 +378,7 @@ def test_too_little_memory_is_said(tmp_path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(imagecodecs, "png_decode", too_much)
-    with pytest.raises(UserError, match=r"a\.png: needs more memory than there is"):
+    with pytest.raises(UserError, match=r"a\.png: does not fit into memory"):
         read_picture(save(tmp_path / "a.png", pixels()))
 
 

@@ -10,7 +10,8 @@ from helpers import scene, write_png, write_tiff
 from lightning import LightningModule, Trainer
 
 from torchdenoise.data import ImageFolder, read_picture
-from torchdenoise.data.datasets import Order, Pictures, header
+from torchdenoise.data.datasets import ResumableSampler, SceneReader
+from torchdenoise.data.headers import header
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.noise import from_spec, repeatable
@@ -101,7 +102,7 @@ def test_a_picture_is_read_once_while_there_is_room(folder, monkeypatch):
     monkeypatch.setattr("torchdenoise.data.datasets.read_picture", lambda path: read.append(path) or read_picture(path))
     kept = batches(data_of(folder, repeats=3), epochs=2)
     assert len(read) == 5
-    monkeypatch.setattr("torchdenoise.data.folder.MEMORY", 12 * 20 * 3 * 2)  # the bytes of the first picture
+    monkeypatch.setattr("torchdenoise.data.folder.CACHE_BYTES", 12 * 20 * 3 * 2)  # the bytes of the first picture
     assert same(kept, batches(data_of(folder, repeats=3), epochs=2))
     assert len(read) > 10
 
@@ -112,7 +113,7 @@ def test_what_is_kept_is_what_was_read(tmp_path):
         write_png(tmp_path / "16.png", scene(), depth=16),
         write_tiff(tmp_path / "float.tif", scene() * 3 - 1),
     ]
-    pictures = Pictures([{"clean": path} for path in paths], None)
+    pictures = SceneReader([{"clean": path} for path in paths], None)
     for index, path in enumerate(paths):
         image = pictures.images(pictures.read(index))["clean"]
         assert torch.allclose(image, read_picture(path).image, atol=1e-6)
@@ -121,7 +122,7 @@ def test_what_is_kept_is_what_was_read(tmp_path):
 
 
 def test_processes_share_out_the_order():
-    orders = [Order(range(7), 2, 0, lambda: None, num_replicas=2, rank=rank) for rank in range(2)]
+    orders = [ResumableSampler(range(7), 2, 0, lambda: None, num_replicas=2, rank=rank) for rank in range(2)]
     dealt = [list(order) for order in orders]
     assert [len(mine) for mine in dealt] == [3, 3]
     assert len({*dealt[0], *dealt[1]}) == 6
@@ -248,7 +249,7 @@ def test_a_header_says_what_reading_finds(tmp_path):
 
 
 def test_a_header_is_enough_for_a_png(folder, monkeypatch):
-    monkeypatch.setattr("torchdenoise.data.datasets.read_picture", None)
+    monkeypatch.setattr("torchdenoise.data.headers.read_picture", None)
     data_of(folder, val=folder).setup("fit")
 
 

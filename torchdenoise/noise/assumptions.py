@@ -8,8 +8,8 @@ from torchdenoise.noise.level_function import clipped_share, noise_level_functio
 from torchdenoise.noise.patches import informative_channels
 
 MIN_CORRELATION = {"grey": 0.33, "colour": 0.15}
-"""Correlation of neighbours that counts. Texture shows under weak noise, and in grey no other channel separates the two:
-the threshold is higher there."""
+"""Correlation of neighbours that counts. Texture is correlated too, and in grey no other channel separates it from weak
+noise, so the threshold is higher."""
 MIN_UNEVENNESS = 1.5
 """White noise in colour stays below, unless it also grows with brightness; noise smoothed by a camera lies above."""
 MIN_PIXELS = 96 * 96
