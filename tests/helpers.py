@@ -1,11 +1,16 @@
 """What the tests share: small pictures, and files of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 
 def scene(height: int = 24, width: int = 28, channels: int = 3) -> NDArray[np.float64]:
@@ -33,6 +38,35 @@ def correlated_noise() -> NDArray[np.float64]:
     return np.clip(0.5 + smeared, 0, 1)
 
 
+def random_pixels(shape: tuple[int, ...] = (9, 7), dtype: str = "uint8") -> NDArray[Any]:
+    """Return random values: the full range of integers, up to 2^20, and 0..1 for floats."""
+    random = np.random.default_rng(0)
+    if np.dtype(dtype).kind == "f":
+        return random.random(shape).astype(dtype)
+    return random.integers(0, min(np.iinfo(dtype).max, 1 << 20), shape, dtype=dtype, endpoint=True)
+
+
+def save_picture(path: Path, array: NDArray[Any], **options: Any) -> Path:
+    """Write an array as a picture file without any code of torchdenoise."""
+    if path.suffix == ".png":
+        path.write_bytes(imagecodecs.png_encode(array))
+    elif path.suffix == ".jpg":
+        Image.fromarray(array).save(path, **options)
+    else:
+        layout = {
+            "photometric": "rgb" if array.ndim == 3 and array.shape[-1] > 2 else "minisblack",
+            "planarconfig": "contig" if array.ndim == 3 else None,
+            "extrasamples": ["unassalpha"] if array.ndim == 3 and array.shape[-1] in (2, 4) else None,
+        }
+        tifffile.imwrite(path, array, **layout | options)
+    return path
+
+
+def stored_pixels(path: Path) -> NDArray[Any]:
+    """Read a TIFF or PNG file without any code of torchdenoise."""
+    return tifffile.imread(path) if path.suffix == ".tif" else np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
 def write_png(path: Path, picture: NDArray[np.float64], depth: int = 8) -> Path:
     """Write a picture (H, W, C) in 0..1."""
     white, dtype = (255, np.uint8) if depth == 8 else (65535, np.uint16)
@@ -49,3 +83,22 @@ def write_tiff(path: Path, picture: NDArray[np.float64]) -> Path:
         path, (picture[..., 0] if picture.shape[-1] == 1 else picture).astype(np.float32), photometric=kind
     )
     return path
+
+
+def training_batches(data: Any, epochs: int = 1) -> list[dict[str, Tensor]]:
+    """Return the training batches of some epochs of a data module, without a Trainer."""
+    data.setup("fit")
+    loader = data.train_dataloader()
+    batches = []
+    for epoch in range(epochs):
+        loader.sampler.set_epoch(epoch)
+        batches += list(loader)
+    return batches
+
+
+def same_batches(first: Sequence[dict[str, Tensor]], second: Sequence[dict[str, Tensor]]) -> bool:
+    """Return whether two lists of batches hold the same keys and equal tensors."""
+    return len(first) == len(second) and all(
+        one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+        for one, other in zip(first, second, strict=True)
+    )

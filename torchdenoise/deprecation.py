@@ -1,4 +1,4 @@
-"""Names of earlier versions: they still work for one minor version, with a warning that says what to use."""
+"""Deprecated names: they work for one more minor version, with a warning that gives the new name."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def renamed(module: str, names: Mapping[str, str], namespace: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that gives old names with a ``DeprecationWarning``.
+    """Return a module's ``__getattr__`` that resolves old names with a ``DeprecationWarning``.
 
     Args:
         module: the module's ``__name__``.
@@ -21,13 +21,15 @@ def renamed(module: str, names: Mapping[str, str], namespace: Mapping[str, Any])
         ...     old("Circle")
         'a disc'
         >>> str(caught[0].message)
-        'shapes.Circle is now shapes.Disc; the old name will go in the next minor version'
+        'shapes.Circle is now shapes.Disc; the old name will be removed in the next minor version'
     """
 
     def attribute(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        message = f"{module}.{name} is now {module}.{names[name]}; the old name will go in the next minor version"
+        message = (
+            f"{module}.{name} is now {module}.{names[name]}; the old name will be removed in the next minor version"
+        )
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return namespace[names[name]]
 

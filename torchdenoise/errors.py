@@ -1,14 +1,14 @@
-"""Exceptions for what a user can put right. They need no torch, so that they can be raised early."""
+"""Exceptions for what a user can fix; without torch, so that they can be raised early."""
 
 import difflib
 from collections.abc import Iterable
 
 KILLED = 128 + 15
-"""The exit code of what `kill` (SIGTERM) has stopped."""
+"""Exit code after `kill` (SIGTERM)."""
 
 
 class UserError(ValueError):
-    """A failure the user can mend: the message is one or two lines that name the thing and the remedy.
+    """A failure that the user can fix; its message is one or two lines that name the problem and the remedy.
 
     The command line prints it without a traceback and exits with code 2.
 
@@ -33,15 +33,15 @@ class CheckpointError(UserError):
 
 
 class DataError(UserError):
-    """The pictures of a data module do not fit together, or do not suit the method."""
+    """The arguments or pictures of a data module are wrong, do not fit together, or do not suit the method."""
 
 
 class AssumptionWarning(UserWarning):
-    """A picture's noise is not what the method assumes."""
+    """The noise of a picture violates the method's assumptions."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean X?)"`` for the known word nearest to ``word``, or an empty string.
+    """Return ``" (did you mean X?)"`` for the known word closest to ``word``, or an empty string.
 
     Example:
         >>> did_you_mean("gausian", ["gaussian", "poisson"])

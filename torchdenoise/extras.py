@@ -1,4 +1,4 @@
-"""Packages that are not installed unasked, imported where they are used."""
+"""Optional packages, imported where they are used."""
 
 import importlib
 from typing import Any
@@ -7,11 +7,11 @@ from torchdenoise.errors import UserError
 
 
 def optional_module(module: str, remedy: str) -> Any:
-    """Return an optional module.
+    """Import and return an optional module.
 
     Args:
         module: its import path.
-        remedy: what to tell a user who does not have it.
+        remedy: the error message, with the command that installs it.
 
     Raises:
         UserError: it is not installed; the message is ``remedy``.

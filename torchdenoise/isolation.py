@@ -1,4 +1,4 @@
-"""What a fit must not leave behind: random states, warnings, signal handlers."""
+"""Keeps a fit from changing its caller's process: random states, torch modes, warnings, signal handlers."""
 
 import contextlib
 import logging
@@ -12,42 +12,42 @@ import torch
 from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from torchdenoise.errors import KILLED, UserError
+from torchdenoise.errors import KILLED, PictureError, UserError
 
-LARGEST_SEED = 2**32 - 1
-"""NumPy takes no larger one."""
-NO_ROOM = ("DefaultCPUAllocator", "could not create a primitive", "out of memory")
-"""What torch's errors say where a CPU has no memory left."""
+MAX_SEED = 2**32 - 1
+"""NumPy's limit."""
+OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator", "could not create a primitive", "out of memory")
+"""Parts of the RuntimeError messages that torch raises if memory runs out."""
 
 
 def check_seed(seed: int) -> None:
-    """Raise UserError for a seed that not every random state takes."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"seed {seed}: must lie in 0 to {LARGEST_SEED}")
+    """Raise UserError for a seed that not every random number generator accepts."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed {seed}: must lie in 0 to {MAX_SEED}")
 
 
 def seed_all(seed: int) -> None:
-    """Seed every random state there is, workers' too; UserError as ``check_seed``."""
+    """Seed all global random number generators, also those of workers; UserError as ``check_seed``."""
     check_seed(seed)
     seed_everything(seed, workers=True, verbose=False)
 
 
 @contextlib.contextmanager
-def enough_memory() -> Iterator[None]:
-    """Say in a line that a picture does not fit into memory; there are many ways to find out."""
+def memory_errors() -> Iterator[None]:
+    """Turn any of the out-of-memory errors inside into a PictureError of one line."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        told = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(text in str(error) for text in NO_ROOM)
-        if not told:
+        out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not out_of_memory and not any(text in str(error) for text in OUT_OF_MEMORY_MESSAGES):
             raise
-        raise UserError("not enough memory for it: fit fewer pictures together, or cut it into smaller ones") from error
+        raise PictureError("not enough memory: fit fewer pictures together, or cut the picture into parts") from error
 
 
 @contextlib.contextmanager
-def torch_as_it_is() -> Iterator[None]:
-    """Compute as in a fresh process, whatever modes the caller is in: with gradients, in float32 unless said."""
-    with _alone, torch.inference_mode(mode=False), torch.enable_grad():
+def default_torch_modes() -> Iterator[None]:
+    """Run with gradients and float32 as in a new process, whatever modes the caller has set."""
+    with _process_lock, torch.inference_mode(mode=False), torch.enable_grad():
         dtype = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:
@@ -56,27 +56,27 @@ def torch_as_it_is() -> Iterator[None]:
             torch.set_default_dtype(dtype)
 
 
-_alone = threading.RLock()
-"""Held by who changes what belongs to the whole process."""
+_process_lock = threading.RLock()
+"""Held while global state of the process is changed."""
 
 
 @contextlib.contextmanager
-def own_random_state() -> Iterator[None]:
-    """Give the caller's random states and seed variables back, also after a failure; threads wait for each other."""
-    with _alone, _kept_random_state():
+def restored_random_state() -> Iterator[None]:
+    """Restore the caller's random states and seed variables at the end, also after an error; one thread at a time."""
+    with _process_lock, _restored_random_state():
         yield
 
 
 @contextlib.contextmanager
-def _kept_random_state() -> Iterator[None]:
-    kept = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
+def _restored_random_state() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
     isolated = isolate_rng()
     isolated.__enter__()
     try:
         yield
     finally:
         isolated.__exit__(None, None, None)
-        for name, value in kept.items():
+        for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
@@ -84,7 +84,7 @@ def _kept_random_state() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Lightning's talk about devices and data loaders; other warnings still show."""
+    """Suppress Lightning's messages about devices and data loaders; other warnings still show."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     try:
@@ -100,28 +100,32 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is over: an exception inside a destructor would be lost."""
+    """Delay Ctrl-C until the block ends, because an exception inside a destructor would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))  # noqa: ARG005
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))  # noqa: ARG005
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-    if asked:
-        signal.raise_signal(signal.SIGINT)  # to whoever listens, or nobody in the background
+    if received:
+        signal.raise_signal(signal.SIGINT)  # ignored if the caller ignores it, as shells do in the background
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Keep Ctrl-C and `kill` what they are: Lightning ignores the key from then on, and leaves as if all was done."""
+    """Let Ctrl-C and `kill` end a fit as they end any program.
+
+    On Ctrl-C, Lightning ignores further key presses and raises SystemExit; on SIGTERM, it ends the fit after the step
+    as if it were finished. Here they raise KeyboardInterrupt and SystemExit, and the caller's handlers are restored.
+    """
     in_main = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     killed: list[int] = []
     if in_main and handlers[signal.SIGTERM] is signal.SIG_DFL:
-        # Lightning's own handler calls this one, and ends the fit with the step.
+        # Lightning's own handler calls this one, then ends the fit after the step.
         signal.signal(signal.SIGTERM, lambda number, frame: killed.append(number))  # noqa: ARG005
     try:
         yield

@@ -1,4 +1,4 @@
-"""File names: which ones are pictures, and where results go; without torch, so that mistakes show at once."""
+"""File names: which files are pictures, and where results go; without torch, so that mistakes show at once."""
 
 import contextlib
 import errno
@@ -10,12 +10,12 @@ from torchdenoise.errors import PictureError, UserError
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 TIFF_SUFFIXES = (".tif", ".tiff")
 SUFFIXES = (".png", *TIFF_SUFFIXES, *JPEG_SUFFIXES)
-"""The endings, in any case, of file names that are taken for pictures."""
+"""File name suffixes of pictures, in lower case; upper case counts too."""
 
 
 @contextlib.contextmanager
 def read_errors(path: Path) -> Iterator[None]:
-    """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
+    """Turn system errors inside into a PictureError that begins with ``path``; prefix a UserError with it.
 
     Example:
         >>> with read_errors(Path("night.png")):
@@ -31,14 +31,14 @@ def read_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise PictureError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
     except MemoryError as error:
-        raise PictureError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
+        raise PictureError(f"{path}: does not fit into memory; cut it into smaller pictures") from error
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Make what goes wrong inside, by the system or by the user, a UserError that begins with ``path``.
+    """Turn system errors inside into a PictureError that begins with ``path``; prefix a UserError with it.
 
     Example:
         >>> with write_errors(Path("night.png")):
@@ -50,14 +50,14 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PictureError(f"{path}: {_why_not_written(error)}; choose another output with -o") from error
+        raise PictureError(f"{path}: {_write_problem(error)}; choose another output with -o") from error
     except MemoryError as error:
-        raise PictureError(f"{path}: needs more memory than there is; cut it into smaller ones") from error
+        raise PictureError(f"{path}: does not fit into memory; cut it into smaller pictures") from error
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _why_not_written(error: OSError) -> str:
+def _write_problem(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -66,7 +66,9 @@ def _why_not_written(error: OSError) -> str:
 
 
 def check_suffix(path: Path) -> None:
-    """Raise PictureError, to be completed by ``read_errors`` or ``write_errors``, unless a name ends like a picture's.
+    """Raise PictureError unless a name has the suffix of a picture.
+
+    The message lacks the path, which ``read_errors`` or ``write_errors`` adds.
 
     Example:
         >>> check_suffix(Path("a.PNG"))
@@ -76,7 +78,9 @@ def check_suffix(path: Path) -> None:
 
 
 def check_input(path: Path) -> None:
-    """Raise PictureError, to be completed by ``read_errors``, unless there is a regular file with a picture's suffix.
+    """Raise PictureError unless ``path`` is a regular file with the suffix of a picture.
+
+    The message lacks the path, which ``read_errors`` adds.
 
     Example:
         >>> check_input(Path("missing.png"))
@@ -89,12 +93,15 @@ def check_input(path: Path) -> None:
     if not path.exists():
         raise PictureError("no such file; check its name and folder")
     check_suffix(path)
-    if not path.is_file():  # reading a pipe would wait for ever
+    if not path.is_file():  # reading a pipe would block
         raise PictureError("is not a regular file; copy the picture into one first")
 
 
 def find_pictures(folder: str | Path) -> list[Path]:
-    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones; PictureError if none.
+    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones.
+
+    Raises:
+        PictureError: there are none, or no such folder.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -115,7 +122,7 @@ def find_pictures(folder: str | Path) -> list[Path]:
 
 
 def default_output(path: Path) -> Path:
-    """Return ``NAME_denoised.EXT`` beside the input; a PNG for a JPEG, which would add its own artefacts again.
+    """Return ``NAME_denoised.EXT`` next to the input; PNG for JPEG input, to add no new artefacts.
 
     Example:
         >>> default_output(Path("night.jpg")).name
@@ -129,15 +136,15 @@ def _lossless(path: Path) -> str:
 
 
 def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
-    """Return (picture, its result's file) for files and folders; nothing is made yet (``make_folders``).
+    """Return (input, output) files for input files and folders; see ``make_folders`` to create the folders.
 
-    One file goes to ``output`` itself, or into it where that is a folder; several, or a folder's, go into the folder
-    ``output`` under their own names; without ``output`` all go beside their inputs. Earlier results beside their
-    inputs are left out, unless they are named and go elsewhere.
+    The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
+    folder go into the folder ``output`` under their input's name. Without ``output``, results go next to their inputs.
+    Earlier results next to their inputs are skipped, unless they are listed explicitly and ``output`` is given.
 
     Raises:
-        PictureError: a missing input or one that is no picture, two results of one name, a result in the place of an
-            input, a missing folder for a single file, a file where a folder is needed.
+        PictureError: an input that is missing or not a picture, two results with the same name, a result that would
+            overwrite an input, a missing folder for a single file, a file where a folder is needed.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -159,7 +166,7 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
     if output is None:
         pairs = [(picture, default_output(picture)) for picture in pictures if picture not in earlier]
     elif several or output.is_dir():
-        # An earlier result that was named itself is meant.
+        # An earlier result that is listed explicitly is an input.
         pictures = [picture for picture in pictures if picture not in earlier or picture in inputs]
         pairs = [(picture, output / f"{picture.stem}{_lossless(picture)}") for picture in pictures]
     else:
@@ -169,16 +176,16 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
 
 
 def make_folders(pairs: list[tuple[Path, Path]]) -> None:
-    """Make the folders that planned results go into; PictureError if the system refuses."""
+    """Create the folders of planned results; PictureError if that fails."""
     for folder in {result.parent for _, result in pairs}:
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
 
 def _listed(path: Path) -> list[Path]:
-    """Return the pictures of a folder, or the one that ``path`` is."""
+    """Return the pictures in a folder, or the picture at ``path``."""
     with read_errors(path):
-        if not path.is_dir() or path.suffix.lower() in SUFFIXES:  # such a folder is rather a mistake
+        if not path.is_dir() or path.suffix.lower() in SUFFIXES:  # a folder called x.png is probably a mistake
             check_input(path)
             return [path]
     return find_pictures(path)

@@ -442,7 +442,7 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
         ("--recipes q* --data clean --noise gaussian:25", r"q\*: no recipe for single pictures has such a name"),
         ("--recipes n2n --data clean --noise gaussian:25", "n2n is trained on a data set: .* n2n=FILE.ckpt"),
         ("--recipes n2n=no.ckpt --data clean --noise gaussian:25", "no.ckpt: no such checkpoint file"),
-        ("--recipes zsn2n --data clean --noise gausian:25", r"no noise is called 'gausian' \(did you mean gaussian"),
+        ("--recipes zsn2n --data clean --noise gausian:25", r"unknown noise 'gausian' \(did you mean gaussian"),
         ("--recipes zsn2n --data clean", "clean pictures need a noise: give --noise"),
         ("--recipes zsn2n --noisy clean --noise gaussian:25", "have their own noise: leave out --noise"),
         ("--recipes zsn2n --data nowhere --noise gaussian:25", "nowhere: no such file"),

@@ -105,7 +105,7 @@ def test_two_noisy_ones_are_enough_to_validate(folders):
             {"train_target": "others"},
             "noisy/0.png, noisy/1.png, noisy/2.png, others/a0.png, others/a1.png and 3 more (",
         ),
-        ({"train_target": "twice"}, "twice/0.png and twice/0.tif have one name"),
+        ({"train_target": "twice"}, "twice/0.png and twice/0.tif have the same name"),
         ({"train_target": "sizes"}, "noisy/0.png has 24x20 pixels, sizes/0.png 24x21: crop"),
         ({"train_target": "deep"}, "noisy/0.png holds uint8, deep/0.png uint16: write both"),
         ({"train_target": "grey"}, "grey/0.png is grey, noisy/0.png is colour: set --data.channels"),

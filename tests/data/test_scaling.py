@@ -50,10 +50,10 @@ def test_an_unusable_range_is_refused(data_range):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(3, dtype=bool), "type bool are no pixels: convert them"),
+        (np.zeros(3, dtype=bool), "type bool are not supported: convert them"),
         (np.zeros(3, dtype=complex), "type complex128"),
         (np.array(["a"]), "type <U1"),
-        (np.zeros((0, 5)), "no pixels in a picture of shape"),
+        (np.zeros((0, 5)), "has no pixels: pass at least 1 x 1"),
         (np.array([0, np.nan, np.inf, -np.inf]), "^3 pixel values are NaN or infinite: replace them first"),
         (np.array([0, np.nan]), "^1 pixel value is NaN"),
     ],

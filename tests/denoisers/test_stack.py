@@ -133,7 +133,7 @@ def test_what_cannot_be_stacked_is_fitted_one_by_one():
 
 def test_crops_of_the_data_keep_pictures_apart():
     messages, images = [], pictures(SIZES[:2])
-    options = Options(max_steps=2, overrides=("data.crop=16",), device="cpu", told=messages.append)
+    options = Options(max_steps=2, overrides=("data.crop=16",), device="cpu", on_message=messages.append)
     results = fit_images(images, load_recipe("zsn2n"), options)
     assert messages == [
         "data.crop cuts one picture at a time (OnCrops cuts many): the pictures are fitted one after the other"

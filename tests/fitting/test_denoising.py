@@ -231,7 +231,7 @@ def test_a_checkpoint_gives_the_same_whatever_ran_before(tmp_path):
         seen.append(denoise(noisy, checkpoint=path, seed=seed, device="cpu"))
     assert np.array_equal(seen[0], seen[1])
     assert not np.array_equal(seen[0], seen[2])
-    with pytest.raises(UserError, match="applied as it is: leave max_steps and overrides out"):
+    with pytest.raises(UserError, match="applied without a fit: leave max_steps and overrides out"):
         denoise(noisy, checkpoint=path, max_steps=5, overrides=["model.network.width=8"])
 
 

@@ -11,7 +11,7 @@ from torchdenoise.recipes import load_recipe
 
 
 class Precision(lightning.Callback):
-    """Notes in what precision a fit ran."""
+    """Records the precision of a fit."""
 
     seen = ""
 
@@ -38,8 +38,8 @@ def test_half_precision_is_left_out_where_the_machine_would_imitate_it(machine, 
 def test_the_fit_command_does_the_same(tmp_path, monkeypatch, noisy_png):
     monkeypatch.setattr(torch.cpu, "get_capabilities", without_bf16, raising=False)
     monkeypatch.chdir(tmp_path)
-    noted = "--trainer.callbacks+=test_trainers.Precision"
-    words = ["fit", "--config", "zsn2n-bf16", "--data.path", str(noisy_png), noted]
+    callback = f"--trainer.callbacks+={Precision.__module__}.Precision"
+    words = ["fit", "--config", "zsn2n-bf16", "--data.path", str(noisy_png), callback]
     assert main([*words, "--trainer.max_steps", "1", "--trainer.accelerator", "cpu"]) == 0
     assert Precision.seen == "32-true"
 

@@ -8,7 +8,7 @@ import torch
 
 from torchdenoise import UserError
 from torchdenoise.noise import gaussian_level, noise_level_function, poisson_photons, repeatable, wavelet_level
-from torchdenoise.noise.estimators import MOST_PHOTONS
+from torchdenoise.noise.estimators import MAX_PHOTONS
 
 
 def textured(channels=3, height=179, width=176):
@@ -111,14 +111,14 @@ def test_small_pictures_are_no_cliff(side, tolerance):
 def test_no_noise_is_an_answer_too(image):
     assert gaussian_level(image) == pytest.approx(0, abs=1e-4)
     assert wavelet_level(image) == pytest.approx(0, abs=1e-4)
-    assert poisson_photons(image) == MOST_PHOTONS
+    assert poisson_photons(image) == MAX_PHOTONS
 
 
 @pytest.mark.parametrize("size", [(1, 50), (2, 2), (9, 5), (7, 300), (100, 8)])
 def test_odd_shapes_have_an_answer(size):
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     assert 0 <= gaussian_level(image) < 255
-    assert 0 < poisson_photons(image) <= MOST_PHOTONS
+    assert 0 < poisson_photons(image) <= MAX_PHOTONS
 
 
 def test_estimates_follow_the_pictures_scale():

@@ -15,7 +15,7 @@ from torchdenoise.benchmarking.running import outcomes
 from torchdenoise.benchmarking.scoring import Outcome, Row, parts_of, row_key, starting_point
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
-from torchdenoise.data.datasets import header
+from torchdenoise.data.headers import header
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed

@@ -16,10 +16,10 @@ from torch import Tensor
 from torchdenoise import metrics
 from torchdenoise.benchmarking.jobs import REAL, Job, Method
 from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, peak_memory, surroundings
-from torchdenoise.data import read_alike
+from torchdenoise.data import read_partners
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_readings
+from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_shared
 from torchdenoise.noise import from_spec, repeatable
 
 FIELDS = [
@@ -142,7 +142,7 @@ def images(job: Job) -> tuple[Tensor, Tensor | None]:
     """
     paths = {"clean": job.scene.clean, "noisy": job.scene.noisy}
     given = {name: path for name, path in paths.items() if path is not None}
-    pictures = zip(given.items(), read_alike(list(given.values())), strict=True)
+    pictures = zip(given.items(), read_partners(list(given.values())), strict=True)
     found = {name: _cropped(path, picture.image, job.settings.crop) for (name, path), picture in pictures}
     clean, noisy = found.get("clean"), found.get("noisy")
     if noisy is None:
@@ -202,7 +202,7 @@ def _denoised(
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
         if _several_pictures(jobs):
             return fit_images(noisy, method.recipe, options)
-        return fit_readings(noisy[0], [each.method.recipe for each in jobs if each.method.recipe], options)
+        return fit_shared(noisy[0], [each.method.recipe for each in jobs if each.method.recipe], options)
 
 
 _warm: set[str] = set()

@@ -84,7 +84,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
     with shown_progress(len(todo)) as progress:
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, told=told.append,
+            budget=options.budget, on_message=told.append,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)

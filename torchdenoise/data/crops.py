@@ -1,4 +1,4 @@
-"""The centre crop that tables compare."""
+"""The centre crop that comparisons score."""
 
 from torch import Tensor
 

@@ -1,7 +1,7 @@
-"""Folders of pictures: the data of methods that are trained on a data set, and of scores over many pictures."""
+"""Folders of pictures: data for training on a data set, and for scores over many pictures."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -9,34 +9,35 @@ import torch
 from kornia.augmentation import ImageSequential, RandomHorizontalFlip, RandomRotation90, RandomVerticalFlip
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader
+from typing_extensions import override
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.datasets import (
-    MEMORY,
-    Complete,
-    Crops,
+    CACHE_BYTES,
     Item,
     Loader,
-    Order,
-    Pictures,
-    Scene,
-    Whole,
+    RandomCrops,
+    ResumableSampler,
+    ScenePaths,
+    SceneReader,
+    Transform,
+    WholeScenes,
     collate,
-    header,
 )
 from torchdenoise.data.files import read_picture
+from torchdenoise.data.headers import check_crop, header
+from torchdenoise.data.partners import check_partners, match_by_name
 from torchdenoise.data.picture import Picture
-from torchdenoise.errors import UserError
+from torchdenoise.errors import DataError, UserError
 from torchdenoise.noise import seeded
 from torchdenoise.paths import find_pictures
 
 Folder = str | Path | None
-Target = Literal["noisy", "clean"]
 Channels = Literal[1, 3] | None
 
 
-class Place(NamedTuple):
-    """Where the pictures of a batch key come from, and the option that says so."""
+class FolderOption(NamedTuple):
+    """The folder with the pictures of a batch key, and the option that names it."""
 
     key: str
     option: str
@@ -44,26 +45,26 @@ class Place(NamedTuple):
 
 
 class FolderData(DenoisingData):
-    """What data modules of folders share: checks before anything is trained, random crops, whole pictures.
+    """The base of data modules of folders: checks before training, random crops, whole pictures.
 
     Args:
-        places: for each of ``fit``, ``validate``, ``test`` and ``predict`` the folders it takes; of several the first
-            and one more are needed.
+        folders: the folders of each of ``fit``, ``validate``, ``test`` and ``predict``; where there are several, the
+            first and at least one more are required.
         crop: side of the training crops, in pixels.
-        channels: 1 makes all pictures grey, 3 makes all colour; unless given they must agree.
-        batch_size: crops in a step, of each process.
-        repeats: crops of each picture an epoch.
-        augment: flips and turns training crops at random.
+        channels: 1 converts all pictures to grey, 3 to colour; by default they must agree.
+        batch_size: crops per step, of each process.
+        repeats: crops of each picture per epoch.
+        augment: flips and rotates training crops at random.
         workers: processes that read pictures.
-        seed: of whatever is random.
+        seed: of everything random.
 
     Raises:
-        UserError: a number that is too small; on setup, pictures that cannot be used.
+        DataError: a number that is too small; on setup, pictures that cannot be used.
     """
 
     def __init__(
         self,
-        places: Mapping[str, Sequence[Place]],
+        folders: Mapping[str, Sequence[FolderOption]],
         crop: int,
         channels: Channels,
         batch_size: int,
@@ -73,11 +74,11 @@ class FolderData(DenoisingData):
         seed: int,
     ) -> None:
         super().__init__()
-        least = {"crop": (crop, 1), "batch_size": (batch_size, 1), "repeats": (repeats, 1), "workers": (workers, 0)}
-        for name, (value, smallest) in least.items():
+        bounds = {"crop": (crop, 1), "batch_size": (batch_size, 1), "repeats": (repeats, 1), "workers": (workers, 0)}
+        for name, (value, smallest) in bounds.items():
             if value < smallest:
-                raise UserError(f"--data.{name} {value}: must be at least {smallest}")
-        self.places = places
+                raise DataError(f"--data.{name} {value}: must be at least {smallest}")
+        self.folders = folders
         self.crop = crop
         self.channels = channels
         self.batch_size = batch_size
@@ -85,202 +86,163 @@ class FolderData(DenoisingData):
         self.augment = augment
         self.workers = workers
         self.seed = seed
-        # Together the eight flips and quarter turns, equally often; nearest, because a turn moves whole pixels.
-        self._turns = ImageSequential(
+        # All eight flips and quarter turns are equally likely; "nearest", because a quarter turn moves whole pixels.
+        self._augmentation = ImageSequential(
             RandomHorizontalFlip(), RandomVerticalFlip(), RandomRotation90((1, 1), resample="nearest", p=0.5)
         )
 
     @abstractmethod
-    def complete(self, stage: str) -> Complete:
-        """Return what makes the batches of a stage out of the images in its folders."""
+    def transform(self, stage: str) -> Transform:
+        """Return the function from the images in a stage's folders to its batches."""
 
-    def scenes(self, stage: str) -> list[Scene]:
+    def scenes(self, stage: str) -> list[ScenePaths]:
         """Return the files of a stage.
 
         Raises:
-            UserError: a folder that is needed is not given, is none or holds no picture; pictures without partner.
+            UserError: a required folder is not given, does not exist or holds no picture; pictures without partner.
         """
-        places = self._given(stage)
-        listed = []
-        for place in places:
+        given = self._given(stage)
+        sides = []
+        for each in given:
             try:
-                listed.append(find_pictures(Path(str(place.folder))))
+                sides.append(find_pictures(Path(str(each.folder))))
             except UserError as error:
-                raise UserError(f"--data.{place.option} {error}") from None
-        if len(places) == 1:
-            return [{places[0].key: path} for path in listed[0]]
-        return matched(places, listed)
+                raise type(error)(f"--data.{each.option} {error}") from None
+        if len(given) == 1:
+            return [{given[0].key: path} for path in sides[0]]
+        options = ", ".join(f"--data.{each.option}" for each in given)
+        keys = [each.key for each in given]
+        return [dict(zip(keys, paths, strict=True)) for paths in match_by_name(sides, options).values()]
 
+    @override
     def prepare(self, stage: str) -> tuple[int, int, int]:
-        """Look at the headers of all pictures, and return the smallest shape, or that of the training crops."""
+        """Check the headers of all pictures, and return the smallest shape, or that of the training crops."""
         scenes = self.scenes(stage)
         if stage != "fit":
             self.sources = [next(iter(scene.values())) for scene in scenes]
-            return self._check(scenes, stage)
+            return self._smallest_shape(scenes, stage)
         if len(scenes) * self.repeats < self._ranks()["num_replicas"]:
-            raise UserError(f"fewer crops in an epoch than processes: raise --data.repeats above {self.repeats}")
-        self._check_crop(scenes)
-        also = self.scenes("validate") if self._validates() else []
-        return self._check([*scenes, *also], stage)[0], self.crop, self.crop
+            raise DataError(f"fewer crops in an epoch than processes: raise --data.repeats above {self.repeats}")
+        check_crop([path for scene in scenes for path in scene.values()], self.crop, "--data.crop")
+        validation = self.scenes("validate") if self._validates() else []
+        return self._smallest_shape([*scenes, *validation], stage)[0], self.crop, self.crop
 
+    @override
     def picture(self, index: int) -> Picture:
         """Return picture ``index`` of ``sources``, read again."""
         path = self.sources[index]
         assert path is not None
         return read_picture(path)
 
+    @override
     def train_dataloader(self) -> DataLoader[Item]:
         """Return batches of random crops."""
-        pictures = Pictures(self.scenes("fit"), self.channels, MEMORY // max(1, self.workers))
-        crops = Crops(pictures, self.complete("fit"), self.crop, self.repeats, self.seed)
-        order = Order(crops, self.batch_size, self.seed, self._reached, **self._ranks())
+        reader = SceneReader(self.scenes("fit"), self.channels, CACHE_BYTES // max(1, self.workers))
+        crops = RandomCrops(reader, self.transform("fit"), self.crop, self.repeats, self.seed)
+        sampler = ResumableSampler(crops, self.batch_size, self.seed, self._position, **self._ranks())
         return Loader(
             crops,
-            order.batch_size,
-            sampler=order,
+            sampler.batch_size,
+            sampler=sampler,
             collate_fn=collate,
             drop_last=True,
-            generator=seeded(self.seed),  # without one a loader draws from the global random state
+            generator=seeded(self.seed),  # without one, a loader draws from the global random state
             num_workers=self.workers,
-            persistent_workers=self.workers > 0,  # they hold the pictures they have read
+            persistent_workers=self.workers > 0,  # they hold the cached pictures
         )
 
+    @override
     def val_dataloader(self) -> DataLoader[Item] | list[Item]:
         """Return the validation pictures one by one; none if no folder is given."""
-        return self._whole("validate") if self._validates() else []
+        return self._whole_scenes("validate") if self._validates() else []
 
+    @override
     def test_dataloader(self) -> DataLoader[Item]:
         """Return the test pictures one by one, with their clean versions."""
-        return self._whole("test")
+        return self._whole_scenes("test")
 
+    @override
     def predict_dataloader(self) -> DataLoader[Item]:
-        """Return the noisy pictures one by one, as they are."""
-        return self._whole("predict")
+        """Return the noisy pictures one by one, unchanged."""
+        return self._whole_scenes("predict")
 
-    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:  # noqa: ARG002
-        """Flip and turn the crops of a training step, noisy and target alike."""
-        reached = self._reached()
-        if not self.augment or reached is None:
+    @override
+    def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
+        """Flip and rotate the crops of a training step, the same way for all keys."""
+        position = self._position()
+        if not self.augment or position is None:
             return batch
         rank = self._ranks()["rank"]
         images = torch.cat(list(batch.values()), dim=1)
         with torch.random.fork_rng(devices=[]):
-            # Kornia draws on the CPU, from the one generator that is put back here; torch.manual_seed seeds all others.
-            torch.default_generator.manual_seed(seeded(self.seed, *reached, rank).initial_seed())
-            turned: Tensor = self._turns(images)
-        return dict(zip(batch, turned.chunk(len(batch), dim=1), strict=True))
+            # Kornia draws from the global CPU generator, the only one that fork_rng restores here; torch.manual_seed
+            # would seed those of all devices.
+            torch.default_generator.manual_seed(seeded(self.seed, *position, rank).initial_seed())
+            augmented: Tensor = self._augmentation(images)
+        return dict(zip(batch, augmented.chunk(len(batch), dim=1), strict=True))
 
-    def _given(self, stage: str) -> list[Place]:
-        places = self.places[stage]
-        if not places:
-            raise UserError(
+    def _given(self, stage: str) -> list[FolderOption]:
+        folders = self.folders[stage]
+        if not folders:
+            raise DataError(
                 f"{type(self).__name__} has nothing to {stage}: use --data ImageFolder --data.{stage} FOLDER"
             )
-        given = [place for place in places if place.folder is not None]
-        if not given or given[0] != places[0] or len(given) < min(2, len(places)):
-            first, *others = (f"--data.{place.option}" for place in places)
+        given = [each for each in folders if each.folder is not None]
+        if not given or given[0] != folders[0] or len(given) < min(2, len(folders)):
+            first, *others = (f"--data.{each.option}" for each in folders)
             partners = f" and {' or '.join(others)} FOLDER" if others else ""
-            raise UserError(f"{type(self).__name__} has no pictures for {stage}: give {first} FOLDER{partners}")
+            raise DataError(f"{type(self).__name__} has no pictures for {stage}: give {first} FOLDER{partners}")
         return given
 
     def _validates(self) -> bool:
-        return any(place.folder is not None for place in self.places["validate"])
+        return any(each.folder is not None for each in self.folders["validate"])
 
-    def _whole(self, stage: str) -> DataLoader[Item]:
-        pictures = Pictures(self.scenes(stage), self._wanted(stage))
-        whole = Whole(pictures, self.complete(stage))
-        return Loader(whole, batch_size=None, num_workers=self.workers, generator=seeded(self.seed))
+    def _whole_scenes(self, stage: str) -> DataLoader[Item]:
+        scenes = WholeScenes(SceneReader(self.scenes(stage), self._channels(stage)), self.transform(stage))
+        return Loader(scenes, batch_size=None, num_workers=self.workers, generator=seeded(self.seed))
 
-    def _wanted(self, stage: str) -> int | None:
-        """Return the number of channels to make: a result to be written is the same kind of picture as its source."""
+    def _channels(self, stage: str) -> int | None:
+        """Return the number of channels to convert to; pictures to predict keep theirs, as their results do."""
         return None if stage == "predict" else self.channels
 
     def _ranks(self) -> dict[str, int]:
-        alone = {"num_replicas": 1, "rank": 0}
-        return alone if self.trainer is None else self.trainer.distributed_sampler_kwargs or alone
+        single = {"num_replicas": 1, "rank": 0}
+        return single if self.trainer is None else self.trainer.distributed_sampler_kwargs or single
 
-    def _reached(self) -> tuple[int, int] | None:
-        """Return (epoch, batches of it that came before), over all runs that this one goes on from; None elsewhere."""
+    def _position(self) -> tuple[int, int] | None:
+        """Return (epoch, finished batches of it) while training, counted over all resumed runs; None elsewhere."""
         if self.trainer is None or not self.trainer.training:
             return None
-        # Lightning's own count of epochs is one too many in runs that go on and have max_steps.
-        seen = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
-        return divmod(seen, int(self.trainer.num_training_batches))
+        # Lightning's own epoch count is one too high in resumed runs with max_steps.
+        finished = self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+        return divmod(finished, int(self.trainer.num_training_batches))
 
-    def _check(self, scenes: Iterable[Scene], stage: str) -> tuple[int, int, int]:
-        """Return (channels, smallest height, smallest width), or raise UserError for what does not fit together."""
+    def _smallest_shape(self, scenes: Sequence[ScenePaths], stage: str) -> tuple[int, int, int]:
+        """Return (channels, smallest height, smallest width); DataError for pictures that do not fit together."""
         shapes = []
-        first: Path | None = None
+        first = next(iter(scenes[0].values()))
         for scene in scenes:
             for path in scene.values():
                 channels, height, width, _ = header(path)
-                shapes.append((self._wanted(stage) or channels, height, width))
-                first = first or path
+                shapes.append((self._channels(stage) or channels, height, width))
                 if shapes[-1][0] != shapes[0][0]:
                     kinds = {1: "grey", 3: "colour"}
-                    remedy = "predict them apart" if stage == "predict" else "set --data.channels 1 or 3 to make all so"
-                    raise UserError(f"{path} is {kinds[channels]}, {first} is {kinds[shapes[0][0]]}: {remedy}")
-            _check_alike(scene)
+                    remedy = (
+                        "predict them separately"
+                        if stage == "predict"
+                        else "set --data.channels 1 or 3 to convert all of them"
+                    )
+                    raise DataError(f"{path} is {kinds[channels]}, {first} is {kinds[shapes[0][0]]}: {remedy}")
+            check_partners(list(scene.values()))
         every_channels, heights, widths = zip(*shapes, strict=True)
         return every_channels[0], min(heights), min(widths)
 
-    def _check_crop(self, scenes: Iterable[Scene]) -> None:
-        headers = {path: header(path) for scene in scenes for path in scene.values()}
-        small = {path: found for path, found in headers.items() if min(found.height, found.width) < self.crop}
-        for path, found in small.items():
-            side = min(min(each.height, each.width) for each in small.values())
-            raise UserError(
-                f"{path}: {found.width}x{found.height} pixels, smaller than the crop of {self.crop}"
-                f"{_more(len(small) - 1)}: set --data.crop {side} or leave the picture out"
-            )
 
-
-def matched(places: Sequence[Place], listed: Sequence[Sequence[Path]]) -> list[Scene]:
-    """Return scenes of pictures that have the same name but for the suffix.
-
-    Raises:
-        UserError: pictures without partner, or several of one name in a folder.
+def unchanged(images: Item, generator: Generator | None) -> Item:  # noqa: ARG001
+    """Return the images; the transform of stages that need no other.
 
     Example:
-        >>> places = [Place("noisy", "train_noisy", "a"), Place("target", "train_target", "b")]
-        >>> [scene] = matched(places, [[Path("a/x.png")], [Path("b/x.tif")]])
-        >>> scene["target"].as_posix()
-        'b/x.tif'
-    """
-    tables = [{path.stem: path for path in paths} for paths in listed]
-    options = ", ".join(f"--data.{place.option}" for place in places)
-    for paths, table in zip(listed, tables, strict=True):
-        twice = [path for path in paths if table[path.stem] != path]
-        if twice:
-            raise UserError(f"{twice[0]} and {table[twice[0].stem]} have one name, which pairs them both: move one")
-    common = set(tables[0]).intersection(*tables[1:])
-    alone = [str(path) for paths in listed for path in paths if path.stem not in common]
-    if alone:
-        names = ", ".join(alone[:5]) + _more(len(alone) - 5)
-        raise UserError(f"no picture of the same name for {names} ({options}): rename or remove them")
-    return [{place.key: table[stem] for place, table in zip(places, tables, strict=True)} for stem in tables[0]]
-
-
-def _more(count: int) -> str:
-    return f" and {count} more" if count > 0 else ""
-
-
-def _check_alike(scene: Scene) -> None:
-    """Raise UserError unless all pictures of a scene have one size and one type, so that one scaling fits them."""
-    (first, one), *others = ((path, header(path)) for path in scene.values())
-    for path, other in others:
-        if (one.height, one.width) != (other.height, other.width):
-            sizes = f"{first} has {one.width}x{one.height} pixels, {path} {other.width}x{other.height}"
-            raise UserError(f"{sizes}: crop them to one size, or leave the pair out")
-        if one.dtype != other.dtype:
-            raise UserError(f"{first} holds {one.dtype}, {path} {other.dtype}: write both with the same type and range")
-
-
-def as_they_are(images: Item, generator: Generator | None) -> Item:  # noqa: ARG001
-    """Return the images.
-
-    Example:
-        >>> as_they_are({"noisy": torch.zeros(1)}, None)
+        >>> unchanged({"noisy": torch.zeros(1)}, None)
         {'noisy': tensor([0.])}
     """
     return images

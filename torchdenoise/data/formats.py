@@ -1,6 +1,6 @@
-"""Bytes to arrays and back: PNG, TIFF and JPEG with their metadata.
+"""Codecs: PNG, TIFF and JPEG bytes to arrays and back, with their metadata.
 
-Pixels stay as they are stored: an orientation is a tag that travels along, so viewers go on turning the picture.
+Pixels keep their stored order. Orientation is copied as a tag, so viewers rotate the result as they did the input.
 """
 
 import contextlib
@@ -21,17 +21,17 @@ from PIL import Image, JpegImagePlugin
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from torchdenoise.data.picture import Picture
-from torchdenoise.errors import UserError
+from torchdenoise.errors import PictureError
 from torchdenoise.paths import JPEG_SUFFIXES, TIFF_SUFFIXES
 
 MAX_PIXELS = 500_000_000
-"""Headers that claim more pixels than this are refused before anything is decoded."""
+"""Files whose header claims more pixels are refused before decoding."""
 
 _ORIENTATION = 274  # the same tag in EXIF and TIFF
 _ICC = 34675
 _EXIF_HEAD = b"Exif\0\0"
 _METRES_PER_INCH = 0.0254
-# PNG chunks that say how the numbers become colours; the profile has a field of its own.
+# PNG chunks that define the colour space; the ICC profile has a separate field.
 _COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_HEAD = 33  # bytes of signature and IHDR
@@ -51,7 +51,10 @@ _LOSSLESS = frozenset(
 def decode(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
     """Return the array of an open file, (H, W) or (H, W, samples), and its metadata: further fields of a Picture.
 
-    Palettes and depths below 8 bits become 8-bit RGB and grey. Raises UserError for what cannot be decoded.
+    Palettes and depths below 8 bits become 8-bit RGB and grey.
+
+    Raises:
+        PictureError: the file cannot be decoded.
 
     Example:
         >>> decode(io.BytesIO(imagecodecs.png_encode(np.zeros((8, 9), dtype=np.uint16))))[0].shape
@@ -60,24 +63,24 @@ def decode(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
     head = file.read(8)
     file.seek(0)
     if not head:
-        raise UserError("is empty (0 bytes); copy it again from its source")
+        raise PictureError("is empty (0 bytes); copy it again from its source")
     read = next((read for magic, read in _DECODERS.items() if head.startswith(magic)), None)
     if read is None:
-        raise UserError("is not a PNG, TIFF or JPEG picture, whatever its name says; export it as one of these")
+        raise PictureError("is not a PNG, TIFF or JPEG picture, despite its name; export it as one of these")
     try:
         with _quiet():
             return read(file)
-    except UserError:
+    except PictureError:
         raise
     except MemoryError as error:
-        raise UserError("needs more memory than there is; crop or split it first") from error
-    except Exception as error:  # three libraries and their codecs raise all kinds on damaged files
+        raise PictureError("does not fit into memory; crop or split it first") from error
+    except Exception as error:  # the codecs raise many types of errors on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"damaged or cut short ({reason}); copy it again from its source") from error
+        raise PictureError(f"damaged or cut short ({reason}); copy it again from its source") from error
 
 
 def encode(array: NDArray[Any], like: Picture, suffix: str) -> bytes:
-    """Return the file of an array that ``like.restore`` made, in the format of ``suffix``, which ``check_fit`` allowed.
+    """Return the encoded bytes of an array from ``like.restore`` in the format of ``suffix``; see ``check_fit``.
 
     Example:
         >>> picture = Picture.from_array(np.zeros((8, 9), dtype=np.uint16))
@@ -88,47 +91,47 @@ def encode(array: NDArray[Any], like: Picture, suffix: str) -> bytes:
 
 
 def check_fit(suffix: str, like: Picture) -> None:
-    """Raise UserError unless the format of ``suffix`` can hold this kind of picture.
+    """Raise PictureError unless the format of ``suffix`` can hold a picture like this one.
 
     Example:
         >>> check_fit(".png", Picture.from_array(np.zeros((8, 9))))
         Traceback (most recent call last):
         ...
-        torchdenoise.errors.UserError: PNG cannot hold float64; write .tiff instead
+        torchdenoise.errors.PictureError: PNG cannot hold float64; write .tiff instead
     """
     dtype = like.scaling.dtype
     if suffix == ".png":
         if dtype not in (np.uint8, np.uint16):
-            raise UserError(f"PNG cannot hold {dtype}; write .tiff instead")
+            raise PictureError(f"PNG cannot hold {dtype}; write .tiff instead")
         if EXTRASAMPLE.ASSOCALPHA in like.tiff.get("extrasamples", ()):
-            raise UserError("PNG cannot hold premultiplied transparency; write .tiff instead")
+            raise PictureError("PNG cannot hold premultiplied transparency; write .tiff instead")
     if suffix in JPEG_SUFFIXES:
         if dtype != np.uint8:
-            raise UserError(f"JPEG cannot hold {dtype}; write {'.png or ' * (dtype == np.uint16)}.tiff instead")
+            raise PictureError(f"JPEG cannot hold {dtype}; write {'.png or ' * (dtype == np.uint16)}.tiff instead")
         if like.alpha is not None:
-            raise UserError("JPEG cannot hold transparency; write .png or .tiff instead")
+            raise PictureError("JPEG cannot hold transparency; write .png or .tiff instead")
 
 
 def _check_size(width: int, height: int) -> None:
-    """Raise UserError unless a header claims a size that can be meant."""
+    """Raise PictureError if the size in a header is zero or too large."""
     if not width * height:
-        raise UserError(f"has no pixels ({width} x {height}); export it again from its source")
+        raise PictureError(f"has no pixels ({width} x {height}); export it again from its source")
     if width * height > MAX_PIXELS:
         limit = f"{MAX_PIXELS / 1e6:g} million"
-        raise UserError(f"claims {width} x {height} pixels, more than the limit of {limit}; crop or split it first")
+        raise PictureError(f"claims {width} x {height} pixels, more than the limit of {limit}; crop or split it first")
 
 
 def _check_single(count: int) -> None:
-    """Raise UserError unless a file holds one picture."""
+    """Raise PictureError unless a file holds one picture."""
     if count == 0:
-        raise UserError("holds no picture: empty or cut short; copy it again from its source")
+        raise PictureError("holds no picture: empty or cut short; copy it again from its source")
     if count > 1:
-        raise UserError(f"holds {count} pages; split it into single pages first")
+        raise PictureError(f"holds {count} pages; split it into single pages first")
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Pillow warns and tifffile logs about odd metadata from the user; failures still raise."""
+    """Suppress warnings of Pillow and log messages of tifffile about unusual metadata; failures still raise."""
     logger = logging.getLogger("tifffile")
 
     def mute(_: logging.LogRecord) -> bool:
@@ -144,7 +147,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _read_png(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Decode a PNG; not by Pillow, which cuts 16-bit RGB down to 8."""
+    """Decode a PNG with imagecodecs, because Pillow reduces 16-bit RGB to 8 bits."""
     data = file.read()
     _check_size(*struct.unpack_from(">II", data, 16))
     chunks = list(_png_chunks(data))
@@ -159,16 +162,16 @@ def _read_png(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
         metadata["dpi"] = _dpi((across, down), _METRES_PER_INCH if per_metre else 0)
     if b"iCCP" in content:
         _, _, packed = content[b"iCCP"].partition(b"\0")
-        with contextlib.suppress(zlib.error):  # a picture with a broken profile is still a picture
+        with contextlib.suppress(zlib.error):  # a broken profile does not stop reading
             metadata["icc"] = zlib.decompressobj().decompress(packed[1:], 1 << 24)
-    # Of the others the decoder prints complaints, such as about the many profiles that are not quite right.
+    # The decoder prints warnings about other chunks, such as slightly malformed profiles.
     pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
     array: NDArray[Any] = imagecodecs.png_decode(data[:8] + b"".join(pixels))
     return array, metadata
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield name and bytes of the chunks of a PNG, the last one as far as it goes."""
+    """Yield name and bytes of the chunks of a PNG; the last one may be truncated."""
     view, at = memoryview(data), 8
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -177,25 +180,25 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _read_jpeg(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Decode a JPEG; its class is used directly because Image.open has a pixel limit of its own, far below ours."""
+    """Decode a JPEG; not by Image.open, whose pixel limit is far below ours."""
     picture = JpegImagePlugin.JpegImageFile(file)
     _check_size(*picture.size)
     if picture.mode not in ("L", "RGB"):
-        raise UserError(f"is a {picture.mode} JPEG; convert it to RGB or grey first")
+        raise PictureError(f"is a {picture.mode} JPEG; convert it to RGB or grey first")
     exif = picture.info.get("exif", b"").removeprefix(_EXIF_HEAD) or None
     metadata = {"exif": exif, "icc": picture.info.get("icc_profile"), "dpi": _dpi(picture.info.get("dpi", (0, 0)))}
     return np.asarray(picture), metadata
 
 
 def _read_tiff(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Decode a TIFF of one page, small previews not counted."""
+    """Decode a TIFF of one page; previews are ignored."""
     with tifffile.TiffFile(file) as tiff:
         pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-        # ImageJ writes big stacks as one page and a note, and so can tifffile.
+        # ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
         _check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0))
         page = pages[0]
-        for noted in tiff.shaped_metadata or ():
-            _check_single(math.prod(noted.get("shape", ())) // math.prod(page.shape) or 1)
+        for comment in tiff.shaped_metadata or ():
+            _check_single(math.prod(comment.get("shape", ())) // math.prod(page.shape) or 1)
         _check_size(page.imagewidth, page.imagelength)
         _check_tiff_kind(page)
         array = page.asarray()
@@ -208,25 +211,25 @@ def _read_tiff(file: BinaryIO) -> tuple[NDArray[Any], dict[str, Any]]:
 
 
 def _check_tiff_kind(page: tifffile.TiffPage) -> None:
-    """Raise UserError unless a page is grey or RGB, with one alpha channel at most."""
+    """Raise PictureError unless a page is grey or RGB, with at most one alpha channel."""
     kind, channels, dtype = page.photometric, page.samplesperpixel, page.dtype
-    # Decoding a JPEG inside a TIFF gives RGB.
+    # A JPEG inside a TIFF is decoded to RGB.
     rgb = kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG)
     inverted = kind == PHOTOMETRIC.MINISWHITE and channels == 1 and dtype is not None and dtype.kind in "bu"
     if not (rgb or inverted or kind == PHOTOMETRIC.MINISBLACK) or page.axes not in ("YX", "YXS", "SYX"):
-        raise UserError(
+        raise PictureError(
             f"is a TIFF of kind {getattr(kind, 'name', kind)}, {page.axes}; convert it to RGB or grey first"
         )
     if dtype is None or not isinstance(page.bitspersample, int):  # such as 5, 6 and 5 bits
-        raise UserError(f"has samples of {page.bitspersample} bits; convert it to 8 or 16 bits first")
+        raise PictureError(f"has samples of {page.bitspersample} bits; convert it to 8 or 16 bits first")
     alphas = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
     extra = channels - (3 if rgb else 1)
     if extra and not (extra == 1 and alphas.issuperset(page.extrasamples)):
-        raise UserError(f"has {channels} channels; keep 1 (grey) or 3 (RGB), besides alpha, or split them into files")
+        raise PictureError(f"has {channels} channels; keep 1 (grey) or 3 (RGB) and alpha, or split them into files")
 
 
 def _tiff_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
-    """Return the fields of a Picture that tell how a page was written."""
+    """Return the metadata fields of a Picture for a TIFF page."""
     tags = {tag.code: tag.value for tag in page.tags}
     lossless = page.compression in _LOSSLESS
     tiff: dict[str, Any] = {
@@ -235,7 +238,7 @@ def _tiff_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
         "extrasamples": page.extrasamples if page.samplesperpixel in (2, 4) else (),
         "planarconfig": "separate" if page.axes == "SYX" else "contig",
     }
-    if page.description:  # pixel sizes, in the words of ImageJ or OME
+    if page.description:  # ImageJ and OME store pixel sizes here
         tiff["description"] = page.description.encode()
     metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC)}
     unit = page.resolutionunit
@@ -250,13 +253,13 @@ def _tiff_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
 
 
 def _dpi(density: tuple[float, float], units_per_inch: float = 1) -> tuple[float, float] | None:
-    """Return pixels per inch, or None for what is no density or none that every format can hold."""
+    """Return pixels per inch, or None if the density is invalid or some format cannot hold it."""
     across, down = (float(value) * units_per_inch for value in density)
     return (across, down) if min(across, down) > 0 and max(across, down) < 1 << 16 else None
 
 
 def _encode_png(array: NDArray[Any], like: Picture) -> bytes:
-    """Encode with the chunks put right after the header, where all of them may stand."""
+    """Encode a PNG; the metadata chunks follow the header, where all of them are allowed."""
     chunks = dict(like.png)
     if like.icc:
         chunks[b"iCCP"] = b"icc\0\0" + zlib.compress(like.icc)
@@ -275,7 +278,7 @@ def _encode_png(array: NDArray[Any], like: Picture) -> bytes:
 
 
 def _encode_jpeg(array: NDArray[Any], like: Picture) -> bytes:
-    """Encode as well as JPEG can: quality 95, colour at full resolution."""
+    """Encode a JPEG at quality 95 without chroma subsampling."""
     metadata = {
         "icc_profile": like.icc,
         "exif": like.exif and _EXIF_HEAD + like.exif,
@@ -290,7 +293,7 @@ def _encode_jpeg(array: NDArray[Any], like: Picture) -> bytes:
 
 
 def _encode_tiff(array: NDArray[Any], like: Picture) -> bytes:
-    """Encode as the TIFF it was, or deflated; of EXIF the orientation only."""
+    """Encode with the compression of the input TIFF, else deflate; of EXIF, only the orientation is kept."""
     options: dict[str, Any] = {"compression": COMPRESSION.ADOBE_DEFLATE}
     if like.dpi:
         options |= {"resolution": like.dpi, "resolutionunit": "INCH"}
@@ -313,9 +316,9 @@ def _encode_tiff(array: NDArray[Any], like: Picture) -> bytes:
 
 
 def _orientation(exif: bytes | None) -> int:
-    """Return the orientation, 1 to 8, where 1 is upright and also stands for none or a broken one."""
+    """Return the orientation, 1 to 8; 1 is upright, and the default if it is missing or broken."""
     parsed = Image.Exif()
-    with _quiet(), contextlib.suppress(Exception):  # Pillow lets all kinds out on broken EXIF
+    with _quiet(), contextlib.suppress(Exception):  # Pillow raises many types of errors on broken EXIF
         parsed.load(exif or b"")
     value = parsed.get(_ORIENTATION, 1)
     return value if value in range(1, 9) else 1

@@ -1,42 +1,43 @@
-"""Folders of pictures that get synthetic noise, and of noisy ones to predict."""
+"""Folders of clean pictures with synthetic noise added, and of noisy pictures to predict."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
-from torchdenoise.data.datasets import Complete, Item
-from torchdenoise.data.folder import Channels, Folder, FolderData, Place, as_they_are
+from torchdenoise.data.datasets import Item, Transform
+from torchdenoise.data.folder import Channels, Folder, FolderData, FolderOption, unchanged
 from torchdenoise.noise import NoiseModel, from_spec, repeatable
 
 Target = Literal["noisy", "clean"]
 
 
 class ImageFolder(FolderData, source="synthetic noise on clean pictures, or noisy ones to predict"):
-    """Folders of clean pictures that get synthetic noise, and of noisy ones to predict.
+    """Folders of clean pictures with synthetic noise added, and of noisy pictures to predict.
 
-    Training noise and crops are a function of (seed, epoch, index); validation and test noise of (pixels, noise,
-    seed): neither the order nor the number of workers changes them.
+    Training noise and crops depend only on (seed, epoch, index), validation and test noise only on (pixels, noise,
+    seed). Neither the order of files nor the number of workers changes them.
 
     Args:
         train: folder of clean pictures to train on, in random crops.
         val: folder of clean pictures to validate on, whole.
         test: folder of clean pictures to score, whole.
-        predict: folder of noisy pictures to denoise, each with the channels it has.
+        predict: folder of noisy pictures to denoise; ``channels`` does not convert them.
         noise: a model or spec.
-        target: what a loss finds as ``target``: another noisy copy, or the clean image; nothing unless given.
+        target: what batches hold as ``target``: another noisy copy, or the clean image; none by default.
         crop: side of the training crops, in pixels.
-        channels: 1 makes all pictures grey, 3 makes all colour; unless given they must agree.
-        batch_size: crops in a step, of each process.
+        channels: 1 converts all pictures to grey, 3 to colour; by default they must agree.
+        batch_size: crops per step, of each process.
         workers: processes that read pictures.
-        seed: of noise, crops, flips and turns.
-        repeats: crops of each picture an epoch.
-        augment: flips and turns training crops at random, all eight ways alike.
+        seed: of noise, crops and augmentation.
+        repeats: crops of each picture per epoch.
+        augment: flips and rotates training crops at random, all eight orientations equally likely.
 
     Raises:
-        UserError: a number that is too small; on setup, a folder that is needed is not given or holds no picture, a
-            picture is smaller than the crop, or grey and colour are mixed.
+        DataError: a number that is too small; on setup, a required folder is not given, or grey and colour are mixed.
+        PictureError: on setup, a folder that holds no picture, or a picture smaller than the crop.
 
     Example:
         >>> ImageFolder(train="clean/", crop=64, repeats=10).noise.spec
@@ -59,28 +60,30 @@ class ImageFolder(FolderData, source="synthetic noise on clean pictures, or nois
         repeats: int = 1,
         augment: bool = True,
     ) -> None:
-        places = {
-            "fit": [Place("clean", "train", train)],
-            "validate": [Place("clean", "val", val)],
-            "test": [Place("clean", "test", test)],
-            "predict": [Place("noisy", "predict", predict)],
+        folders = {
+            "fit": [FolderOption("clean", "train", train)],
+            "validate": [FolderOption("clean", "val", val)],
+            "test": [FolderOption("clean", "test", test)],
+            "predict": [FolderOption("noisy", "predict", predict)],
         }
-        super().__init__(places, crop, channels, batch_size, repeats, augment, workers, seed)
+        super().__init__(folders, crop, channels, batch_size, repeats, augment, workers, seed)
         self.noise = from_spec(noise)
         self.target = target
 
+    @override
     def keys(self) -> set[str]:
-        """Return ``noisy``, and ``target`` where one is asked for."""
+        """Return ``noisy``, and ``target`` if there is one."""
         return {"noisy"} if self.target is None else {"noisy", "target"}
 
-    def complete(self, stage: str) -> Complete:
-        """Return what adds the noise; pictures to predict have theirs."""
-        return as_they_are if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)
+    @override
+    def transform(self, stage: str) -> Transform:
+        """Return the function that adds noise; pictures to predict are noisy already."""
+        return unchanged if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)
 
 
 @dataclass(frozen=True)
 class _AddNoise:
-    """Makes noisy copies: fresh ones of training crops, always the same of whole pictures, which keep the clean one."""
+    """Adds noise: new noise for each training crop, repeatable noise for whole pictures, which keep the clean image."""
 
     noise: NoiseModel
     target: Target | None

@@ -1,4 +1,4 @@
-"""A picture in memory: the image that denoisers take, and what gives the same kind of picture back."""
+"""A picture in memory: the image for a denoiser, and the metadata to write the result like the input."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from torchdenoise.data.scaling import Scaling
-from torchdenoise.errors import UserError
+from torchdenoise.errors import PictureError
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture as denoisers take it, with what is needed to give the same kind of picture back.
+    """An image for a denoiser, with the scaling and metadata to write the result like the input.
 
     ``image`` is (1, C, H, W) float32, C = 1 (grey) or 3 (RGB), 1.0 = white; ``alpha`` is (H, W) as stored.
 
@@ -29,17 +29,17 @@ class Picture:
     image: torch.Tensor
     scaling: Scaling
     shape: tuple[int, ...]
-    """Of the array it came as: (H, W) or (H, W, samples), alpha included."""
+    """Of the original array: (H, W) or (H, W, samples), alpha included."""
     alpha: NDArray[Any] | None = None
     icc: bytes | None = None
     exif: bytes | None = None
-    """Without the ``Exif`` head that JPEG puts before it."""
+    """Without the ``Exif`` prefix of JPEG."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
     comment: str = ""
-    """For whoever opens the file that it is written as."""
+    """Text to store in the written file."""
     png: Mapping[bytes, bytes] = field(default_factory=dict)
-    """Chunks that only PNG can hold."""
+    """Chunks that only PNG can hold, by name."""
     tiff: Mapping[str, Any] = field(default_factory=dict)
     """How a TIFF was written, as arguments of ``tifffile.imwrite``."""
 
@@ -49,7 +49,13 @@ class Picture:
     ) -> "Picture":
         """Return the picture of an array (H, W) or (H, W, C): 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 
-        ``metadata`` are further fields of the class. Raises UserError for other shapes and as ``Scaling.of`` does.
+        Args:
+            array: of numbers.
+            data_range: as in ``Scaling.of``.
+            metadata: further fields of the class.
+
+        Raises:
+            PictureError: another shape, or as ``Scaling.of``.
 
         Example:
             >>> Picture.from_array(np.zeros((8, 9, 4), dtype=np.uint16)).image.shape
@@ -58,7 +64,7 @@ class Picture:
         samples = array[..., None] if array.ndim == 2 else array
         hint = "; try array.transpose(1, 2, 0)" if array.ndim == 3 and array.shape[0] <= 4 else ""
         if samples.ndim != 3 or not 1 <= samples.shape[-1] <= 4:
-            raise UserError(
+            raise PictureError(
                 f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4{hint}"
             )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
@@ -75,7 +81,8 @@ class Picture:
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.
 
-        Raises UserError when values are NaN or infinite.
+        Raises:
+            PictureError: values are NaN or infinite.
 
         Example:
             >>> Picture.from_array(np.array([[0, 255]], dtype=np.uint8)).restore(torch.tensor([[[[0.2, 0.5]]]]))

@@ -1,4 +1,4 @@
-"""The invertible step between stored pixel values and the unit range that every denoiser works in."""
+"""The invertible scaling between stored pixel values and the unit range of denoisers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,19 +7,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchdenoise.errors import UserError
+from torchdenoise.errors import PictureError
 
-# Cameras and microscopes store 10, 12 and 14 bits in 16: the white is that of the sensor, not of the file.
+# Cameras and microscopes store 10, 12 and 14 bits in 16: white is that of the sensor, not of the file.
 _SENSOR_WHITES = (1023, 4095, 16383, 65535)
-# A range is applied in float32 where that is exact enough, so it has to be a usable one there.
-_NARROWEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2
+# Ranges are applied in float32 where that is exact enough, so float32 must be able to represent them.
+_MIN_WIDTH, _MAX_VALUE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Which stored values are black (``low``, 0.0 in units) and white (``high``, 1.0), and the ``dtype`` to give back.
+    """The stored values of black (``low``, scaled to 0.0) and white (``high``, scaled to 1.0), and their ``dtype``.
 
-    Raises UserError unless ``low < high`` are finite numbers within the reach of float32.
+    Raises:
+        PictureError: unless ``low < high`` are finite numbers in the range of float32.
 
     Example:
         >>> scaling = Scaling.of(np.array([[0, 51, 255]], dtype=np.uint8))
@@ -34,20 +35,26 @@ class Scaling:
     dtype: np.dtype[Any]
 
     def __post_init__(self) -> None:
-        if not (self.low >= -_LARGEST and self.high <= _LARGEST and self.high - self.low >= _NARROWEST):
-            raise UserError(
+        if not (self.low >= -_MAX_VALUE and self.high <= _MAX_VALUE and self.high - self.low >= _MIN_WIDTH):
+            raise PictureError(
                 f"the data range {self.low:g} to {self.high:g} is not usable: "
                 "give two finite numbers, the smaller first, or one number above 0"
             )
 
     @classmethod
     def of(cls, array: NDArray[Any], data_range: float | tuple[float, float] | None = None) -> "Scaling":
-        """Return the scaling of an array of any shape: as stated, by its dtype, or else by its values.
+        """Return the scaling of an array of any shape: by ``data_range``, else by its dtype, else by its values.
 
-        A number ``r`` states (0, r). Unstated, uint8 is (0, 255); uint16 is (0, 1023), (0, 4095), (0, 16383) or
-        (0, 65535), the smallest that holds the maximum, because 10, 12 and 14-bit sensors store in 16 bits; floats
-        within [0, 1] are (0, 1); everything else runs from the minimum, or 0 if that is lower, to the maximum.
-        Raises UserError for values that are no finite real numbers, for no values and for an unusable range.
+        By dtype, uint8 is (0, 255) and uint16 is (0, 1023), (0, 4095), (0, 16383) or (0, 65535), the smallest that
+        holds the maximum, because 10, 12 and 14-bit sensors store 16 bits. Floats within [0, 1] are (0, 1). Other
+        values range from their minimum, or 0 if that is lower, to their maximum.
+
+        Args:
+            array: real numbers.
+            data_range: (low, high), or ``high`` for (0, high).
+
+        Raises:
+            PictureError: no values, values that are not finite real numbers, or an unusable range.
 
         Example:
             >>> Scaling.of(np.array([0, 4000], dtype=np.uint16)).high
@@ -73,9 +80,10 @@ class Scaling:
         return torch.from_numpy(unit.astype(np.float32, copy=False))
 
     def from_unit(self, image: torch.Tensor) -> NDArray[Any]:
-        """Return units, clamped to [0, 1], as values of ``dtype`` in the same shape, integers rounded half to even.
+        """Return an image, clamped to [0, 1], as values of ``dtype`` in the same shape; integers round half to even.
 
-        Raises UserError when units are NaN or infinite, which is what a diverged fit leaves.
+        Raises:
+            PictureError: values are NaN or infinite, as after a diverged fit.
 
         Example:
             >>> Scaling(0, 10, np.dtype("uint8")).from_unit(torch.tensor([0.25, 2.0]))
@@ -84,11 +92,11 @@ class Scaling:
         working = _working(self.dtype)
         values = image.detach().cpu().float().numpy().astype(working)
         if not np.isfinite(values).all():
-            raise UserError("the denoised picture holds NaN or infinity: the fit diverged; lower its learning rate")
+            raise PictureError("the denoised picture holds NaN or infinity: the fit diverged; lower its learning rate")
         values = np.clip(values, 0, 1) * (self.high - self.low) + self.low
-        np.clip(values, self.low, self.high, out=values)  # the sum above may end a rounding error outside
+        np.clip(values, self.low, self.high, out=values)  # rounding may have exceeded the range
         if self.dtype.kind in "iu":
-            # A stated range may exceed the dtype, and the top of 64 bits is no float: stop just short of one too many.
+            # A given range may exceed the dtype. The largest 64-bit integer is not a float: clip just below it.
             bounds = np.iinfo(self.dtype)
             np.clip(np.rint(values), bounds.min, np.nextafter(working.type(bounds.max + 1), 0), out=values)
         restored: NDArray[Any] = values.astype(self.dtype)
@@ -96,24 +104,26 @@ class Scaling:
 
 
 def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return float32 where it counts every value of ``dtype``, else float64."""
+    """Return float32 if it represents every value of ``dtype`` exactly, else float64."""
     return np.result_type(dtype, np.float32)
 
 
 def _check(array: NDArray[Any]) -> None:
-    """Raise UserError unless there are values and all are finite real numbers."""
+    """Raise PictureError unless there are values and all are finite real numbers."""
     if array.dtype.kind not in "uif" or array.dtype.itemsize > 8:
-        raise UserError(f"values of type {array.dtype} are no pixels: convert them to uint8, uint16 or float32 first")
+        raise PictureError(
+            f"values of type {array.dtype} are not supported: convert them to uint8, uint16 or float32 first"
+        )
     if array.size == 0:
-        raise UserError(f"there are no pixels in a picture of shape {array.shape}: pass one with at least 1 x 1")
+        raise PictureError(f"a picture of shape {array.shape} has no pixels: pass at least 1 x 1")
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         are = "pixel value is" if bad == 1 else "pixel values are"
-        raise UserError(f"{bad} {are} NaN or infinite: replace them first, e.g. by numpy.nan_to_num")
+        raise PictureError(f"{bad} {are} NaN or infinite: replace them first, e.g. by numpy.nan_to_num")
 
 
 def _range_of(array: NDArray[Any]) -> tuple[float, float]:
-    """Return black and white by dtype or, where the dtype leaves it open, by the values; never an empty range."""
+    """Return black and white by dtype or, if that leaves them open, by the values; never an empty range."""
     dtype = array.dtype.newbyteorder("=")
     if dtype == np.uint8:
         return 0, 255

@@ -1,8 +1,9 @@
-"""From a noisy picture to a clean one by a recipe: the road that command line, Python API and comparisons all take."""
+"""Denoising by a recipe, from noisy image to clean one; used by the command line, the Python API and comparisons."""
 
+from torchdenoise.deprecation import renamed
 from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_readings
+from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_shared
 from torchdenoise.fitting.together import Result, fit_images, recipe_stacking_obstacle, unwrap
 from torchdenoise.fitting.trainers import HYGIENE, accelerator
 
@@ -19,8 +20,10 @@ __all__ = [
     "denoise",
     "fit_image",
     "fit_images",
-    "fit_readings",
+    "fit_shared",
     "recipe_stacking_obstacle",
     "restorer",
     "unwrap",
 ]
+
+__getattr__ = renamed(__name__, {"fit_readings": "fit_shared"}, globals())

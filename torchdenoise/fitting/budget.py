@@ -1,4 +1,4 @@
-"""A fit that takes about so many seconds, whatever the machine."""
+"""The number of steps that fits a time budget on this machine."""
 
 import time
 import warnings
@@ -9,24 +9,24 @@ from torch import Size, Tensor
 
 from torchdenoise.errors import AssumptionWarning
 
-Made = TypeVar("Made")
+Fit = TypeVar("Fit")
 Progress = Callable[[int, int], None]
-"""Told (steps done, steps in all) after every step."""
+"""Called with (finished steps, all steps) after every step."""
 
-TRIAL = 12
-"""Steps of the trial."""
-WARM = 4
-"""Of these, the first ones are not timed."""
-CORNER = 64
+TRIAL_STEPS = 12
+WARM_UP_STEPS = 4
+"""The first steps of the trial, which are not timed."""
+WARM_UP_SIDE = 64
+"""Side of the crop for the very first step, in pixels."""
 
 
-class Budget(Generic[Made]):
-    """Chooses the number of steps by a short trial for each size of pictures; what it chooses depends on the clock.
+class Budget(Generic[Fit]):
+    """Chooses the number of steps by a short trial for each image size; the choice depends on the clock.
 
     Args:
-        seconds: that a picture may take, the trial not counted.
-        fit: makes a clean image of a noisy one in so many steps.
-        told: hears in a line what was chosen.
+        seconds: per image, without the trial.
+        fit: called with (noisy image, steps, progress); returns the result of a fit of that many steps.
+        on_message: called with a line about the choice.
 
     Example:
         >>> def fit(image, steps, progress):
@@ -42,34 +42,34 @@ class Budget(Generic[Made]):
     def __init__(
         self,
         seconds: float,
-        fit: Callable[[Tensor, int, Progress | None], Made],
-        told: Callable[[str], None] | None = None,
+        fit: Callable[[Tensor, int, Progress | None], Fit],
+        on_message: Callable[[str], None] | None = None,
     ) -> None:
         self.seconds = seconds
         self._fit = fit
-        self._told = told
+        self._on_message = on_message
         self._steps: dict[Size, int] = {}
 
-    def fit(self, image: Tensor, progress: Progress | None = None) -> Made:
-        """Return what the fit makes of an image, in as many steps as the budget allows."""
+    def fit(self, image: Tensor, progress: Progress | None = None) -> Fit:
+        """Return the result of a fit to an image in as many steps as the budget allows."""
         steps = self.steps(image)
-        if self._told is not None:
-            self._told(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
+        if self._on_message is not None:
+            self._on_message(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
         return self._fit(image, steps, progress)
 
     def steps(self, image: Tensor) -> int:
-        """Return the number of steps for images of this one's size, at least 1."""
+        """Return the number of steps, at least 1, for images of this size."""
         if image.shape not in self._steps:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", AssumptionWarning)  # the fit itself will tell
-                self._steps[image.shape] = self._tried(image)
+                warnings.simplefilter("ignore", AssumptionWarning)  # the fit itself will warn
+                self._steps[image.shape] = self._measure(image)
         return self._steps[image.shape]
 
-    def _tried(self, image: Tensor) -> int:
-        self._fit(image[..., :CORNER, :CORNER], 1, None)  # what is slow only the first time
+    def _measure(self, image: Tensor) -> int:
+        self._fit(image[..., :WARM_UP_SIDE, :WARM_UP_SIDE], 1, None)  # imports and kernels are slow the first time
         times: list[float] = []
         begin = time.perf_counter()
-        self._fit(image, TRIAL, lambda *_: times.append(time.perf_counter()))
-        step = (times[-1] - times[WARM - 1]) / (TRIAL - WARM)
-        rest = time.perf_counter() - begin - TRIAL * step
-        return max(1, int((self.seconds - rest) / step))
+        self._fit(image, TRIAL_STEPS, lambda *_: times.append(time.perf_counter()))
+        step = (times[-1] - times[WARM_UP_STEPS - 1]) / (TRIAL_STEPS - WARM_UP_STEPS)
+        overhead = time.perf_counter() - begin - TRIAL_STEPS * step
+        return max(1, int((self.seconds - overhead) / step))

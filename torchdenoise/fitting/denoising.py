@@ -1,6 +1,5 @@
-"""The one road from a noisy picture to a clean one, which the command line and the Python API take."""
+"""``denoise()``, and the function behind it that the command line uses too."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,23 +12,23 @@ from torch import Tensor
 
 from torchdenoise.data import Picture, Scaling, read_picture
 from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import UserError
+from torchdenoise.errors import PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
-from torchdenoise.fitting.together import Result, capture_error, fit_images, unwrap
+from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
-from torchdenoise.isolation import torch_as_it_is
+from torchdenoise.isolation import default_torch_modes
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 DEFAULT_RECIPE = "fast"
 
 Restore = Callable[[Sequence[Tensor]], list[Result]]
-"""Makes of noisy images ``(1, C, H, W)`` in 0..1 clean ones, or says what went wrong with each."""
+"""Returns the result or error for each noisy image ``(1, C, H, W)`` in 0..1."""
 
 
-@torch_as_it_is()
+@default_torch_modes()
 def denoise(
     noisy: Noisy | str | Path,
     recipe: str | Path | Mapping[str, Any] | None = None,
@@ -49,26 +48,26 @@ def denoise(
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
 
     Args:
-        noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are each fitted by themselves, or the
-            path of a PNG, TIFF or JPEG file, which gives an array.
-        recipe: a recipe's name, the path of your own YAML file, or a dict; ``fast`` unless given.
-        checkpoint: of an earlier fit, which is applied as it is; with a recipe, that fit starts from its network.
-        max_steps: instead of the recipe's.
-        seed: instead of the recipe's, or of 0 for a checkpoint.
+        noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
+            a PNG, TIFF or JPEG file, which gives an array.
+        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
+        checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
+        max_steps: overrides the recipe's.
+        seed: overrides the recipe's; for a checkpoint, the default is 0.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        data_range: the white level, or (black, white); unless given, it follows from the dtype, or for floats from
-            the data: 0 to 1 if they lie there, else their own minimum and maximum.
-        overrides: any other argument, ``"model.network.width=64"``.
-        progress: called after every step.
+        data_range: the white level, or (black, white); by default it follows from the dtype, for floats from the data:
+            0 to 1 if they lie there, else from their minimum to their maximum.
+        overrides: further arguments of the recipe, ``"model.network.width=64"``.
+        progress: called with (finished steps, all steps) after every step.
         level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
-        batch: of a tensor, so many pictures are fitted together.
-        budget: seconds that a picture may take; the number of steps is then chosen by the clock of this machine.
+        batch: number of pictures of a tensor that are fitted together.
+        budget: seconds per picture; the number of steps is then chosen by the clock of this machine.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
-    The caller's random state, warnings and signal handlers are left as they were.
+    The caller's random state, warnings and signal handlers are restored.
 
     Raises:
-        UserError: whatever the caller can mend; its message says how.
+        UserError: a mistake that the caller can fix; the message says how.
 
     Example:
         >>> noisy = (torch.rand(1, 3, 8, 8) * 255).byte()
@@ -76,66 +75,70 @@ def denoise(
         torch.Size([1, 3, 8, 8])
     """
     options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget)
-    work = restorer(recipe, checkpoint, options)
+    restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
-        return _denoised_stack(noisy, data_range, work, batch)
+        return _denoise_batch(noisy, data_range, restore, batch)
     if isinstance(noisy, np.ndarray):
         if np.ma.is_masked(noisy):
-            raise UserError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
+            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
         picture = Picture.from_array(np.asarray(noisy), data_range)
     elif isinstance(noisy, (str, Path)):
         picture = read_picture(noisy, data_range)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
-    (clean,) = work([picture.image])
+    (clean,) = restore([picture.image])
     restored = picture.restore(unwrap(clean))
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) else restored
 
 
 def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options) -> Restore:
-    """Return what makes noisy images clean: a fit, a checkpoint, or both.
+    """Return the function that denoises images by a fit, by a checkpoint, or by a fit that starts from one.
 
     Raises:
-        UserError: what is wrong with the recipe, its overrides, the checkpoint or the device, before any work is done.
+        UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
     accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
         unused = [name for name in ("max_steps", "overrides", "parts", "budget") if getattr(options, name)]
         if unused:
-            raise UserError(
-                f"a checkpoint is applied as it is: leave {' and '.join(unused)} out, or name a recipe whose fit "
+            raise RecipeError(
+                f"a checkpoint is applied without a fit: leave {' and '.join(unused)} out, or name a recipe whose fit "
                 "starts from it"
             )
 
-        def applied(image: Tensor) -> Fitted:
+        def apply(image: Tensor) -> Fitted:
             return Fitted(apply_denoiser(start, image, options.device, (), options.seed or 0))
 
-        return lambda images: [capture_error(functools.partial(applied, image)) for image in images]
-    plan = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
+        return lambda images: fit_each(images, apply)
+    loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
-    denoiser = build(plan, options)
+    denoiser = build(loaded, options)
     if options.budget is None:
-        return lambda images: fit_images(images, plan, options)
+        return lambda images: fit_images(images, loaded, options)
     if not denoiser.stages():
-        raise UserError("a budget chooses the number of steps, and this recipe has none")
+        raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
     def fit(image: Tensor, steps: int, progress: Progress | None) -> Fitted:
-        return fit_image(image, plan, replace(options, budget=None, max_steps=steps, progress=progress))
+        return fit_image(image, loaded, replace(options, budget=None, max_steps=steps, progress=progress))
 
-    budget = Budget(options.budget, fit, options.told)
-    return lambda images: [capture_error(functools.partial(budget.fit, image, options.progress)) for image in images]
+    budget = Budget(options.budget, fit, options.on_message)
+    return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))
 
 
-def _denoised_stack(noisy: Tensor, data_range: float | tuple[float, float] | None, work: Restore, batch: int) -> Tensor:
+def _denoise_batch(
+    noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int
+) -> Tensor:
     if noisy.ndim != 4:
-        raise UserError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
+        raise PictureError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
     if batch < 1:
         raise UserError(f"batch={batch}: must be at least 1")
     plain = noisy.detach().cpu()
     array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
     images = torch.split(scaling.to_unit(array), 1)
-    clean = [unwrap(result) for at in range(0, len(images), batch) for result in work(images[at : at + batch])]
+    clean = [
+        unwrap(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])
+    ]
     return torch.cat([torch.from_numpy(scaling.from_unit(image)) for image in clean]).to(noisy.device, noisy.dtype)

@@ -1,4 +1,4 @@
-"""What a caller may change in a recipe."""
+"""The options of a fit, which override its recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Any
 
 import lightning
 
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError
 from torchdenoise.fitting.budget import Progress
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller changes in a recipe; each as in ``denoise``."""
+    """What a caller changes in a recipe; see ``denoise``."""
 
     max_steps: int | None = None
     seed: int | None = None
@@ -23,21 +23,21 @@ class Options:
     parts: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[lightning.Callback] = ()
     budget: float | None = None
-    told: Callable[[str], None] | None = None
-    """Told in a line what was chosen for a budget, or why pictures are not fitted together."""
+    on_message: Callable[[str], None] | None = None
+    """Called with a line about the steps chosen for a budget, or about why pictures are not fitted together."""
 
     def changes(self) -> list[str]:
-        """Return all that can be said as ``KEY=VALUE``.
+        """Return the overrides of the recipe as ``KEY=VALUE``.
 
         Raises:
-            UserError: ``max_steps`` below 1, a budget not above 0, or both.
+            RecipeError: ``max_steps`` below 1, a budget that is not positive, or both options.
         """
         if self.max_steps is not None and self.max_steps < 1:
-            raise UserError(f"max_steps={self.max_steps}: must be at least 1")
+            raise RecipeError(f"max_steps={self.max_steps}: must be at least 1")
         if self.budget is not None and not self.budget > 0:
-            raise UserError(f"budget={self.budget}: must be above 0 seconds")
+            raise RecipeError(f"budget={self.budget}: must be above 0 seconds")
         if self.budget is not None and self.max_steps is not None:
-            raise UserError("a budget chooses the number of steps: give budget or max_steps, not both")
+            raise RecipeError("a budget chooses the number of steps: give budget or max_steps, not both")
         named = {"trainer.max_steps": self.max_steps, "seed_everything": self.seed}
         given = [self.overrides] if isinstance(self.overrides, str) else self.overrides
         return [*given, *(f"{key}={value}" for key, value in named.items() if value is not None)]

@@ -1,4 +1,4 @@
-"""A fit to one picture."""
+"""A fit to one image."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -10,95 +10,97 @@ from torch import Tensor
 
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError
 from torchdenoise.fitting.options import Options
-from torchdenoise.fitting.trainers import HYGIENE, accelerator, trainer_of
-from torchdenoise.isolation import enough_memory, interruptible, own_random_state, quiet, seed_all
+from torchdenoise.fitting.trainers import HYGIENE, accelerator, make_trainer
+from torchdenoise.isolation import interruptible, memory_errors, quiet, restored_random_state, seed_all
 from torchdenoise.recipes.building import Fit, build_fit
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit made of a picture, and what the method found wrong with its noise."""
+    """The result for an image, and the method's warnings about its noise."""
 
     image: Tensor
     assumption_warnings: Sequence[str] = ()
 
 
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
-    """Return the unfitted denoiser of a recipe for single pictures; the caller's random state stays as it was.
+    """Return the unfitted denoiser of a zero-shot recipe; the caller's random state is unchanged.
 
     Raises:
-        UserError: what is wrong with the recipe or its overrides, or that it is trained on a data set.
+        RecipeError: the recipe or an override is wrong, or the recipe is trained on a data set.
     """
-    with own_random_state(), quiet():
-        fit = built(recipe, options)
-        data_of(fit)
+    with restored_random_state(), quiet():
+        fit = build_objects(recipe, options)
+        zero_shot_data(fit)
     return fit.model
 
 
 def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fitted:
-    """Return what a zero-shot fit of a recipe makes of one image ``(1, C, H, W)`` in 0..1.
+    """Return the result of a zero-shot fit to one image ``(1, C, H, W)`` in 0..1.
 
     Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
 
     Raises:
-        UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
+        UserError: a recipe that needs a data set, a device that is not available, a loss that became NaN.
     """
-    return fit_readings(image, [recipe], options)[0]
+    return fit_shared(image, [recipe], options)[0]
 
 
-def fit_readings(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
-    """Return what recipes that differ in their readout alone make of one fit to an image, as ``fit_image`` would.
+def fit_shared(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
+    """Return the results of recipes that differ only in their readout, from one shared fit to an image.
 
-    A readout that accumulates outputs during the fit belongs to its own fit; only the first recipe's may be one.
+    Each equals that of ``fit_image``. A readout that accumulates outputs during the fit cannot share another's fit, so
+    only the first recipe may have one.
     """
-    with own_random_state(), quiet(), interruptible(), enough_memory():
-        readouts = [built(recipe, options).model.readout for recipe in recipes[1:]]
-        fit = built(recipes[0], options)
-        data = data_of(fit)
+    with restored_random_state(), quiet(), interruptible(), memory_errors():
+        readouts = [build_objects(recipe, options).model.readout for recipe in recipes[1:]]
+        fit = build_objects(recipes[0], options)
+        data = zero_shot_data(fit)
         data.use(image, options.level)
-        trainer = trainer_of(fit.trainer, options)
+        trainer = make_trainer(fit.trainer, options)
         seed_all(fit.seed)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
-        images = [_predicted(trainer, fit.model, data)]
+        images = [_predict(trainer, fit.model, data)]
         for readout in readouts:
             fit.model.readout = readout
-            images.append(_predicted(trainer, fit.model, data))
+            images.append(_predict(trainer, fit.model, data))
         return [Fitted(image, fit.model.assumption_warnings) for image in images]
 
 
 def apply_denoiser(
     model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = (), seed: int = 0
 ) -> Tensor:
-    """Return what a fitted denoiser makes of one image ``(1, C, H, W)`` in 0..1, on the CPU."""
-    with own_random_state(), quiet(), interruptible(), enough_memory():
+    """Return a fitted denoiser's result for one image ``(1, C, H, W)`` in 0..1, on the CPU."""
+    with restored_random_state(), quiet(), interruptible(), memory_errors():
         seed_all(seed)  # some readouts draw masks
         data = SingleImage()
         data.use(image)
         trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
-        return _predicted(trainer, model, data)
+        return _predict(trainer, model, data)
 
 
-def built(recipe: Mapping[str, Any], options: Options) -> Fit:
-    """Return a fit's objects; copies of the caller's parts, for the next picture must not begin where this one ends."""
+def build_objects(recipe: Mapping[str, Any], options: Options) -> Fit:
+    """Return the objects of a fit; the caller's parts are copied, so that each image starts from the same weights."""
     return build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
 
 
-def data_of(fit: Fit) -> SingleImage:
-    """Return the data of a zero-shot fit; UserError for a recipe that is none."""
-    if not isinstance(fit.data, SingleImage):
-        raise UserError(
+def zero_shot_data(fit: Fit) -> SingleImage:
+    """Return the data of a zero-shot fit; RecipeError if the recipe is trained on a data set."""
+    if not getattr(type(fit.data), "zero_shot", isinstance(fit.data, SingleImage)):
+        raise RecipeError(
             f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
             "use `torchdenoise fit`, then `torchdenoise denoise --ckpt`"
         )
+    assert isinstance(fit.data, SingleImage)
     if fit.data.data_range is not None:
-        raise UserError("data.data_range is read by `torchdenoise fit` alone: give --data-range, or data_range=")
+        raise RecipeError("data.data_range is only used by `torchdenoise fit`: give --data-range, or data_range=")
     return fit.data
 
 
-def _predicted(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
+def _predict(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
     predictions = trainer.predict(model, datamodule=data)
     assert predictions is not None
     result = predictions[0]

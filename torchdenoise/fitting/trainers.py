@@ -1,10 +1,11 @@
-"""The Trainer of a zero-shot fit: on the device that is asked for, silent, and leaving no files behind."""
+"""The Trainer of a zero-shot fit: silent, on the requested device, writing no files."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import lightning
 import torch
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.budget import Progress
@@ -18,14 +19,14 @@ HYGIENE: Mapping[str, Any] = {
     "num_sanity_val_steps": 0,
     "limit_val_batches": 0,
 }
-"""What keeps a zero-shot fit silent and leaves no files behind."""
+"""Trainer arguments that keep a zero-shot fit silent and write no files."""
 
 
 def accelerator(device: str) -> dict[str, Any]:
     """Return the Trainer's arguments for a device name.
 
     Raises:
-        UserError: not a device, or one that is not there.
+        UserError: not a device, or not available.
 
     Example:
         >>> accelerator("cpu")
@@ -34,39 +35,39 @@ def accelerator(device: str) -> dict[str, Any]:
     if device == "auto":
         return {"accelerator": "auto", "devices": 1}
     try:
-        wanted = torch.device(device)
+        requested = torch.device(device)
     except RuntimeError:
         raise UserError(f"device {device}: not one of auto, cpu, cuda, cuda:N, mps") from None
-    if wanted.type == "cpu":
+    if requested.type == "cpu":
         return {"accelerator": "cpu", "devices": 1}
-    present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(wanted.type, 0)
-    if (wanted.index or 0) >= present:
+    present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(requested.type, 0)
+    if (requested.index or 0) >= present:
         raise UserError(f"device {device}: PyTorch finds {present or 'none'} of this kind here; use --device cpu")
-    return {"accelerator": wanted.type, "devices": 1 if wanted.type == "mps" else [wanted.index or 0]}
+    return {"accelerator": requested.type, "devices": 1 if requested.type == "mps" else [requested.index or 0]}
 
 
-def trainer_of(arguments: Mapping[str, Any], options: Options) -> lightning.Trainer:
-    """Return the Trainer with a recipe's arguments, and what a caller's options add to them.
+def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Trainer:
+    """Return the Trainer of a recipe's arguments and a caller's options.
 
     Raises:
-        UserError: a device that is not there.
+        UserError: the device is not available.
     """
     given = {**arguments, **HYGIENE, **accelerator(options.device)}
     given["precision"] = precision_here(given.get("precision"), given["accelerator"])
     callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
     if options.progress is not None:
-        callbacks.append(_Reporter(options.progress))
+        callbacks.append(_ProgressCallback(options.progress))
     return lightning.Trainer(**given, callbacks=callbacks)
 
 
-def precision_here(wanted: Any, accelerator: str) -> Any:
-    """Return the wanted precision, or full precision for ``bf16-mixed`` where the machine would only imitate it.
+def precision_here(requested: Any, accelerator: str) -> Any:
+    """Return the requested precision, but full precision for ``bf16-mixed`` if the machine only emulates it.
 
     Example:
         >>> precision_here("32-true", "cpu")
         '32-true'
     """
-    return wanted if wanted != "bf16-mixed" or _has_bf16(accelerator) else "32-true"
+    return requested if requested != "bf16-mixed" or _has_bf16(accelerator) else "32-true"
 
 
 def _has_bf16(accelerator: str) -> bool:
@@ -74,14 +75,15 @@ def _has_bf16(accelerator: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return bool(torch.backends.mps.is_macos_or_newer(14, 0))
-    # An older torch does not tell.
+    # Older versions of torch lack get_capabilities.
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return not capabilities or any(there for name, there in capabilities.items() if "bf16" in name)
+    return not capabilities or any(present for name, present in capabilities.items() if "bf16" in name)
 
 
-class _Reporter(lightning.Callback):
+class _ProgressCallback(lightning.Callback):
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
+    @override
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))

@@ -1,4 +1,4 @@
-"""Noise: synthesis by model or spec, draws that can be repeated, estimation, and stabilisation of its variance."""
+"""Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation."""
 
 from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import broken_assumptions

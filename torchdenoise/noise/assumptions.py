@@ -1,30 +1,31 @@
-"""What of a method's assumptions about the noise a picture does not keep."""
+"""Which noise assumptions of the methods an image violates."""
 
 import torch
 from torch import Tensor
 
 from torchdenoise.noise.correlation import correlation, unevenness
-from torchdenoise.noise.level_function import cut_share, noise_level_function
+from torchdenoise.noise.level_function import clipped_share, noise_level_function
 from torchdenoise.noise.patches import informative_channels
 
-CORRELATED = {"grey": 0.33, "colour": 0.15}
-"""Texture shows as much at low levels, and a grey picture has no other channels that would tell it from noise."""
-UNEVEN = 1.5
-"""White noise in colour stays below unless it also grows with light; noise that a camera has smoothed is above."""
-JUDGED = 96 * 96
-"""Pixels; a smaller picture has too few flat places to tell noise from texture."""
-CUT = 1 / 3
-"""With a larger share of values at black or white, little is left that tells of the noise."""
-BETWEEN = 0.1
-"""Clipped noise has more values than this just above black, as a share of the black ones."""
+MIN_CORRELATION = {"grey": 0.33, "colour": 0.15}
+"""Correlation of neighbours that counts. Texture is correlated too, and in grey no other channel separates it from weak
+noise, so the threshold is higher."""
+MIN_UNEVENNESS = 1.5
+"""White noise in colour stays below, unless it also grows with brightness; noise smoothed by a camera lies above."""
+MIN_PIXELS = 96 * 96
+"""Smaller images have too few flat patches to separate noise from texture."""
+MAX_CLIPPED_SHARE = 1 / 3
+"""A larger share of values at black or white leaves too little noise to work with."""
+MAX_BETWEEN_COUNTS = 0.1
+"""Photon counts leave fewer values than this between zero and one photon, relative to the values at either."""
 
 
-def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
-    """Return why the noise of a picture is not independent from pixel to pixel and Gaussian or Poisson; empty if it is.
+def broken_assumptions(image: Tensor, stabilized: Tensor | None = None) -> list[str]:
+    """Return why an image's noise is not pixel-wise independent and Gaussian or Poisson; empty if it is.
 
     Args:
-        image: ``(1, C, H, W)`` as it came, 1.0 is white.
-        even: the same after noise that grows with brightness was made even, where correlation is told best.
+        image: ``(1, C, H, W)`` as read, 1.0 is white.
+        stabilized: the same image after variance stabilisation, which makes correlation easier to detect.
 
     Example:
         >>> white = 0.5 + 0.1 * torch.randn(1, 1, 96, 97, generator=torch.Generator().manual_seed(0))
@@ -34,20 +35,20 @@ def broken_assumptions(image: Tensor, even: Tensor | None = None) -> list[str]:
         ['the noise of neighbouring pixels is correlated (0.4)']
     """
     reasons = []
-    even = image if even is None else even
-    neighbours = max(correlation(even), key=abs) if even[0, 0].numel() >= JUDGED else 0.0
-    colours = "colour" if len(informative_channels(even)) > 1 else "grey"
-    if abs(neighbours) > CORRELATED[colours] and unevenness(even) > UNEVEN:
-        reasons.append(f"the noise of neighbouring pixels is correlated ({neighbours:.1f})")
-    cut = cut_share(image)
-    if cut > CUT and not _counts_photons(image):
-        reasons.append(f"{cut:.0%} of the values are cut off at black or white")
+    stabilized = image if stabilized is None else stabilized
+    strongest = max(correlation(stabilized), key=abs) if stabilized[0, 0].numel() >= MIN_PIXELS else 0.0
+    kind = "colour" if len(informative_channels(stabilized)) > 1 else "grey"
+    if abs(strongest) > MIN_CORRELATION[kind] and unevenness(stabilized) > MIN_UNEVENNESS:
+        reasons.append(f"the noise of neighbouring pixels is correlated ({strongest:.1f})")
+    clipped = clipped_share(image)
+    if clipped > MAX_CLIPPED_SHARE and not _counts_photons(image):
+        reasons.append(f"{clipped:.0%} of the values are cut off at black or white")
     return reasons
 
 
 def _counts_photons(image: Tensor) -> bool:
-    """Return whether black means that no photon came: then there is next to nothing between none and one."""
-    line = noise_level_function(image)
-    edges = line.offset + torch.tensor([0.0, 0.5, 1.5], device=image.device) * line.gain
-    none, between, single = torch.bucketize(image.contiguous(), edges).flatten().bincount(minlength=4)[:3].tolist()
-    return bool(between < BETWEEN * min(none, single))
+    """Return whether black means zero photons: hardly any value then lies between zero and one photon."""
+    level_function = noise_level_function(image)
+    edges = level_function.offset + torch.tensor([0.0, 0.5, 1.5], device=image.device) * level_function.gain
+    zero, between, one = torch.bucketize(image.contiguous(), edges).flatten().bincount(minlength=4)[:3].tolist()
+    return bool(between < MAX_BETWEEN_COUNTS * min(zero, one))

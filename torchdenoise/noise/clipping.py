@@ -1,4 +1,4 @@
-"""What cutting values off at black and white does to Gaussian noise, and how to take it back."""
+"""Clipped Gaussian noise: its mean and variance, and how to undo the bias of its mean."""
 
 from math import pi, sqrt
 
@@ -10,11 +10,10 @@ def clipped_moments(clean: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     """Return mean and variance of ``clip(clean + sigma n, 0, 1)`` for normal n.
 
     Args:
-        clean: values of any shape; they may lie beyond 0..1.
+        clean: values of any shape; they may lie outside 0..1.
         sigma: standard deviation of the noise, in the same units.
 
-    Source: moments of the censored normal distribution; for pictures: Foi, Clipped noisy images, Signal Processing
-    2009.
+    Source: moments of the censored normal distribution; for images: Foi, Clipped noisy images, Signal Processing 2009.
 
     Example:
         >>> mean, variance = clipped_moments(torch.tensor([0.0, 0.5]), 0.1)
@@ -22,20 +21,20 @@ def clipped_moments(clean: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         (tensor([0.0400, 0.5000]), tensor([0.0580, 0.1000]))
     """
     low, high = -clean / sigma, (1 - clean) / sigma
-    inside = _below(high) - _below(low)
+    inside = torch.special.ndtr(high) - torch.special.ndtr(low)
     first = _density(low) - _density(high)
-    mean = clean * inside + sigma * first + 1 - _below(high)
-    square = (clean**2 + sigma**2) * inside + 2 * sigma * clean * first + 1 - _below(high)
+    mean = clean * inside + sigma * first + 1 - torch.special.ndtr(high)
+    square = (clean**2 + sigma**2) * inside + 2 * sigma * clean * first + 1 - torch.special.ndtr(high)
     square = square + sigma**2 * (low * _density(low) - high * _density(high))
     return mean, (square - mean**2).clamp(min=0)
 
 
 def undo_clipped_mean(mean: Tensor, sigma: float) -> Tensor:
-    """Return the clean values whose noisy ones, clipped to 0..1, have this mean: a denoiser finds the mean.
+    """Return the clean values that have this mean after noise and clipping to 0..1; denoisers estimate that mean.
 
     Args:
-        mean: a denoised picture of any shape.
-        sigma: standard deviation of the noise before it was clipped, in units of the white level.
+        mean: a denoised image of any shape.
+        sigma: standard deviation of the noise before clipping, in units of the white level.
 
     Returns:
         Values in 0..1.
@@ -49,15 +48,11 @@ def undo_clipped_mean(mean: Tensor, sigma: float) -> Tensor:
     if sigma <= 0:
         return mean.clamp(0, 1)
     clean = torch.linspace(0, 1, 4001, dtype=torch.float64)
-    seen, _ = clipped_moments(clean, sigma)
-    found = mean.cpu().double().contiguous()  # not every device has float64
-    place = torch.searchsorted(seen, found).clamp(1, len(clean) - 1)
-    part = ((found - seen[place - 1]) / (seen[place] - seen[place - 1]).clamp(min=1e-12)).clamp(0, 1)
-    return ((place - 1 + part) / (len(clean) - 1)).to(mean)
-
-
-def _below(value: Tensor) -> Tensor:
-    return (1 + torch.erf(value / sqrt(2))) / 2
+    means, _ = clipped_moments(clean, sigma)
+    values = mean.cpu().double().contiguous()  # not every device has float64
+    upper = torch.searchsorted(means, values).clamp(1, len(clean) - 1)
+    fraction = ((values - means[upper - 1]) / (means[upper] - means[upper - 1]).clamp(min=1e-12)).clamp(0, 1)
+    return ((upper - 1 + fraction) / (len(clean) - 1)).to(mean)
 
 
 def _density(value: Tensor) -> Tensor:

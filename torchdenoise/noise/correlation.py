@@ -1,6 +1,6 @@
-"""Whether the noise of a picture is white, found out from the picture alone.
+"""Whether the noise of an image is white, estimated from the image alone.
 
-Every function takes one picture ``(1, C, H, W)`` of any size in units of the white level, and always has an answer.
+Every function takes one image ``(1, C, H, W)`` of any size, 1.0 is white, and always returns an answer.
 """
 
 from math import ceil, sqrt
@@ -8,27 +8,29 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from torchdenoise.noise.patches import MAX_PATCHES, MIN_PATCHES_PER_DIMENSION, blocks, informative_channels
+from torchdenoise.noise.patches import MAX_PATCHES, MIN_PATCHES_PER_DIMENSION, informative_channels, patch_grid
 
 SIDE = 8
-"""Of the patches."""
-FLAT = 0.1
-"""The share of the patches that counts as flat."""
+"""Of the patches, in pixels."""
+FLAT_SHARE = 0.1
+"""Share of the patches, those of least variance, that counts as flat."""
+MIN_VARIANCE = 1e-12
+"""Patches of less variance hold no noise."""
 
 
 def correlation(image: Tensor) -> tuple[float, float]:
-    """Return the correlation of the noise of horizontal, and of vertical, neighbours: 0 for white noise.
+    """Return the noise correlation of horizontal and of vertical neighbours: 0 for white noise.
 
-    It is looked for in the flattest tenth of all 8x8 patches, each less the plane that fits it best; what taking away
-    the plane does to white noise is put right. So small patches show a strong correlation as a fifth less than it is;
-    larger ones are seldom flat, and texture in all of the patches looks like correlation: up to 0.13 in Kodak pictures
-    with white noise of level 10.
+    It is measured in the flattest tenth of all 8x8 patches after removing the best-fitting plane of each, and corrected
+    for what that does to white noise. Strong correlation is underestimated by a fifth, because the patches are small;
+    larger ones are seldom flat. Texture in all patches looks like correlation: up to 0.13 in Kodak images with white
+    noise of level 10.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
 
     Returns:
-        Two numbers from -1 to 1; 0 where there is no patch or no noise.
+        Two numbers from -1 to 1; 0 without noise, or in an image smaller than a patch.
 
     Example:
         >>> white = torch.randn(1, 1, 256, 257, generator=torch.Generator().manual_seed(0))
@@ -36,29 +38,29 @@ def correlation(image: Tensor) -> tuple[float, float]:
         >>> [round(number, 1) + 0.0 for number in correlation(smeared)]
         [0.4, 0.0]
     """
-    project, rest, variances = _flattest(image)
-    if not len(rest):
+    projection, residuals, variances = _flattest_residuals(image)
+    if not len(residuals):
         return 0.0, 0.0
-    seen = rest.T @ rest / variances.sum()
-    excess = seen - project  # of every two pixels of a patch, over what white noise shows
-    y, x = _places()
+    covariance = residuals.T @ residuals / variances.sum()
+    excess = covariance - projection  # for every two pixels of a patch; 0 for white noise
+    y, x = _coordinates()
     right = (y[:, None] == y) & (x[:, None] + 1 == x)
     below = (x[:, None] == x) & (y[:, None] + 1 == y)
     return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
 
 
 def unevenness(image: Tensor) -> float:
-    """Return how uneven the noise's spectrum is: a little above 1 for white noise, be there texture or not.
+    """Return how uneven the noise spectrum is: a little above 1 for white noise, with or without texture.
 
-    Of the eigenvalues of the 8x8 patches' covariance the smallest are the noise's: of white noise one value, but for
-    chance. The one that three tenths of all stay below, over the one that three hundredths do. Textures seldom reach up
-    to there in colour; in grey they do at low levels.
+    The smallest eigenvalues of the 8x8 patches' covariance belong to the noise; for white noise they are equal up to
+    chance. The result is the ratio of their 0.3 and 0.03 quantiles. Texture seldom reaches these eigenvalues in colour;
+    in grey images it does at low noise levels.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
 
     Returns:
-        A number not below 1; 1 for a picture with too few patches.
+        A number of at least 1; 1 for an image with too few patches.
 
     Example:
         >>> white = torch.randn(1, 1, 128, 129, generator=torch.Generator().manual_seed(0))
@@ -66,35 +68,35 @@ def unevenness(image: Tensor) -> float:
         True
     """
     pixels = informative_channels(image).double()
-    size = len(pixels) * SIDE * SIDE
+    dimensions = len(pixels) * SIDE * SIDE
     stride = ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)) or 1
-    patches = blocks(pixels, SIDE, stride).permute(0, 3, 4, 1, 2)
-    if not size or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * size:
+    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2)
+    if not dimensions or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions:
         return 1.0
-    spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(size, -1)))
+    spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(dimensions, -1)))
     low, high = spectrum.quantile(torch.tensor([0.03, 0.3]).double()).tolist()
     return float(high / max(low, 1e-12))
 
 
-def _places() -> tuple[Tensor, Tensor]:
-    """Return row and column of each pixel of a patch."""
+def _coordinates() -> tuple[Tensor, Tensor]:
+    """Return row and column of each pixel of a flattened patch."""
     y, x = torch.cartesian_prod(*2 * [torch.arange(SIDE).double()]).T
     return y, x
 
 
-def _flattest(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what takes a plane out of a patch, and of the flattest patches what is left ``(N, 64)`` and its variances.
+def _flattest_residuals(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the projection that removes a plane, and the flattest patches' residuals ``(N, 64)`` and variances.
 
-    No patch where there is no noise, or no room for one.
+    N is 0 without noise, or in an image smaller than a patch.
     """
     channels = informative_channels(image)
     stride = max(SIDE, ceil(sqrt(channels[:1].numel() / MAX_PATCHES)))
-    patches = blocks(channels, SIDE, stride).reshape(-1, SIDE * SIDE).double()
-    y, x = _places()
+    patches = patch_grid(channels, SIDE, stride).reshape(-1, SIDE * SIDE).double()
+    y, x = _coordinates()
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
-    project = torch.eye(SIDE * SIDE).double() - planes @ planes.T
-    rest = patches @ project
-    variances = rest.square().sum(1) / project.trace()
-    noisy = variances > 1e-12
-    flat = noisy & (variances <= variances[noisy].quantile(FLAT)) if noisy.any() else noisy
-    return project, rest[flat], variances[flat]
+    projection = torch.eye(SIDE * SIDE).double() - planes @ planes.T
+    residuals = patches @ projection
+    variances = residuals.square().sum(1) / projection.trace()
+    noisy = variances > MIN_VARIANCE
+    flat = noisy & (variances <= variances[noisy].quantile(FLAT_SHARE)) if noisy.any() else noisy
+    return projection, residuals[flat], variances[flat]

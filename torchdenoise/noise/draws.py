@@ -1,4 +1,4 @@
-"""Draws that can be repeated, whatever else runs and in whatever order."""
+"""Repeatable random draws, independent of what else runs and in which order."""
 
 import hashlib
 
@@ -10,14 +10,12 @@ from torchdenoise.noise.specs import from_spec
 
 
 def repeatable(noise: NoiseModel | str, clean: Tensor, seed: int = 0) -> Tensor:
-    """Return noisy images drawn as a function of (pixels, canonical spec, seed) alone, on the CPU, image by image.
-
-    The same picture, spec and seed give the same noise, whatever else runs and in whatever order.
+    """Return noisy images whose noise depends only on (pixels, canonical spec, seed), drawn on the CPU per image.
 
     Args:
-        noise: the model or its spec; the canonical spec is part of the key.
+        noise: a model or its spec.
         clean: images ``(B, C, H, W)``.
-        seed: another seed gives another draw.
+        seed: of the noise.
 
     Example:
         >>> clean = torch.rand(2, 1, 4, 4)
@@ -38,7 +36,7 @@ def _generator(image: Tensor, spec: str, seed: int) -> Generator:
 
 
 def seeded(*key: int, device: torch.device | str = "cpu") -> Generator:
-    """Return a generator whose draws depend on the key, and on the kind of device, alone.
+    """Return a generator whose draws depend only on the key and on the kind of device.
 
     Example:
         >>> torch.equal(torch.rand(3, generator=seeded(0, 7)), torch.rand(3, generator=seeded(0, 7)))

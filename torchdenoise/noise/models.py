@@ -1,4 +1,4 @@
-"""Noise models: clean image in, noisy image out, at a fixed level or at one drawn for each image from a range."""
+"""Noise models: clean image in, noisy image out, at a fixed level or at a level drawn per image from a range."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,18 +7,21 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered
 
 Level = float | tuple[float, float]
-"""One level, or the two ends of a range from which each image of a batch draws its own, uniformly."""
+"""One level, or a range (low, high) from which each image of a batch draws its own, uniformly."""
 
 
 class NoiseModel(Registered, ABC, kind="noise"):
-    """What adds noise to clean images ``(B, C, H, W)`` in units of the white level; subclass it for your own.
+    """Adds noise to clean images ``(B, C, H, W)``, 1.0 is white; subclass it for your own noise.
 
-    A subclass with one level takes it as its first constructor argument, so that ``name:level`` is its spec.
+    A subclass keeps each constructor argument as an attribute of the same name; spec, equality and checkpoints are
+    read from these. Its spec is its short name followed by the arguments: ``name:level``, so a subclass with one level
+    takes it first.
 
     Example:
         >>> class Salt(NoiseModel, name="salt"):
@@ -32,11 +35,20 @@ class NoiseModel(Registered, ABC, kind="noise"):
     """
 
     combines: ClassVar[bool] = False
-    """Whether the model is made of others: such a one is written by ``+`` and ``:clip``, never by its name."""
+    """Whether the model consists of others: specs write it as ``+``, ``|`` or ``:clip``, never by its name."""
 
     @abstractmethod
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return noisy images of the shape of ``clean``; not clipped unless the model says so."""
+        """Return noisy images; ``clean`` is left unchanged.
+
+        Args:
+            clean: ``(B, C, H, W)``, 1.0 is white; values outside 0..1 are allowed.
+            generator: source of all random numbers, on the device of ``clean``; None uses torch's global one.
+
+        Returns:
+            Images of the shape, dtype and device of ``clean``, not clipped unless clipping is part of the model. The
+            noise is independent between images; a range of levels is drawn once per image.
+        """
 
     def __call__(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``forward(clean, generator)``."""
@@ -44,29 +56,32 @@ class NoiseModel(Registered, ABC, kind="noise"):
 
     @property
     def level(self) -> float | None:
-        """The standard deviation on the 0-255 scale where it is one number for all pixels and images, else None."""
+        """The standard deviation on the 0-255 scale if all pixels and images share it, else None."""
         return None
 
     @property
     def spec(self) -> str:
-        """The canonical spec, from which ``from_spec`` makes an equal model."""
+        """The canonical spec; ``from_spec`` builds an equal model from it."""
         return ":".join([self.short_name, *(_level_text(value) for value in self.arguments.values())])
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NoiseModel) and self.recipe() == other.recipe()
 
+    @override
     def __hash__(self) -> int:
         return hash(self.spec)
 
+    @override
     def __repr__(self) -> str:
         return f"<noise {self.spec}>"
 
 
 class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x + sigma/255 n"):
-    """Additive white Gaussian noise of standard deviation ``sigma`` on the 0-255 scale, or of a range of them.
+    """Additive white Gaussian noise of standard deviation ``sigma`` on the 0-255 scale, or a range of them.
 
     Raises:
-        UserError: a level that is negative, not finite, or a range the wrong way round.
+        UserError: a level that is negative or not finite, or a range whose first end is the higher one.
 
     Example:
         >>> noisy = GaussianNoise(25)(torch.zeros(1, 3, 256, 256))
@@ -75,24 +90,26 @@ class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x 
     """
 
     def __init__(self, sigma: Level = 25.0) -> None:
-        self.sigma = _checked("gaussian", sigma, allow_zero=True)
+        self.sigma = _check_level("gaussian", sigma, allow_zero=True)
 
     @property
+    @override
     def level(self) -> float | None:
         """Sigma, unless it is a range."""
         return self.sigma if isinstance(self.sigma, float) else None
 
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return ``clean`` plus noise; one level for each image of the batch."""
-        sigma = _drawn(self.sigma, clean, generator) / 255
+        """Return ``clean`` plus noise."""
+        sigma = _draw_levels(self.sigma, clean, generator) / 255
         return clean + sigma * torch.randn(clean.shape, generator=generator, device=clean.device, dtype=clean.dtype)
 
 
 class PoissonNoise(NoiseModel, name="poisson", source="photon counts: y = Poisson(lambda x) / lambda"):
-    """Photon noise of ``photons`` (lambda) counts at white, or of a range of them; negative pixels count as black.
+    """Photon noise with ``photons`` (lambda) at white, or a range of them; negative pixels count as black.
 
     Raises:
-        UserError: a level that is not positive, not finite, or a range the wrong way round.
+        UserError: a level that is not positive or not finite, or a range whose first end is the higher one.
 
     Example:
         >>> noisy = PoissonNoise(25)(torch.ones(1, 3, 256, 256))
@@ -101,16 +118,17 @@ class PoissonNoise(NoiseModel, name="poisson", source="photon counts: y = Poisso
     """
 
     def __init__(self, photons: Level = 25.0) -> None:
-        self.photons = _checked("poisson", photons, allow_zero=False)
+        self.photons = _check_level("poisson", photons, allow_zero=False)
 
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return counts divided by lambda; one level for each image of the batch."""
-        photons = _drawn(self.photons, clean, generator)
+        """Return photon counts divided by lambda."""
+        photons = _draw_levels(self.photons, clean, generator)
         return torch.poisson(photons * clean.clamp(min=0), generator=generator) / photons
 
 
-class SummedNoise(NoiseModel, name="sum", source="one after the other: poisson:25+gaussian:5 is a camera's noise"):
-    """Several noise models one after the other, as in ``poisson:25+gaussian:5``."""
+class SummedNoise(NoiseModel, name="sum", source="in sequence: poisson:25+gaussian:5 is camera noise"):
+    """Several noise models applied in sequence, as in ``poisson:25+gaussian:5``."""
 
     combines = True
 
@@ -119,20 +137,22 @@ class SummedNoise(NoiseModel, name="sum", source="one after the other: poisson:2
             raise UserError("SummedNoise: give at least one part")
         self.parts = list(parts)
 
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return ``clean`` after every part in turn."""
+        """Return ``clean`` with the noise of all parts, applied in sequence."""
         for part in self.parts:
             clean = part(clean, generator)
         return clean
 
     @property
+    @override
     def spec(self) -> str:
         """The specs of the parts, joined by ``+``."""
         return "+".join(part.spec for part in self.parts)
 
 
 class MixedNoise(NoiseModel, name="mix", source="one of several, drawn for each image: for training blind networks"):
-    """For each image one of several noise models, all equally likely, as in ``gaussian:0-55|poisson:5-100``.
+    """One of several noise models for each image, drawn uniformly, as in ``gaussian:0-55|poisson:5-100``.
 
     Example:
         >>> mixed = MixedNoise([GaussianNoise(0), GaussianNoise(255)])
@@ -148,8 +168,9 @@ class MixedNoise(NoiseModel, name="mix", source="one of several, drawn for each 
             raise UserError("MixedNoise: give at least one part")
         self.parts = list(parts)
 
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return each image with the noise of one part."""
+        """Return each image with the noise of the part drawn for it."""
         chosen = torch.randint(len(self.parts), (len(clean),), generator=generator, device=clean.device).tolist()
         images = [
             self.parts[number](image, generator) for number, image in zip(chosen, torch.split(clean, 1), strict=True)
@@ -157,13 +178,14 @@ class MixedNoise(NoiseModel, name="mix", source="one of several, drawn for each 
         return torch.cat(images)
 
     @property
+    @override
     def spec(self) -> str:
         """The specs of the parts, joined by ``|``."""
         return "|".join(part.spec for part in self.parts)
 
 
-class ClippedNoise(NoiseModel, name="clip", source="what an 8-bit file does to noise; biased near black and white"):
-    """Another noise model, clipped to 0..1 at the end, as in ``gaussian:25:clip``."""
+class ClippedNoise(NoiseModel, name="clip", source="as in an 8-bit file; biased near black and white"):
+    """Another noise model, clipped to 0..1 afterwards, as in ``gaussian:25:clip``."""
 
     combines = True
 
@@ -171,34 +193,37 @@ class ClippedNoise(NoiseModel, name="clip", source="what an 8-bit file does to n
         self.noise = noise
 
     @property
+    @override
     def level(self) -> float | None:
-        """The inner model's, which it was before clipping."""
+        """The inner model's level, before clipping."""
         return self.noise.level
 
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the inner model's noisy image, clipped."""
         return self.noise(clean, generator).clamp(0, 1)
 
     @property
+    @override
     def spec(self) -> str:
-        """The inner spec with ``:clip`` behind it."""
+        """The inner spec followed by ``:clip``."""
         return f"{self.noise.spec}:clip"
 
 
-def _checked(name: str, level: Level | Sequence[float], *, allow_zero: bool) -> Level:
+def _check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool) -> Level:
     ends: Sequence[Any] = level if isinstance(level, (list, tuple)) else [level, level]
     if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
-        raise UserError(f"{name}: a level is one number or a range of two, not {level!r}")
+        raise UserError(f"{name}: a level is one number or a range of two numbers, not {level!r}")
     low, high = (float(end) for end in ends)
     lowest = "at least 0" if allow_zero else "above 0"
     if not (low >= 0 and high < float("inf")) or (low == 0 and not allow_zero):  # NaN fails every comparison
         raise UserError(f"{name}:{_level_text(level)}: the level must be {lowest} and finite")
     if high < low:
-        raise UserError(f"{name}:{_level_text(level)}: a range goes from the lower level to the higher one")
+        raise UserError(f"{name}:{_level_text(level)}: write a range from the lower level to the higher one")
     return (low, high) if ends is level else low
 
 
-def _drawn(level: Level, like: Tensor, generator: Generator | None) -> Tensor:
+def _draw_levels(level: Level, like: Tensor, generator: Generator | None) -> Tensor:
     """Return ``(B, 1, 1, 1)`` levels for the images of ``like``."""
     low, high = level if isinstance(level, tuple) else (level, level)
     size = (like.shape[0], 1, 1, 1)
@@ -210,7 +235,7 @@ def _drawn(level: Level, like: Tensor, generator: Generator | None) -> Tensor:
 def _level_text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "-".join(_level_text(end) for end in value)
-    if not isinstance(value, Real):  # another kind of argument, of a user's model
+    if not isinstance(value, Real):  # a user's model may take other arguments
         return str(value)
-    # A plus would read as the next part of a sum, a minus of zero as a range.
+    # A plus sign would start the next part of a sum, the minus of -0.0 would read as a range.
     return repr(float(value) + 0.0).removesuffix(".0").replace("e+", "e")

@@ -1,19 +1,20 @@
-"""Small patches of a picture, and the noise's variance in them: in all of them in colour, in the flattest in grey."""
+"""The variance of white noise in small patches: in all patches of a colour image, in the flattest of a grey one."""
 
 from math import pi
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 MIN_PATCHES_PER_DIMENSION = 32
-"""So many patches for each value of a patch; with fewer the noise's eigenvalues spread and its level comes out low."""
+"""Patches needed for each value of a patch; with fewer, the noise eigenvalues spread and the level comes out low."""
 MAX_PATCHES = 20_000
-"""So many patches are looked at; in a larger picture only every second, third ... is taken."""
+"""Patches used at most; a larger image is sampled with a stride."""
 
 
 def informative_channels(image: Tensor) -> Tensor:
-    """Return the channels ``(C, H, W)`` that tell of noise: not a constant one, nor one again (grey stored as RGB)."""
+    """Return the channels ``(C, H, W)`` that carry noise of their own: neither constant nor copies (grey as RGB)."""
     channels = image[0].detach().cpu().float()
     new = [
         not any(torch.equal(channels[number], before) for before in channels[:number])
@@ -22,30 +23,30 @@ def informative_channels(image: Tensor) -> Tensor:
     return channels[torch.tensor(new) & (channels.amax((1, 2)) > channels.amin((1, 2)))]
 
 
-def blocks(pixels: Tensor, side: int, stride: int) -> Tensor:
-    """Return ``(C, rows, columns, side, side)``, a view of ``(C, H, W)``; empty where nothing fits."""
+def patch_grid(pixels: Tensor, side: int, stride: int) -> Tensor:
+    """Return patches ``(C, rows, columns, side, side)``, a view of ``(C, H, W)``; none if the image is smaller."""
     if min(pixels.shape[1:]) < side:
         return pixels.new_empty(len(pixels), 0, 0, side, side)
     return pixels.unfold(1, side, stride).unfold(2, side, stride)
 
 
 class PatchVariance(Protocol):
-    """How the variance of white noise is found in patches ``(C, side * side, N)``."""
+    """Estimates the variance of white noise from patches ``(C, side * side, N)``."""
 
     sides: tuple[int, ...]
-    """Sides of the patches, the first that gives enough of them."""
-    even: float
-    """Variances of dark, middling and bright patches that differ by less of their own are taken for one."""
+    """Patch sides to try; the first that gives enough patches is used."""
+    tolerance: float
+    """Relative difference up to which the variances of dark, medium and bright patches count as equal."""
 
-    def telling(self, patches: Tensor) -> Tensor:
-        """Return those of the patches that are looked at."""
+    def select(self, patches: Tensor) -> Tensor:
+        """Return the patches to use."""
 
     def variance(self, patches: Tensor) -> float:
-        """Return the noise's variance in patches that ``telling`` returned, each channel of each without its mean."""
+        """Return the noise variance of selected patches, from which each channel's mean has been subtracted."""
 
 
-class Eigenvalues:
-    """The smallest eigenvalues of all patches' covariance, for pictures in colour.
+class Eigenvalues(PatchVariance):
+    """The smallest eigenvalues of the covariance of all patches, for colour images.
 
     Source: Chen, Zhu and Heng, An efficient statistical method for image noise level estimation, ICCV 2015.
 
@@ -56,24 +57,26 @@ class Eigenvalues:
     """
 
     sides: tuple[int, ...] = (4, 3)
-    even: float = 0.05
+    tolerance: float = 0.05
 
-    def telling(self, patches: Tensor) -> Tensor:
+    @override
+    def select(self, patches: Tensor) -> Tensor:
         """Return all of them."""
         return patches
 
+    @override
     def variance(self, patches: Tensor) -> float:
-        """Return the mean of the noise's eigenvalues."""
-        # Without its mean each channel of a patch has a degree of freedom less, an eigenvalue of zero.
+        """Return the mean of the noise eigenvalues."""
+        # Subtracting its mean takes a degree of freedom from each channel of a patch: an eigenvalue of zero.
         return noise_variance(torch.linalg.eigvalsh(torch.cov(patches.flatten(0, 1)))[len(patches) :])
 
 
-class FlatPatches:
-    """What the flattest patches have at high frequencies, for grey pictures.
+class FlatPatches(PatchVariance):
+    """The high frequencies of the flattest patches, for grey images.
 
-    Where no other channel tells texture from noise, frequencies must. Those patches are taken that have least at low
-    frequencies; as white noise at low frequencies says nothing of white noise at high ones, choosing does not make it
-    smaller. Nor does taking out the patches' means, which are the lowest frequency.
+    A grey image has no other channels that separate texture from noise, so frequencies must. The patches with the least
+    energy at low frequencies are selected. White noise at low and at high frequencies is independent, so neither the
+    selection nor subtracting the patch means biases the estimate.
 
     Source: Ponomarenko, Lukin, Zriakhov, Kaarna and Astola, An automatic approach to lossy compression of AVIRIS
     images, IGARSS 2007; Colom and Buades, Analysis and extension of the Ponomarenko et al. method, Image Processing On
@@ -81,33 +84,35 @@ class FlatPatches:
 
     Example:
         >>> noise = torch.randn(1, 64, 9000, generator=torch.Generator().manual_seed(0)).double()
-        >>> abs(FlatPatches().variance(FlatPatches().telling(noise)) - 1) < 0.05
+        >>> abs(FlatPatches().variance(FlatPatches().select(noise)) - 1) < 0.05
         True
     """
 
     sides: tuple[int, ...] = (8,)
-    even: float = 0.1
-    low = 8
-    """Frequencies, horizontal and vertical added up, below this are where texture is looked for; noise is above."""
+    tolerance: float = 0.1
+    cutoff = 8
+    """Horizontal plus vertical frequency; texture is measured below it, noise above."""
     share = 0.05
-    """Of the patches, that is taken."""
-    fewest = 64
-    """So many patches are taken at least: they hold 1800 values at high frequencies."""
+    """Share of the patches to select."""
+    min_patches = 64
+    """Patches to select at least; they hold 1800 values at high frequencies."""
 
-    def telling(self, patches: Tensor) -> Tensor:
+    @override
+    def select(self, patches: Tensor) -> Tensor:
         """Return the flattest."""
         transform, frequency = cosine_transform(self.sides[0])
-        texture = (transform[(frequency > 0) & (frequency < self.low)] @ patches[0]).square().sum(0)
-        return patches[..., texture.argsort()[: max(int(self.share * len(texture)), self.fewest)]]
+        texture = (transform[(frequency > 0) & (frequency < self.cutoff)] @ patches[0]).square().sum(0)
+        return patches[..., texture.argsort()[: max(int(self.share * len(texture)), self.min_patches)]]
 
+    @override
     def variance(self, patches: Tensor) -> float:
         """Return the variance at high frequencies."""
         transform, frequency = cosine_transform(self.sides[0])
-        return (transform[frequency > self.low] @ patches[0]).square().mean().item()
+        return (transform[frequency > self.cutoff] @ patches[0]).square().mean().item()
 
 
 def patch_variance(pixels: Tensor) -> PatchVariance:
-    """Return how to find the noise's variance in patches of ``(C, H, W)``."""
+    """Return the variance estimator for an image ``(C, H, W)``."""
     return FlatPatches() if len(pixels) == 1 else Eigenvalues()
 
 
@@ -120,11 +125,11 @@ def cosine_transform(side: int) -> tuple[Tensor, Tensor]:
 
 
 def noise_variance(eigenvalues: Tensor) -> float:
-    """Return the mean of the smallest eigenvalues, most of them that have as many above their mean as below.
+    """Return the mean of the longest run of smallest eigenvalues with as many above their mean as below.
 
-    One alone always has: there is always an answer.
+    A single eigenvalue always qualifies, so there is always an answer.
     """
-    kept = torch.arange(1, len(eigenvalues), dtype=torch.float64)
-    means = eigenvalues.cumsum(0)[:-1] / kept
-    above_less_below = (eigenvalues - means[:, None]).sign().tril().sum(1)
-    return max(means[above_less_below == 0][-1].item(), 0.0)
+    counts = torch.arange(1, len(eigenvalues), dtype=torch.float64)
+    means = eigenvalues.cumsum(0)[:-1] / counts
+    above_minus_below = (eigenvalues - means[:, None]).sign().tril().sum(1)
+    return max(means[above_minus_below == 0][-1].item(), 0.0)

@@ -1,4 +1,4 @@
-"""Noise by spec: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``, ``gaussian:0-55|poisson:9``."""
+"""Noise specs: ``gaussian:25``, ``gaussian:5-50``, ``poisson:25+gaussian:5:clip``, ``gaussian:0-55|poisson:9``."""
 
 import importlib
 import inspect
@@ -13,14 +13,14 @@ EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gauss
 
 
 def from_spec(spec: str | NoiseModel) -> NoiseModel:
-    """Return the noise model that a spec names; a model is returned as it is.
+    """Return the noise model of a spec; a model is returned unchanged.
 
-    ``name:level`` or ``name:low-high``; several joined by ``+`` come one after the other; of several joined by ``|``
-    each image gets one; a final ``:clip`` is for the whole. The name is a short name or the import path of your own
-    class.
+    A spec is ``name:level`` or ``name:low-high``. Parts joined by ``+`` are applied in sequence; of parts joined by
+    ``|``, one is drawn for each image; a final ``:clip`` clips the whole. The name is a short name or the import path
+    of your own class.
 
     Raises:
-        UserError: an unknown name, or a level that the model refuses.
+        UserError: an unknown name, or a level that the model rejects.
 
     Example:
         >>> from_spec("poisson:25+gaussian:5:clip").spec
@@ -30,7 +30,7 @@ def from_spec(spec: str | NoiseModel) -> NoiseModel:
         return spec
     body, clip, rest = spec.strip().partition(":clip")
     if rest:
-        raise UserError(f"noise {spec!r}: ':clip' comes last and holds for the whole")
+        raise UserError(f"noise {spec!r}: ':clip' must come last; it clips the whole sum")
     choices = [_sum(text, spec) for text in body.split("|")]
     noise = choices[0] if len(choices) == 1 else MixedNoise(choices)
     return ClippedNoise(noise) if clip else noise
@@ -60,12 +60,12 @@ def _class(name: str, spec: str) -> type[NoiseModel]:
             importlib.import_module(module)
         except ImportError as error:
             raise UserError(f"noise {spec!r}: cannot import {module} ({error})") from None
-    base: Any = NoiseModel  # mypy lets no abstract class be a type[T]
+    base: Any = NoiseModel  # mypy rejects an abstract class as type[T]
     table = {short: cls for short, cls in entries(base).items() if not cls.combines}
     cls = table.get(name) or (find(base, name) if is_path else None)
     if cls is None or cls.combines:
         hint = did_you_mean(name, table)
-        raise UserError(f"noise {spec!r}: no noise is called {name!r}{hint}; known: {', '.join(table)}")
+        raise UserError(f"noise {spec!r}: unknown noise {name!r}{hint}; known: {', '.join(table)}")
     return cls
 
 

@@ -1,4 +1,4 @@
-"""Variance stabilisation: photon counts to values whose noise has standard deviation 1, and back without bias."""
+"""Variance stabilisation of photon counts to noise of standard deviation 1, with unbiased inverses."""
 
 from math import sqrt
 
@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 def anscombe(counts: Tensor) -> Tensor:
-    """Return ``2 sqrt(z + 3/8)`` of Poisson counts: noise of standard deviation 1 from about four counts on.
+    """Return ``2 sqrt(z + 3/8)`` of Poisson counts: noise of standard deviation 1 from about four counts upwards.
 
     Args:
-        counts: of any shape, as counts and not divided by anything: lambda times the picture.
+        counts: photon counts of any shape, that is lambda times the image.
 
     Source: Anscombe, The transformation of Poisson, binomial and negative-binomial data, Biometrika 1948.
 
@@ -21,13 +21,13 @@ def anscombe(counts: Tensor) -> Tensor:
 
 
 def inverse_anscombe(stabilized: Tensor) -> Tensor:
-    """Return the counts of denoised stabilised values, in closed form and without bias.
+    """Return the counts of denoised stabilised values by the closed-form unbiased inverse.
 
-    A denoiser finds the mean of ``anscombe(z)``, and the plain inverse of a mean is too small at low counts. Values
-    below that of zero counts give zero.
+    A denoiser estimates the mean of ``anscombe(z)``, and the algebraic inverse of a mean is too small at low counts.
+    Values below the transform of zero counts give zero.
 
     Args:
-        stabilized: what ``anscombe`` made, denoised; of any shape.
+        stabilized: denoised output of ``anscombe``, of any shape.
 
     Source: Mäkitalo and Foi, A closed-form approximation of the exact unbiased inverse of the Anscombe
     variance-stabilizing transformation, IEEE TIP 2011.
@@ -41,14 +41,14 @@ def inverse_anscombe(stabilized: Tensor) -> Tensor:
 
 
 def generalized_anscombe(values: Tensor, gain: float, offset: float = 0.0, sigma: float = 0.0) -> Tensor:
-    """Return stabilised values of a camera's: ``gain`` times Poisson counts, plus normal noise about ``offset``.
+    """Return stabilised values of Poisson-Gaussian noise: ``gain`` times Poisson counts, plus normal noise.
 
-    ``2/gain sqrt(gain z + 3/8 gain^2 + sigma^2 - gain offset)``, with zero for a negative root.
+    ``2/gain sqrt(gain z + 3/8 gain^2 + sigma^2 - gain offset)``; a negative argument of the root counts as zero.
 
     Args:
         values: of any shape.
-        gain: units for each photon: 1 for counts, ``1 / lambda`` for a picture with lambda photons at white.
-        offset: the units that no light gives.
+        gain: units per photon: 1 for counts, ``1 / lambda`` for an image with lambda photons at white.
+        offset: the pedestal: mean of the normal noise, in the same units.
         sigma: standard deviation of the normal noise, in the same units.
 
     Source: Murtagh, Starck and Bijaoui, Image restoration with noise suppression using a multiresolution support,
@@ -56,8 +56,8 @@ def generalized_anscombe(values: Tensor, gain: float, offset: float = 0.0, sigma
 
     Example:
         >>> light = torch.poisson(torch.full((100_000,), 20.0))
-        >>> seen = 3 * light + 10 + 2 * torch.randn(100_000)
-        >>> generalized_anscombe(seen, 3, 10, 2).std().round(decimals=1)
+        >>> noisy = 3 * light + 10 + 2 * torch.randn(100_000)
+        >>> generalized_anscombe(noisy, 3, 10, 2).std().round(decimals=1)
         tensor(1.)
     """
     root = gain * (values - offset) + 3 / 8 * gain**2 + sigma**2
@@ -65,13 +65,13 @@ def generalized_anscombe(values: Tensor, gain: float, offset: float = 0.0, sigma
 
 
 def inverse_generalized_anscombe(stabilized: Tensor, gain: float, offset: float = 0.0, sigma: float = 0.0) -> Tensor:
-    """Return the values, free of noise, of denoised stabilised ones, in closed form and without bias.
+    """Return the values of denoised stabilised ones by the closed-form unbiased inverse.
 
     Args:
-        stabilized: what ``generalized_anscombe`` made, denoised; of any shape.
-        gain: as there.
-        offset: as there; no result is below it.
-        sigma: as there.
+        stabilized: denoised output of ``generalized_anscombe``, of any shape.
+        gain: as in ``generalized_anscombe``.
+        offset: as in ``generalized_anscombe``; no result is below it.
+        sigma: as in ``generalized_anscombe``.
 
     Source: Mäkitalo and Foi, Optimal inversion of the generalized Anscombe transformation for Poisson-Gaussian noise,
     IEEE TIP 2013.
@@ -80,7 +80,7 @@ def inverse_generalized_anscombe(stabilized: Tensor, gain: float, offset: float 
         >>> inverse_generalized_anscombe(generalized_anscombe(torch.tensor(310.0), 3, 10), 3, 10).round()
         tensor(311.)
     """
-    value = stabilized.clamp(min=1)  # below lies no light at all, and the series grows without bound
+    value = stabilized.clamp(min=1)  # smaller values mean no light, and the series diverges
     series = sqrt(3 / 2) / 4 / value - 11 / 8 / value**2 + 5 / 8 * sqrt(3 / 2) / value**3
     counts = value**2 / 4 + series - 1 / 8 - (sigma / gain) ** 2
     return gain * counts.clamp(min=0) + offset

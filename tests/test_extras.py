@@ -1,0 +1,19 @@
+"""Optional packages."""
+
+import json
+import sys
+
+import pytest
+
+from torchdenoise.errors import UserError
+from torchdenoise.extras import optional_module
+
+
+def test_an_installed_module_is_returned():
+    assert optional_module("json", "pip install json") is json
+
+
+def test_a_missing_module_is_an_error_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pywt", None)
+    with pytest.raises(UserError, match=r"^needs pip install torchdenoise\[classical\]$"):
+        optional_module("pywt", "needs pip install torchdenoise[classical]")

@@ -1,0 +1,98 @@
+"""Picture headers: size and type without decoding, so that unsuitable pictures are refused before any work."""
+
+import contextlib
+import struct
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import JpegImagePlugin
+
+from torchdenoise.data.files import read_picture
+from torchdenoise.data.formats import MAX_PIXELS
+from torchdenoise.data.picture import Picture
+from torchdenoise.errors import PictureError
+
+
+class Header(NamedTuple):
+    """Size and type of a picture, alpha not counted."""
+
+    channels: int
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, picture: Picture) -> "Header":
+        """Return the header of a decoded picture."""
+        _, channels, height, width = picture.image.shape
+        return cls(channels, height, width, picture.scaling.dtype)
+
+
+def header(path: Path) -> Header:
+    """Return size and type of a picture; PNG and JPEG files are not decoded for that.
+
+    Raises:
+        PictureError: as ``read_picture``.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from torchdenoise.data import write_picture
+        >>> path = Path(mkdtemp(), "grey.png")
+        >>> picture = Picture.from_array(np.zeros((8, 9), dtype=np.uint16))
+        >>> write_picture(path, picture.image, picture)
+        >>> header(path)
+        Header(channels=1, height=8, width=9, dtype=dtype('uint16'))
+    """
+    modified, size = 0, 0
+    with contextlib.suppress(OSError):  # _header reports it
+        modified, size = path.stat().st_mtime_ns, path.stat().st_size
+    return _header(path, modified, size)
+
+
+def check_crop(paths: Iterable[Path], crop: int, option: str) -> None:
+    """Raise PictureError if a picture is smaller than a square crop; ``option`` is the option that sets the crop."""
+    headers = {path: header(path) for path in paths}
+    small = {path: each for path, each in headers.items() if min(each.height, each.width) < crop}
+    for path, first in small.items():
+        side = min(min(each.height, each.width) for each in small.values())
+        raise PictureError(
+            f"{path}: {first.width}x{first.height} pixels, smaller than the crop of {crop}"
+            f"{and_more(len(small) - 1)}: set {option} {side} or leave the picture out"
+        )
+
+
+def and_more(count: int) -> str:
+    """Return how a message ends its list of examples.
+
+    Example:
+        >>> and_more(2), and_more(0)
+        (' and 2 more', '')
+    """
+    return f" and {count} more" if count > 0 else ""
+
+
+@lru_cache(maxsize=2**16)
+def _header(path: Path, modified: int, size: int) -> Header:  # noqa: ARG001  # a changed file is read again
+    found = None
+    # Anything unusual is left to the full reader, which reports what is wrong.
+    with contextlib.suppress(Exception), path.open("rb") as file:
+        found = _parse(file)
+    if found is not None and 0 < found.height * found.width <= MAX_PIXELS:
+        return found
+    return Header.of(read_picture(path))
+
+
+def _parse(file: BinaryIO) -> Header | None:
+    head = file.read(26)
+    if head.startswith(b"\x89PNG"):
+        width, height, depth, kind = struct.unpack_from(">IIBB", head, 16)
+        channels = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}[kind]  # grey, RGB, palette, grey and RGB with alpha
+        return Header(channels, height, width, np.dtype(np.uint16 if depth == 16 else np.uint8))
+    if head.startswith(b"\xff\xd8"):
+        file.seek(0)
+        picture = JpegImagePlugin.JpegImageFile(file)
+        return Header({"L": 1, "RGB": 3}[picture.mode], picture.height, picture.width, np.dtype(np.uint8))
+    return None
