@@ -163,7 +163,7 @@ def costs() -> list[str]:
         cpu, gpu = _cost(part, recipe), _cost("gpu", recipe)
         known = cpu or gpu
         cells = [each for line in (cpu, gpu) for each in _seconds_and_memory(line)]
-        cells += [known.parameters if known else "-", *published]
+        cells += [shown(known["parameters"], 0) if known else "-", *published]
         text.append(f"| `{recipe}` | {' | '.join(cells)} |")
     return text
 
@@ -174,7 +174,7 @@ def _cost(part: str, recipe: str) -> Line | None:
 
 
 def _seconds_and_memory(line: Line | None) -> tuple[str, str]:
-    return ("-", "-") if line is None else (shown(line.seconds, 1), shown(line.memory, 0))
+    return ("-", "-") if line is None else (shown(line["seconds"], 1), shown(line["memory_mb"], 0))
 
 
 def beside_published(table: list[Line], noise: str, names: set[str]) -> list[str]:
@@ -204,7 +204,8 @@ def _table(table: list[Line]) -> list[str]:
     head = ["| recipe | n | PSNR | SSIM | s | steps | parameters | MiB | published |", "|---|" + "---|" * 8]
     return head + [
         f"| `{line.recipe}` | {line.shared} | {shown(line.psnr)} ± {shown(line.spread)} | {shown(line.ssim, 3)} | "
-        f"{shown(line.seconds, 1)} | {line.steps} | {line.parameters} | {shown(line.memory, 0)} | "
+        f"{shown(line['seconds'], 1)} | {shown(line['steps'], 0)} | {shown(line['parameters'], 0)} | "
+        f"{shown(line['memory_mb'], 0)} | "
         f"{cell(line.noise, line.recipe)} |"
         for line in table
     ]

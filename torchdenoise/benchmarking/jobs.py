@@ -1,53 +1,25 @@
-"""What a comparison consists of: methods, scenes, noises and seeds, and the jobs that they make."""
+"""The jobs of a comparison: every method on every picture, noise and seed."""
 
-import fnmatch
 import hashlib
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+from torchdenoise.benchmarking.methods import Method
 from torchdenoise.benchmarking.sources import digest, own_code
-from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import UserError
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import check_input, find_pictures, read_errors
-from torchdenoise.recipes import load_recipe, recipe_names
 
 REAL = "real"
-"""In the place of a noise spec: the pictures bring their own noise."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of the table: a recipe fitted to each picture, a checkpoint applied to it, or a fit that starts there."""
-
-    name: str
-    recipe: Mapping[str, Any] | None
-    checkpoint: Path | None = None
-    code: tuple[str, ...] = ()
-    """Digests of the user's own code in it."""
-
-    @property
-    def identity(self) -> Any:
-        """What decides its result."""
-        return [self.recipe, None if self.checkpoint is None else digest(self.checkpoint)]
-
-    @property
-    def fit(self) -> str:
-        """What decides its fit: methods that differ in their readout alone have one in common."""
-        if self.recipe is None or not isinstance(self.recipe["model"], Mapping):
-            return self.name
-        model = {**self.recipe["model"]}
-        model["init_args"] = {**(model.get("init_args") or {}), "readout": None}
-        return json.dumps([{**self.recipe, "model": model}, self.checkpoint], sort_keys=True, default=str)
+"""Stands for a noise spec where the pictures are noisy already."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The files of a picture: a clean one that gets synthetic noise, a noisy one, or both."""
+    """The files of a picture: a clean one for synthetic noise, a noisy one, or both."""
 
     name: str
     clean: Path | None
@@ -63,7 +35,7 @@ class Settings:
     threads: int = 1
     device: str = "auto"
     batch: int = 1
-    """So many pictures are fitted together at most."""
+    """The largest number of pictures that are fitted together."""
 
 
 @dataclass(frozen=True)
@@ -80,81 +52,25 @@ class Job:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What names its row."""
+        """What identifies its row."""
         return (self.method.name, self.scene.name, self.noise, str(self.seed))
 
     def fingerprint(self) -> str:
-        """Return a digest of everything that decides the numbers: a changed recipe, file or setting changes it."""
+        """Return a digest of everything that decides the numbers: a changed recipe, file or setting changes it.
+
+        The version of torchdenoise is left out on purpose: releases keep the numbers of recipes, and published tables
+        must stay resumable. ``compare`` reports rows of another version.
+        """
         files = [None if path is None else digest(path) for path in (self.scene.clean, self.scene.noisy)]
         content = [self.method.identity, files, self.noise, self.seed, asdict(self.settings), *self.code]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def methods(words: Iterable[str | Path]) -> list[Method]:
-    """Return the methods that words name: recipe names and patterns, YAML files, ``NAME=checkpoint``.
-
-    A pattern takes the recipes that need no checkpoint. A checkpoint is applied as it is, unless NAME is a recipe for
-    single pictures: then a fit starts from it.
-
-    Raises:
-        UserError: an unknown name, a trained recipe without a checkpoint, two methods of one name.
-
-    Example:
-        >>> [method.name for method in methods(["zsn2n", "zsn2m-star*"])]
-        ['zsn2n', 'zsn2m-star', 'zsn2m-star-real']
-    """
-    found = [method for word in words for method in _named(str(word).strip())]
-    if not found:
-        raise UserError("no recipe to compare: give --recipes zsn2n,zsn2m-star,n2n=CHECKPOINT")
-    names = [method.name for method in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"{twice} is named twice: name each recipe once, a checkpoint by a NAME= of its own")
-    return found
-
-
-def _named(word: str) -> Iterator[Method]:
-    name, sign, checkpoint = (word, "", "") if Path(word).is_file() else word.partition("=")
-    if sign:
-        path = Path(checkpoint)
-        stored = read_checkpoint(path)[KEY]["recipe"]
-        recipe = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
-        start = recipe if recipe and fits_one_picture(recipe) else None
-        yield Method(_label(name), start, path, own_code([stored, start]))
-    elif any(letter in name for letter in "*?[") and not Path(name).is_file():
-        matching = {each: load_recipe(each) for each in fnmatch.filter(recipe_names(), name)}
-        zero_shot = {each: recipe for each, recipe in matching.items() if fits_one_picture(recipe)}
-        if not zero_shot:
-            raise UserError(f"{name}: no recipe for single pictures has such a name; `torchdenoise list recipes`")
-        yield from (Method(each, recipe) for each, recipe in zero_shot.items())
-    else:
-        recipe = load_recipe(name)
-        label = _label(name)
-        if not fits_one_picture(recipe):
-            raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
-        yield Method(label, recipe, None, own_code(recipe))
-
-
-def _label(name: str) -> str:
-    """Return what a method is called in tables and its pictures' file names."""
-    label = Path(name).stem if Path(name).is_file() else name
-    if not label or not label.isprintable() or any(sign in label for sign in "/\\:|"):
-        raise UserError(f"{name!r} cannot name a method, and its pictures' files: leave out / \\ : | there")
-    return label
-
-
-def fits_one_picture(recipe: Mapping[str, Any]) -> bool:
-    """Return whether a recipe is fitted to the one noisy picture, or trained on a data set."""
-    data = recipe.get("data") or "SingleImage"
-    name = data.get("class_path", "SingleImage") if isinstance(data, Mapping) else data
-    return not isinstance(name, str) or name.endswith("SingleImage")  # what is no name, the build refuses
 
 
 def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:
     """Return clean pictures, noisy ones, or pairs of one name, given as files and folders.
 
     Raises:
-        UserError: a file or folder that is not there, pictures without partner, or two of one name.
+        UserError: no such file or folder, pictures without a partner, or two of one name.
     """
     sides = [_by_name(paths) for paths in (clean, noisy)]
     if not any(sides):
@@ -188,18 +104,20 @@ def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
 def plan(
     named: Sequence[Method], pictures: Sequence[Scene], noises: Sequence[str], seeds: Sequence[int], settings: Settings
 ) -> list[Job]:
-    """Return all jobs; noise is synthetic where the scenes are clean pictures, their own elsewhere.
+    """Return all jobs; clean pictures get synthetic noise, noisy ones keep theirs.
 
     Raises:
-        UserError: a noise for pictures that have theirs, none for clean ones, or a spec that is none.
+        UserError: a noise spec for noisy pictures, none for clean ones, or an invalid one.
     """
-    own = pictures[0].noisy is not None
-    if own and noises:
-        raise UserError("the noisy pictures have their own noise: leave out --noise, or give clean ones with --data")
-    if not own and not noises:
+    real = pictures[0].noisy is not None
+    if real and noises:
+        raise UserError(
+            "--noise is for clean pictures, and these are noisy: leave it out, or give clean ones with --data"
+        )
+    if not real and not noises:
         raise UserError("clean pictures need a noise: give --noise gaussian:25")
     models = {model.spec: model for model in map(from_spec, noises)}
-    code = {REAL: ()} if own else {spec: own_code(model.recipe()) for spec, model in models.items()}
+    code = {REAL: ()} if real else {spec: own_code(model.recipe()) for spec, model in models.items()}
     chosen = list(dict.fromkeys(seeds)) or [0]
     return [
         Job(method, scene, spec, seed, settings, (*method.code, *code[spec]))
@@ -207,20 +125,18 @@ def plan(
     ]
 
 
-def bundles(jobs: Iterable[Job], gathering: Container[str] = ()) -> list[Sequence[Job]]:
-    """Return the jobs as they are done: by itself each, or several at once.
-
-    Those at once are so many pictures of a method as it allows, or what several readouts make of one fit.
+def bundles(jobs: Iterable[Job], unshared: Container[str] = ()) -> list[Sequence[Job]]:
+    """Return the jobs in groups that are done together: pictures in one stack, or readouts of one fit.
 
     Args:
         jobs: to be done.
-        gathering: names of methods whose readout accumulates outputs of the fit, which therefore is theirs alone.
+        unshared: names of methods whose readout accumulates outputs during the fit, so that no other can share it.
     """
     unfilled: dict[tuple[str, ...], list[Job]] = {}
     made: list[Sequence[Job]] = []
     for job in jobs:
         name, stacked = job.method.name, job.settings.batch > 1
-        what = (name,) if stacked else (name if name in gathering else job.method.fit, job.scene.name)
+        what = (name,) if stacked else (name if name in unshared else job.method.fit_key, job.scene.name)
         bundle = unfilled.setdefault((*what, job.noise, str(job.seed)), [])
         if not bundle:
             made.append(bundle)
