@@ -14,7 +14,7 @@ from statistics import mean, quantiles
 
 import torch
 from rich.progress import track
-from rows import RESULTS, centre_crop, data_folder
+from studies import RESULTS, centre_crop, data_folder, noisy_images
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -35,12 +35,12 @@ BLURS = (0.3, 0.4, 0.5, 0.7, 1.0)
 def clean_crops() -> list[Tensor]:
     """Return 256x256 centre crops of every fourth training picture."""
     paths = sorted((data_folder() / "bsds400" / "train").iterdir())[::EVERY]
-    return [centre_crop(read_picture(path).image, 256) for path in paths]
+    return [centre_crop(read_picture(path).image) for path in paths]
 
 
 def real_crops(name: str) -> list[Tensor]:
-    """Return the centre crops of a set's noisy pictures."""
-    return [centre_crop(read_picture(path).image, 256) for path in sorted((data_folder() / name / "noisy").iterdir())]
+    """Return the centre crops of the noisy images of a data set."""
+    return [centre_crop(read_picture(path).image) for path in noisy_images(name)]
 
 
 def smeared(clean: Tensor, level: float, blur: float, seed: int) -> Tensor:

@@ -14,7 +14,7 @@ from statistics import mean
 import torch
 from PIL import Image
 from rich.progress import track
-from rows import RESULTS, centre_crop, data_folder
+from studies import RESULTS, centre_crop, data_folder, kodak24
 from torch import Generator, Tensor
 from training import runs_folder, trained
 
@@ -48,7 +48,7 @@ def trained_on_halves() -> Path:
     """Return the checkpoint of Noise2Clean on clean halves, as many steps and crops as the others."""
     if not (runs_folder() / ON_HALVES / "final.ckpt").exists():
         words = ("--config", "n2c-light", "--data.repeats", "5", "--trainer.precision", "bf16-mixed")
-        trained(ON_HALVES, *words, pictures=clean_halves())
+        trained(ON_HALVES, *words, images=clean_halves())
     return runs_folder() / ON_HALVES / "final.ckpt"
 
 
@@ -80,7 +80,7 @@ def main() -> None:
 @torch.no_grad()
 def page(on_halves: Path) -> str:
     """Return the page."""
-    clean = [centre_crop(read_picture(path).image, 256) for path in sorted((data_folder() / "kodak24").glob("*.png"))]
+    clean = [centre_crop(read_picture(path).image) for path in kodak24()]
     lines = [
         "# Halves and wholes",
         "",
