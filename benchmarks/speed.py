@@ -38,6 +38,7 @@ from studies import (
     training_images,
 )
 
+from torchdenoise.benchmarking.tables import Line
 from torchdenoise.benchmarking.tables import lines as averaged
 from torchdenoise.data import Picture, read_picture, write_picture
 from torchdenoise.denoisers.networks import calling
@@ -221,13 +222,13 @@ def table(name: str, section: Section) -> list[str]:
     lines += [f"Setting: {setting(rows)}. PSNR / SSIM, in brackets the number of images.", ""]
     lines += [f"| | {' | '.join(heading for heading, _ in columns)} |", "|---|" + "---|" * len(columns)]
     for label in next(iter(section.parts.values())).variants:
-        found = [column.get(label) for _, column in columns]
-        cells = [
-            f"{each.psnr:.2f} / {each.ssim:.3f} ({each.shared})" if each and each.shared else "not run"
-            for each in found
-        ]
+        cells = [_cell(column.get(label)) for _, column in columns]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def _cell(line: Line | None) -> str:
+    return f"{line.psnr:.2f} / {line.ssim:.3f} ({line.shared})" if line and line.shared else "not run"
 
 
 def timed(name: str, columns: tuple[str, ...], measurements: dict[str, Callable[[], dict[str, Number]]]) -> None:
