@@ -285,6 +285,27 @@ def test_methods_that_differ_in_their_readout_alone_share_a_fit(clean, monkeypat
     assert seconds["of-1"] < seconds["of-100"]
 
 
+def test_a_variant_is_the_recipe_with_its_overrides(run, clean):
+    """As a row of the recipe that the overrides make, also beside others, and with pictures fitted together."""
+    recipe = load_recipe("zsn2n")
+    recipe["model"]["init_args"]["network"]["init_args"]["width"] = 7
+    Path("own.yaml").write_text(yaml.safe_dump(recipe))
+    words = ("compare", "--data", clean, "--noise", "gaussian:25", "--threads", "1")
+    assert run(*words, "--recipes", "own.yaml", "--max-steps", "3", "-o", "own").code == 0
+    variants = "narrow=zsn2n:model.network.width=7,trainer.max_steps=3,plain=zsn2n:trainer.max_steps=2"
+    outcome = run(*words, "--recipes", variants, "-o", "res")
+    assert outcome.code == 0, outcome.err
+    numbers = [[(row["psnr"], row["parameters"], row["steps"]) for row in rows(Path(name))] for name in ("own", "res")]
+    assert numbers[1][::2] == numbers[0]
+    assert {row["steps"] for row in rows(Path("res")) if row["recipe"] == "plain"} == {"2"}
+    assert "4 of 4 jobs were done before" in run(*words, "--recipes", variants, "-o", "res").out
+    other = variants.replace("=7", "=8")
+    assert "2 of 4 jobs were done before" in run(*words, "--recipes", other, "-o", "res").out
+    together = compare({"narrow": ("zsn2n", ["model.network.width=7"])}, clean, "gaussian:25", max_steps=3, batch=2)
+    assert [row["psnr"] for row in together] == pytest.approx([float(each[0]) for each in numbers[0]], abs=1e-2)
+    assert {row["batch"] for row in together} == {2}
+
+
 def test_what_a_method_finds_wrong_with_the_noise_is_in_its_row(run, tmp_path):
     (tmp_path / "noisy").mkdir()
     write_png(tmp_path / "noisy" / "x.png", correlated_noise())
@@ -438,6 +459,10 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
     ("words", "message"),
     [
         ("--recipes zsn3n --data clean --noise gaussian:25", r"zsn3n: unknown recipe \(did you mean zsn2n\?\)"),
+        (
+            "--recipes wide=zsn2n:model.netwrok.width=64 --data clean --noise gaussian:25",
+            r"torchdenoise: wide: model.netwrok.width: no such option \(did you mean model.network.width\?\)$",
+        ),
         ("--recipes zsn2n,zsn2n --data clean --noise gaussian:25", "zsn2n is named twice"),
         ("--recipes q* --data clean --noise gaussian:25", r"q\*: no recipe for single pictures has such a name"),
         ("--recipes n2n --data clean --noise gaussian:25", "n2n is trained on a data set: .* n2n=FILE.ckpt"),

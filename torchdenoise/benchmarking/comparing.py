@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from torchdenoise.benchmarking.jobs import REAL, Job, Method, Settings, bundles, methods, plan, scenes
+from torchdenoise.benchmarking.jobs import REAL, Job, Method, Recipes, Settings, bundles, methods, plan, scenes
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
 from torchdenoise.benchmarking.scoring import Outcome, Row, parts_of, row_key, starting_point
@@ -58,7 +58,7 @@ class Silent:
 
 
 def compare(
-    recipes: str | Path | Sequence[str | Path],
+    recipes: Recipes,
     images: Paths = (),
     noise: str | Sequence[str] = (),
     *,
@@ -81,7 +81,9 @@ def compare(
     order of anything, on what else is compared, or on the number of workers.
 
     Args:
-        recipes: names, patterns (``"zsn2*"``), YAML files, ``"NAME=checkpoint"``; one string with commas, or a list.
+        recipes: names, patterns (``"zsn2*"``), YAML files, ``"NAME=CHECKPOINT"``, variants
+            ``"NAME=RECIPE:KEY=VALUE,KEY=VALUE"``; one string with commas, or a list. Or a mapping of names to a recipe
+            (name, file or dict), ``(recipe, ["KEY=VALUE"])`` or a checkpoint's path.
         images: clean pictures, files or folders; the partners of ``noisy`` where both are given.
         noise: specs of synthetic noise for the clean pictures.
         noisy: pictures with noise of their own; without clean partners there is no PSNR.
@@ -118,8 +120,7 @@ def compare(
         check_seed(seed)
     accelerator(device)
     listener = listener or Silent()
-    words = recipes.split(",") if isinstance(recipes, str) else [recipes] if isinstance(recipes, Path) else recipes
-    named = methods(words)
+    named = methods(recipes)
     clean, own = (_paths(given) for given in (images, noisy))
     pictures = scenes(clean, own)
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
@@ -189,7 +190,7 @@ def _traits(method: Method, settings: Settings) -> _Traits:
     start = starting_point(method)
     if method.recipe is None:
         return _Traits(alone="a checkpoint is applied" if together else "")
-    options = Options(max_steps=settings.max_steps, parts=parts_of(start))
+    options = Options(max_steps=settings.max_steps, overrides=method.overrides, parts=parts_of(start))
     with read_errors(Path(method.name)):
         model = build(method.recipe, options)
     return _Traits(

@@ -3,18 +3,27 @@
 import fnmatch
 import hashlib
 import json
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from torchdenoise.benchmarking.sources import digest, own_code
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import check_input, find_pictures, read_errors
 from torchdenoise.recipes import load_recipe, recipe_names
+
+Source = str | Path | Mapping[str, Any]
+"""A recipe's name, a YAML file, a plain recipe, or a checkpoint."""
+Recipes = str | Path | Sequence[str | Path] | Mapping[str, Source | tuple[Source, Sequence[str]]]
+"""What ``compare`` compares: words, or name -> source or (recipe, overrides)."""
 
 REAL = "real"
 """In the place of a noise spec: the pictures bring their own noise."""
@@ -29,20 +38,25 @@ class Method:
     checkpoint: Path | None = None
     code: tuple[str, ...] = ()
     """Digests of the user's own code in it."""
+    overrides: tuple[str, ...] = ()
+    """``KEY=VALUE``: what a variant changes in its recipe."""
 
     @property
     def identity(self) -> Any:
         """What decides its result."""
-        return [self.recipe, None if self.checkpoint is None else digest(self.checkpoint)]
+        checkpoint = None if self.checkpoint is None else digest(self.checkpoint)
+        return [self.recipe, checkpoint, *([self.overrides] if self.overrides else [])]
 
     @property
-    def fit(self) -> str:
-        """What decides its fit: methods that differ in their readout alone have one in common."""
+    def fit_key(self) -> str:
+        """What decides its fit: methods that differ only in their readout share one."""
         if self.recipe is None or not isinstance(self.recipe["model"], Mapping):
             return self.name
         model = {**self.recipe["model"]}
         model["init_args"] = {**(model.get("init_args") or {}), "readout": None}
-        return json.dumps([{**self.recipe, "model": model}, self.checkpoint], sort_keys=True, default=str)
+        overrides = [each for each in self.overrides if not re.match(r"model\.readout\b", each)]
+        content = [{**self.recipe, "model": model}, self.checkpoint, overrides]
+        return json.dumps(content, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -90,37 +104,81 @@ class Job:
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def methods(words: Iterable[str | Path]) -> list[Method]:
-    """Return the methods that words name: recipe names and patterns, YAML files, ``NAME=checkpoint``.
+_KEY = r"(?:seed_everything|(?:model|data|trainer)\.[\w.]+)="
+_OVERRIDE = re.compile(_KEY)
+_VARIANT = re.compile(rf"([^=]*)=(.*?):({_KEY}.*)", re.DOTALL)
 
-    A pattern takes the recipes that need no checkpoint. A checkpoint is applied as it is, unless NAME is a recipe for
-    single pictures: then a fit starts from it.
+
+def methods(recipes: Recipes) -> list[Method]:
+    """Return the methods that words name, or those of a mapping.
+
+    A word is a recipe's name, a pattern, a YAML file, ``NAME=CHECKPOINT`` or a variant,
+    ``NAME=RECIPE:KEY=VALUE,KEY=VALUE``. A pattern takes the recipes that need no checkpoint. A checkpoint is applied
+    unchanged, unless NAME is a recipe for single pictures: then a fit starts from it.
 
     Raises:
         UserError: an unknown name, a trained recipe without a checkpoint, two methods of one name.
 
     Example:
-        >>> [method.name for method in methods(["zsn2n", "zsn2m-star*"])]
+        >>> [method.name for method in methods("zsn2n,zsn2m-star*")]
         ['zsn2n', 'zsn2m-star', 'zsn2m-star-real']
+        >>> methods("wide=zsn2n:model.network.width=64,trainer.max_steps=9")[0].overrides
+        ('model.network.width=64', 'trainer.max_steps=9')
     """
-    found = [method for word in words for method in _named(str(word).strip())]
+    if isinstance(recipes, Mapping):
+        found = [_method(name, source) for name, source in recipes.items()]
+    else:
+        words = _words(recipes) if isinstance(recipes, str) else [recipes] if isinstance(recipes, Path) else recipes
+        found = [method for word in words for method in _named(str(word).strip())]
     if not found:
         raise UserError("no recipe to compare: give --recipes zsn2n,zsn2m-star,n2n=CHECKPOINT")
     names = [method.name for method in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise UserError(f"{twice} is named twice: name each recipe once, a checkpoint by a NAME= of its own")
+        raise UserError(f"{twice} is named twice: give each method a name of its own, NAME=RECIPE or NAME=CHECKPOINT")
     return found
 
 
+def _words(text: str) -> list[str]:
+    """Return a list's words; the overrides after a variant's first one belong to it."""
+    words: list[str] = []
+    for piece in _pieces(text):
+        if words and _OVERRIDE.match(piece.strip()) and _VARIANT.match(words[-1]):
+            words[-1] += f",{piece}"
+        else:
+            words.append(piece)
+    return words
+
+
+def _pieces(text: str) -> list[str]:
+    """Split a text at the commas outside of brackets and double quotes, which JSON values hold.
+
+    Example:
+        >>> _pieces('a,b=[1,2],c={"d": "e,]"}')
+        ['a', 'b=[1,2]', 'c={"d": "e,]"}']
+    """
+    pieces, depth, quoted = [""], 0, False
+    for sign in text:
+        quoted ^= sign == '"'
+        if not quoted:
+            depth = max(0, depth + (sign in "[{") - (sign in "]}"))
+        if sign == "," and not depth and not quoted:
+            pieces.append("")
+        else:
+            pieces[-1] += sign
+    return pieces
+
+
 def _named(word: str) -> Iterator[Method]:
-    name, sign, checkpoint = (word, "", "") if Path(word).is_file() else word.partition("=")
-    if sign:
-        path = Path(checkpoint)
-        stored = read_checkpoint(path)[KEY]["recipe"]
-        recipe = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
-        start = recipe if recipe and fits_one_picture(recipe) else None
-        yield Method(_label(name), start, path, own_code([stored, start]))
+    """Yield the methods of one word: several for a pattern, one for anything else."""
+    name, sign, source = (word, "", "") if Path(word).is_file() else word.partition("=")
+    if _OVERRIDE.match(word):
+        raise UserError(f"{word}: an override of which recipe? write NAME=RECIPE:{word}")
+    if variant := _VARIANT.fullmatch(word):
+        name, source, overrides = variant.groups()
+        yield _method(name, (source, [each.strip() for each in _pieces(overrides)]))
+    elif sign:
+        yield _method(name, source)
     elif any(letter in name for letter in "*?[") and not Path(name).is_file():
         matching = {each: load_recipe(each) for each in fnmatch.filter(recipe_names(), name)}
         zero_shot = {each: recipe for each, recipe in matching.items() if fits_one_picture(recipe)}
@@ -128,11 +186,44 @@ def _named(word: str) -> Iterator[Method]:
             raise UserError(f"{name}: no recipe for single pictures has such a name; `torchdenoise list recipes`")
         yield from (Method(each, recipe) for each, recipe in zero_shot.items())
     else:
-        recipe = load_recipe(name)
-        label = _label(name)
-        if not fits_one_picture(recipe):
-            raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
-        yield Method(label, recipe, None, own_code(recipe))
+        yield _method(name, load_recipe(name))
+
+
+def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
+    """Return a method by its name and its recipe, which may have overrides, or its checkpoint."""
+    label = _label(name)
+    source, changes = source if isinstance(source, tuple) else (source, ())
+    overrides = (changes,) if isinstance(changes, str) else tuple(changes)
+    recipe = source if isinstance(source, Mapping) else None
+    if recipe is None and (overrides or _names_recipe(str(source))):
+        recipe = load_recipe(str(source))
+    if recipe is None:
+        path = Path(str(source))
+        stored = read_checkpoint(path)[KEY]["recipe"]
+        own = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
+        start = own if own and fits_one_picture(own) else None
+        return Method(label, start, path, own_code([stored, start]))
+    if not recipe.get("model"):
+        raise RecipeError(f"{label}: a recipe needs at least a `model`")
+    if not fits_one_picture(recipe):
+        raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
+    if any(each.startswith("seed_everything=") for each in overrides):
+        raise UserError(f"{label}: a comparison sets the seed itself; use --seeds in place of seed_everything")
+    return Method(label, recipe, None, own_code([recipe, *map(_value, overrides)]), overrides)
+
+
+def _names_recipe(source: str) -> bool:
+    """Return whether a source is a recipe's name or file, or else a checkpoint."""
+    path = Path(source)
+    return source in recipe_names() or path.suffix in (".yaml", ".yml") or not (path.suffix or path.exists())
+
+
+def _value(override: str) -> Any:
+    """Return the value of ``KEY=VALUE`` as plain data."""
+    text = override.partition("=")[2]
+    with suppress(yaml.YAMLError):
+        return yaml.safe_load(text)
+    return text
 
 
 def _label(name: str) -> str:
@@ -220,7 +311,7 @@ def bundles(jobs: Iterable[Job], gathering: Container[str] = ()) -> list[Sequenc
     made: list[Sequence[Job]] = []
     for job in jobs:
         name, stacked = job.method.name, job.settings.batch > 1
-        what = (name,) if stacked else (name if name in gathering else job.method.fit, job.scene.name)
+        what = (name,) if stacked else (name if name in gathering else job.method.fit_key, job.scene.name)
         bundle = unfilled.setdefault((*what, job.noise, str(job.seed)), [])
         if not bundle:
             made.append(bundle)

@@ -4,7 +4,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,14 +195,16 @@ def _denoised(
         return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
     level = None if job.noise == REAL else from_spec(job.noise).level
     steps = max_steps or job.settings.max_steps
-    options = Options(
-        max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts_of(start)
-    )
+    parts = parts_of(start)
+    options = Options(max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts)
+    fits = [
+        (each.method.recipe, replace(options, overrides=each.method.overrides)) for each in jobs if each.method.recipe
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
         if _several_pictures(jobs):
-            return fit_images(noisy, method.recipe, options)
-        return fit_readings(noisy[0], [each.method.recipe for each in jobs if each.method.recipe], options)
+            return fit_images(noisy, *fits[0])
+        return fit_readings(noisy[0], fits)
 
 
 _warm: set[str] = set()

@@ -11,6 +11,8 @@ EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,zsn2m-star,bm3d --data clean/ --noise gaussian:25:clip,poisson:25 -o results/
   torchdenoise compare --recipes 'zsn2*,n2n=runs/version_0/checkpoints/last.ckpt' --data clean/ --noise gaussian:25 \\
       --crop 256 --seeds 0,1 --workers 2 --threads 1 -o results/
+  torchdenoise compare --recipes zsn2n,wide=zsn2n:model.network.width=64,trainer.max_steps=900 --data clean/ \\
+      --noise gaussian:25 -o results/
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/     your own pairs
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ -o results/                    no clean ones: to look at
 
@@ -23,7 +25,10 @@ def parser() -> Parser:
     """Return the parser of the command's options."""
     options = Parser("torchdenoise compare", "Compare methods on the same noisy pictures.", EXAMPLES)
     options.add_argument(
-        "--recipes", required=True, metavar="A,B=CKPT,...", help="names, patterns, YAML files, NAME=CKPT"
+        "--recipes",
+        required=True,
+        metavar="A,B=CKPT,...",
+        help="names, patterns, YAML files, NAME=CKPT, variants NAME=RECIPE:KEY=VALUE,KEY=VALUE",
     )
     options.add_argument("--data", nargs="+", type=Path, default=[], metavar="DIR", help="clean pictures for --noise")
     options.add_argument("--noise", default="", metavar="SPEC,...", help="e.g. gaussian:25,gaussian:25:clip,poisson:25")

@@ -45,17 +45,18 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
     Raises:
         UserError: a recipe that needs a data set, a device that is not there, a loss that became NaN.
     """
-    return fit_readings(image, [recipe], options)[0]
+    return fit_readings(image, [(recipe, options)])[0]
 
 
-def fit_readings(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
+def fit_readings(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]]) -> list[Fitted]:
     """Return what recipes that differ in their readout alone make of one fit to an image, as ``fit_image`` would.
 
     A readout that accumulates outputs during the fit belongs to its own fit; only the first recipe's may be one.
     """
     with own_random_state(), quiet(), interruptible(), enough_memory():
-        readouts = [built(recipe, options).model.readout for recipe in recipes[1:]]
-        fit = built(recipes[0], options)
+        readouts = [built(*each).model.readout for each in fits[1:]]
+        recipe, options = fits[0]
+        fit = built(recipe, options)
         data = data_of(fit)
         data.use(image, options.level)
         trainer = trainer_of(fit.trainer, options)

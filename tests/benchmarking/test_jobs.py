@@ -1,0 +1,74 @@
+"""What a comparison's words and mappings name."""
+
+import re
+
+import pytest
+
+from torchdenoise import UserError
+from torchdenoise.benchmarking.jobs import methods
+from torchdenoise.recipes import load_recipe
+
+JSON = 'model.network={"class_path": "SmallCNN", "init_args": {"width": 8, "depth": 2}}'
+
+
+def test_variants_among_other_words():
+    found = methods(f"zsn2n, wide=zsn2n:{JSON},trainer.max_steps=100 ,mine=zsn2n,zsn2m-star*")
+    assert [method.name for method in found] == ["zsn2n", "wide", "mine", "zsn2m-star", "zsn2m-star-real"]
+    assert found[1].overrides == (JSON, "trainer.max_steps=100")
+    assert found[0].recipe == found[1].recipe == found[2].recipe == load_recipe("zsn2n")
+    assert found[0].overrides == found[2].overrides == ()
+
+
+def test_a_mapping_says_the_same(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("model: ZSN2N\n")
+    given = {"a": "zsn2n", "b": ("zsn2n", ["model.network.width=8"]), "c": path, "d": {"model": "ZSN2N"}}
+    found = methods(given)
+    assert [method.name for method in found] == list(given)
+    assert found[1].overrides == ("model.network.width=8",)
+    assert found[2].recipe == found[3].recipe == {"model": "ZSN2N"}
+    assert found[1] == methods("b=zsn2n:model.network.width=8")[0]
+
+
+def test_overrides_are_a_part_of_the_identity_only_if_there_are_any():
+    plain, variant = methods("zsn2n,wide=zsn2n:model.network.width=8")
+    assert plain.identity == [load_recipe("zsn2n"), None]
+    assert variant.identity == [load_recipe("zsn2n"), None, ("model.network.width=8",)]
+
+
+def test_variants_that_differ_only_in_their_readout_share_a_fit():
+    plain, one, mean, wide = methods(
+        "self2self,one=self2self:model.readout.passes=1,mean=self2self:model.readout=MaskedMean,"
+        "wide=self2self:model.readout.passes=1,model.network.width=8"
+    )
+    assert plain.fit_key == one.fit_key == mean.fit_key != wide.fit_key
+
+
+def test_the_user_s_code_in_an_override_counts(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a_variant_loss.py").write_text("# one")
+    words = 'a=zsn2n:model.loss=a_variant_loss.Loss,b=zsn2n:model.loss={"class_path": "a_variant_loss.Loss"},zsn2n'
+    first, second, plain = methods(words)
+    assert first.code == second.code
+    assert (len(first.code), plain.code) == (1, ())
+    (tmp_path / "a_variant_loss.py").write_text("# another")
+    assert methods(words)[0].code != first.code
+
+
+@pytest.mark.parametrize(
+    ("recipes", "message"),
+    [
+        ("w=zsn3n:model.network.width=8", "zsn3n: unknown recipe (did you mean zsn2n?)"),
+        ("w=zsn3n", "zsn3n: unknown recipe (did you mean zsn2n?)"),
+        ("w=n2n:model.network.width=8", "w is trained on a data set: give its checkpoint, w=FILE.ckpt"),
+        ("zsn2n,trainer.max_steps=9", "trainer.max_steps=9: an override of which recipe? write NAME=RECIPE:"),
+        ("zsn2n:model.network.width=8", "'zsn2n:model.network.width' cannot name a method"),
+        ("zsn2n=zsn2n:model.network.width=8,zsn2n", "zsn2n is named twice"),
+        ("w=zsn2n:seed_everything=3", "w: a comparison sets the seed itself; use --seeds"),
+        ({"w": {"data": "SingleImage"}}, "w: a recipe needs at least a `model`"),
+        ({}, "no recipe to compare"),
+    ],
+)
+def test_what_is_wrong_is_one_line(recipes, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        methods(recipes)
