@@ -1,41 +1,35 @@
-"""Every method on the same noisy crops, by ``torchdenoise compare`` itself: writes docs/results/compare.md.
+"""Every method on the same noisy crops, by ``torchdenoise compare``: writes docs/results/compare.md.
 
-    TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/comparisons.py [PART ...]
+    TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/comparisons.py [PART ... | page]
 
-Parts: kodak24, four, longer, levels, oracle, sidd, polyu, fmd, longest, gpu; without one all, in this order, gpu only
-where there is one: many hours on two cores. A part's rows stand in docs/results/compare/PART (those of longer in that
-of four); its pictures and its report are left beside them, but not kept in the repository. ``TORCHDENOISE_WORKERS=2``
-runs two jobs at a time. A command that is killed goes on where it stopped.
+Parts: kodak24, four, longer, levels, oracle, sidd, polyu, fmd, longest, gpu; all by default, in this order, gpu only on
+a GPU: many hours on two cores. The rows of a part are kept in docs/results/compare/PART (those of longer in four); its
+images and its report lie beside them, but not in the repository. ``page`` prints the page from the rows alone.
 """
 
-import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import mean
 
 import torch
 from published import cell, differences
-from rows import RESULTS, asked, data_folder, four_images
+from studies import CLIPPED, FOUR, RECIPES, RESULTS, Part, Variant, kodak24, noisy_images, real_part, run_parts
 from training import runs_folder
 
-from torchdenoise import compare
 from torchdenoise.benchmarking.scoring import Row
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import Line, lines, setting, shared_scenes, shown
-from torchdenoise.commands.progress import shown_jobs
 
 FOLDER = RESULTS / "compare"
-HERE = Path(__file__).parent
-REAL = str(HERE / "zsn2m-star-real-bf16.yaml")
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
 OURS = ("instant", "fast", "best")
 TRAINED = ("n2c-blind", "n2n-blind", "n2v-blind")
 MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single")
-"""Of zero-shot methods, those of a few minutes a picture."""
+"""Zero-shot methods that take a few minutes per image."""
 REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
-SELF2SELF = ("self2self-1500", str(HERE / "self2self-star-1500.yaml"))
+CUT = ("self2self-1500", "self2self-star-1500", "dip-750")
 LONGER = ("zsn2n-3000", "zsn2m", "mash-code")
-LONGEST = ("dip", "noise2fast-colour", "mash", "self2self-15k", str(HERE / "self2self-star-15k.yaml"))
+LONGEST = ("dip", "noise2fast-colour", "mash", "self2self-15k", "self2self-star-15k")
 COSTS = {
     "dip": ("longest", "45 min", "3 min", "2.2M"),
     "self2self": ("longest", "4.5 h", "35 min", "1M"),
@@ -45,116 +39,105 @@ COSTS = {
     "zsn2m": ("four", "40 min", "2 min", "2.7M"),
     **dict.fromkeys((*OURS, "bm3d"), ("four", "-", "-", "-")),
 }
-"""ZS-N2M's Table 3: the part that holds our rows of a CPU, and the paper's times on a CPU and a GPU, and parameters."""
+"""ZS-N2M's Table 3: the part with our CPU rows, then the paper's CPU and GPU times and parameters."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """One call of ``compare``."""
+class Section:
+    """A section of the page."""
 
     title: str
-    recipes: tuple[str, ...]
-    pictures: list[Path]
-    noise: tuple[str, ...] = ()
-    noisy: list[Path] = field(default_factory=list)
-    trained: tuple[str, ...] = TRAINED
-    folder: str = ""
-    """Another part's, whose table it goes into."""
-    device: str = "auto"
+    part: Part
 
 
-def parts() -> dict[str, Part]:
-    """Return all parts by name."""
-    four = four_images()
-    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
-    both = ("gaussian:25:clip", "poisson:25")
-    every = tuple(f"{kind}:{level}" for kind in ("gaussian", "poisson") for level in (10, 25, 50))
+def variants(recipes: Sequence[str], trained: Sequence[str] = TRAINED) -> dict[str, Variant]:
+    """Return methods by name: recipes, from the package or from benchmarks/recipes, and checkpoints."""
+    made: dict[str, Variant] = {}
+    for name in recipes:
+        path = RECIPES / f"{name}.yaml"
+        made[name] = path if path.exists() else name
+    return made | {name: runs_folder() / name / "final.ckpt" for name in trained}
+
+
+def sections() -> dict[str, Section]:
+    """Return the sections by name; ``longer`` adds its rows to ``four``."""
+    four = kodak24(FOUR)
+    both = (CLIPPED, "poisson:25")
+    levels = tuple(f"{kind}:{level}" for kind in ("gaussian", "poisson") for level in (10, 25, 50))
+    quick = variants((*CLASSICAL, *OURS))
+    oracle = Part("compare/oracle", variants(("bm3d-oracle",), ()), kodak24(), ("gaussian:25", CLIPPED))
     made = {
-        "kodak24": Part("Those under a minute, all of Kodak24", (*CLASSICAL, *OURS), kodak, both),
-        "four": Part("Every method but the longest, kodim05, 08, 19, 23", (*CLASSICAL, *OURS, *MINUTES), four, both),
-        "longer": Part("Those above five minutes", LONGER, four, both[:1], trained=(), folder="four"),
-        "levels": Part("Those under a minute, by level, kodim05, 08, 19, 23", (*CLASSICAL, *OURS), four, every),
-        "oracle": Part("BM3D told the level", ("bm3d-oracle",), kodak, ("gaussian:25", "gaussian:25:clip"), trained=()),
+        "kodak24": Section("Methods under a minute, all of Kodak24", Part("compare/kodak24", quick, kodak24(), both)),
+        "four": Section(
+            "All methods except the longest, kodim05, 08, 19, 23",
+            Part("compare/four", variants((*CLASSICAL, *OURS, *MINUTES)), four, both),
+        ),
+        "longer": Section("Methods above five minutes", Part("compare/four", variants(LONGER, ()), four, both[:1])),
+        "levels": Section(
+            "Methods under a minute, by level, kodim05, 08, 19, 23", Part("compare/levels", quick, four, levels)
+        ),
+        "oracle": Section("BM3D with the true level", oracle),
     }
     for name in ("sidd", "polyu", "fmd"):
-        noisy = sorted((data_folder() / name / "noisy").iterdir())
+        noisy = noisy_images(name)
         chosen = [noisy[round(place * (len(noisy) - 1) / 9)] for place in range(10)]
-        clean = [data_folder() / name / "clean" / path.name for path in chosen]
-        recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", REAL, "neighbor2neighbor-single")
-        trained = () if name == "fmd" else TRAINED  # its pictures are grey
-        made[name] = Part(f"Real noise, {name.upper()}", recipes, clean, noisy=chosen, trained=trained)
-    made["longest"] = Part("The longest, kodim19", LONGEST, four[2:3], both[:1], trained=())
-    on_gpu = (*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", *SELF2SELF, "dip-750", "dip")
-    made["gpu"] = Part("On a GPU, kodim05, 08, 19, 23", on_gpu, four, both, trained=(), device="cuda")
+        recipes = (*REAL_NOISE, *OURS, "zsn2n-bf16", "zsn2m-star-real-bf16", "neighbor2neighbor-single")
+        trained = () if name == "fmd" else TRAINED  # its images are grey
+        part = real_part(f"compare/{name}", variants(recipes, trained), chosen)
+        made[name] = Section(f"Real noise, {name.upper()}", part)
+    longest = Part("compare/longest", variants(LONGEST, ()), four[2:3], both[:1])
+    made["longest"] = Section("The longest methods, kodim19", longest)
+    on_gpu = variants((*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", *CUT, "dip"), ())
+    made["gpu"] = Section("On a GPU, kodim05, 08, 19, 23", Part("compare/gpu", on_gpu, four, both, device="cuda"))
     return made
 
 
-def run(name: str, part: Part) -> None:
-    """Do what is missing of a part."""
-    checkpoints = [f"{each}={runs_folder() / each / 'final.ckpt'}" for each in part.trained]
-    workers = int(os.environ.get("TORCHDENOISE_WORKERS", "1"))
-    with shown_jobs() as listener:
-        compare(
-            [*part.recipes, *checkpoints],
-            part.pictures,
-            part.noise,
-            noisy=part.noisy,
-            crop=256,
-            threads=1,
-            workers=workers,
-            device=part.device,
-            output=FOLDER / (part.folder or name),
-            listener=listener,
-            command=f"python benchmarks/comparisons.py {name}",
-        )
-
-
-def page() -> str:
-    """Return what there is as Markdown."""
+def write_page() -> None:
+    """Write the page from the rows."""
     text = [
         "# Comparison",
         "",
         "By the rules of the [protocol](../protocol.md); every part is one call of `torchdenoise compare`, printed by "
-        "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over pictures. "
+        "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over images. "
         "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
-        "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; of the whole methods, also where ours is cut (a number of "
-        "steps in its name) or smaller (`-blind`). `self2self-star` is one masked pass with dropout, `self2self` the "
-        "mean of a hundred. Seconds and memory are each job's on one thread, with other jobs beside it on two cores, "
-        "not of one machine alone; [speed](speed.md) has the seconds on an idle one.",
+        "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; they are for the full methods, also where ours has fewer "
+        "steps (the number in its name) or is smaller (`-blind`). `self2self-star` is one masked pass with dropout, "
+        "`self2self` the mean of a hundred. Each job ran on one thread, with other jobs beside it on two cores; "
+        "[speed](speed.md) has the seconds on an idle machine.",
     ]
-    for name, part in parts().items():
-        if part.folder:
+    for name, section in sections().items():
+        if name == "longer":
             continue
         rows = Store.read(FOLDER / name)
         if not rows:
-            text += ["", f"## {part.title}", "", f"Not run: `python benchmarks/comparisons.py {name}`."]
+            text += ["", f"## {section.title}", "", f"Not run: `python benchmarks/comparisons.py {name}`."]
             continue
-        text += ["", f"## {part.title}", "", f"{setting(rows)}.{_lacking(name, rows)}"]
+        text += ["", f"## {section.title}", "", f"{setting(rows)}.{_missing(section.part.folder, rows)}"]
         for noise in dict.fromkeys(row["noise"] for row in rows):
             table = [line for line in lines(rows) if line.noise == noise]
             text += ["", f"`{noise}`:", "", *_table(table)]
             ranked_by = shared_scenes([row for row in rows if row["noise"] == noise])
             text += beside_published(table, noise, {image for image, _ in ranked_by})
-    return "\n".join([*text, *costs(), ""])
+    (RESULTS / "compare.md").write_text("\n".join([*text, *costs(), ""]))
 
 
-def _lacking(name: str, rows: list[Row]) -> str:
-    """Return which recipes of a part have no row yet, in words."""
-    asked_for = [each for key, part in parts().items() if name in (key, part.folder) for each in part.recipes]
+def _missing(folder: str, rows: list[Row]) -> str:
+    """Return which methods of a folder have no row yet, in words."""
+    parts = [section.part for section in sections().values() if section.part.folder == folder]
     there = {row["recipe"] for row in rows}
-    lacking = [f"`{Path(each).stem}`" for each in asked_for if Path(each).stem not in there]
-    return f" Not run yet: {', '.join(lacking)}." if lacking else ""
+    missing = [f"`{name}`" for part in parts for name in part.variants if name not in there]
+    return f" Not run yet: {', '.join(missing)}." if missing else ""
 
 
 def costs() -> list[str]:
-    """Return what one 256x256 picture in colour costs, as ZS-N2M's Table 3 has it."""
+    """Return the cost of one 256x256 image in colour, as in ZS-N2M's Table 3."""
     text = [
         "",
-        "## What a picture costs",
+        "## Cost per image",
         "",
-        "One 256x256 crop in colour, on one CPU thread and on a GPU: means of the rows above at `gaussian:25:clip`, "
-        "beside ZS-N2M's Table 3; the machines had other work meanwhile, `dip`'s CPU most of all. `self2self` stands "
-        "for its published 150,000 steps. A dash: not run.",
+        f"One 256x256 crop in colour, on one CPU thread and on a GPU: means of the rows above at `{CLIPPED}`, "
+        "beside ZS-N2M's Table 3; other jobs ran on the machines, most of all beside `dip` on the CPU. `self2self` has "
+        "its published 150,000 steps. A dash: not run.",
         "",
         "| recipe | CPU s | CPU MiB | GPU s | GPU MiB | parameters | paper: CPU | paper: GPU | paper: parameters |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -169,7 +152,7 @@ def costs() -> list[str]:
 
 
 def _cost(part: str, recipe: str) -> Line | None:
-    rows = [row for row in Store.read(FOLDER / part) if (row["recipe"], row["noise"]) == (recipe, "gaussian:25:clip")]
+    rows = [row for row in Store.read(FOLDER / part) if (row["recipe"], row["noise"]) == (recipe, CLIPPED)]
     return next(iter(lines(rows)), None)
 
 
@@ -178,19 +161,19 @@ def _seconds_and_memory(line: Line | None) -> tuple[str, str]:
 
 
 def beside_published(table: list[Line], noise: str, names: set[str]) -> list[str]:
-    """Return what differs from the published figures, and why; pictures other than all of Kodak24 are allowed for."""
-    ease = easier_all(names, noise)
-    told = differences(noise, {line.recipe: line.psnr for line in table if line.psnr is not None}, ease)
-    if not told:
+    """Return the differences from the published figures and their reasons, corrected for the choice of images."""
+    shift = kodak24_shift(names, noise)
+    found = differences(noise, {line.recipe: line.psnr for line in table if line.psnr is not None}, shift)
+    if not found:
         return []
-    text = "Otherwise than published by more than 0.3 dB"
-    if ease:
-        text += f" (all of Kodak24 is {ease:+.2f} dB from these pictures, by the recipes that were run on all)"
-    return ["", f"{text}:", "", *told]
+    text = "More than 0.3 dB from the published figures"
+    if shift:
+        text += f", after adding {shift:+.2f} dB, the mean difference between all of Kodak24 and these images"
+    return ["", f"{text}:", "", *found]
 
 
-def easier_all(names: set[str], noise: str) -> float:
-    """Return how much higher the recipes that were run on all of Kodak24 are there than on a few of its pictures."""
+def kodak24_shift(names: set[str], noise: str) -> float:
+    """Return PSNR on all of Kodak24 minus that on some of its images, the mean over the methods run on all."""
     rows = [row for row in Store.read(FOLDER / "kodak24") if row["noise"] == noise and row["psnr"]]
     gains = []
     for recipe in {row["recipe"] for row in rows}:
@@ -212,11 +195,10 @@ def _table(table: list[Line]) -> list[str]:
 
 
 def main() -> None:
-    """Run the named parts, or all, and write the page after each."""
-    here = [name for name, part in parts().items() if part.device != "cuda" or torch.cuda.is_available()]
-    for name in asked(list(parts()), here):
-        run(name, parts()[name])
-        (RESULTS / "compare.md").write_text(page())
+    """Run the named parts, or all that this machine can run, and write the page after each."""
+    made = sections()
+    default = [name for name, section in made.items() if section.part.device != "cuda" or torch.cuda.is_available()]
+    run_parts({name: section.part.run for name, section in made.items()}, write_page, default)
 
 
 if __name__ == "__main__":

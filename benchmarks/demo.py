@@ -1,8 +1,8 @@
-"""What ``make demo`` runs: a picture denoised as the command line does it, and shown beside the noisy one.
+"""``make demo``: denoise an image with the command line, and show it beside the noisy one.
 
     python benchmarks/demo.py [IMAGE]
 
-Without IMAGE, a photograph with synthetic noise, scored against the original. Results replace those of an earlier run.
+Without IMAGE, a photograph with synthetic noise is denoised and scored. Earlier results are replaced.
 """
 
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pictures import example, side_by_side
 
-# What takes seconds to import is imported below, once the words on the command line have turned out to make sense.
+# Slow imports follow below, after the command line has been checked.
 from torchdenoise.cli import reported
 from torchdenoise.commands import denoise
 from torchdenoise.commands.arguments import Parser
@@ -23,13 +23,13 @@ NOISE = "gaussian:25:clip"
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the demo and return its exit code, by the rules of ``torchdenoise``."""
+    """Run the demo and return its exit code, as ``torchdenoise`` does."""
     return reported(lambda: _run(words))
 
 
 def _run(words: Sequence[str]) -> int:
-    options = Parser("benchmarks/demo.py", "Denoise a picture into demo/.", "  make demo\n  make demo IMAGE=my.png")
-    options.add_argument("image", nargs="?", type=Path, help="your own noisy picture (PNG, TIFF, JPEG)")
+    options = Parser("benchmarks/demo.py", "Denoise an image into demo/.", "  make demo\n  make demo IMAGE=my.png")
+    options.add_argument("image", nargs="?", type=Path, help="noisy image (PNG, TIFF, JPEG)")
     image = options.parse_args(words).image
     if image is not None:
         with read_errors(image):
@@ -39,7 +39,7 @@ def _run(words: Sequence[str]) -> int:
     if image is None:
         _example(FOLDER / "noisy.png", FOLDER / "denoised.png")
     else:
-        _own(image, FOLDER / default_output(image).name)
+        _user_image(image, FOLDER / default_output(image).name)
     print(f"side by side: {SHEET}")
     return 0
 
@@ -61,12 +61,12 @@ def _example(source: Path, target: Path) -> None:
     side_by_side({**captions, "clean": clean}, SHEET)
 
 
-def _own(source: Path, target: Path) -> None:
+def _user_image(source: Path, target: Path) -> None:
     from torchdenoise.data import read_picture
 
     _denoise(source, target)
     noisy = read_picture(source)
-    # Within the noisy picture's range: where a file leaves it open, it would be guessed anew from the values.
+    # The noisy image's range: a file without a range would otherwise get one from its values.
     denoised = read_picture(target, (noisy.scaling.low, noisy.scaling.high))
     side_by_side({"noisy": noisy.image, "denoised": denoised.image}, SHEET)
 

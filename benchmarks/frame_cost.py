@@ -1,8 +1,8 @@
-"""What the frame costs: a fit through denoise() beside a plain torch loop, and the start of the commands; paired.
+"""Overhead of the framework: denoise() against a plain torch loop, and start-up times of the commands.
 
     python benchmarks/frame_cost.py            writes docs/results/frame.md; about six minutes on two idle cores
 
-Run it with nothing else on the machine.
+Run it on an idle machine.
 """
 
 import platform
@@ -29,7 +29,7 @@ STARTS = 7
 
 
 def plain(noisy: torch.Tensor) -> torch.Tensor:
-    """Return what a script without a frame would compute: the same kernels in a bare loop."""
+    """Return the result of a plain training loop with the same kernels."""
     torch.manual_seed(0)
     network = SmallCNN(3)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
@@ -52,30 +52,30 @@ def plain(noisy: torch.Tensor) -> torch.Tensor:
         return network(noisy).clamp(0, 1)
 
 
-def framed(noisy: torch.Tensor) -> torch.Tensor:
-    """Return the same through the package."""
+def through_package(noisy: torch.Tensor) -> torch.Tensor:
+    """Return the same computed by the package."""
     return denoise(noisy, "zsn2n", max_steps=STEPS, device="cpu", data_range=1.0)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long a call takes."""
+    """Return the duration of a call."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 def fits(size: int) -> str:
-    """Return the table row of one picture size; the two sides take turns."""
+    """Return the table row of one image size; the two sides alternate."""
     noisy = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-    difference = (plain(noisy) - framed(noisy)).abs().max().item()  # also the warm-up
-    pairs = [(seconds(lambda: framed(noisy)), seconds(lambda: plain(noisy))) for _ in range(ROUNDS)]
+    difference = (plain(noisy) - through_package(noisy)).abs().max().item()  # also the warm-up
+    pairs = [(seconds(lambda: through_package(noisy)), seconds(lambda: plain(noisy))) for _ in range(ROUNDS)]
     ours, theirs = (median(side) for side in zip(*pairs, strict=True))
     ratio = median(one / other for one, other in pairs)
     return f"| {size}x{size} | {theirs:.2f} | {ours:.2f} | {ratio:.3f} | {difference:.0e} |"
 
 
 def starts() -> list[str]:
-    """Return the table rows of the commands' start, each beside the import that bounds it."""
+    """Return the table rows of the start-up times, each beside the import that limits it."""
     with TemporaryDirectory() as folder:
         picture = Picture.from_array((torch.rand(32, 32, 3) * 255).byte().numpy())
         write_picture(Path(folder) / "x.png", picture.image, picture)
@@ -100,18 +100,18 @@ def main() -> None:
     """Measure and write the page."""
     machine = f"{torch.get_num_threads()} CPU threads ({platform.processor() or platform.machine()})"
     lines = [
-        "# What the frame costs",
+        "# Overhead of the framework",
         "",
         f"{machine}, torch {torch.__version__}, lightning {lightning.__version__}, Python "
-        f"{platform.python_version()}, nothing else running; printed by "
-        "`python benchmarks/frame_cost.py`. A plain torch loop and `denoise()` take turns in one process, float32, "
-        f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds; the ratio is the rounds' median.",
+        f"{platform.python_version()}, idle machine; printed by "
+        "`python benchmarks/frame_cost.py`. A plain torch loop and `denoise()` alternate in one process, float32, "
+        f"the same kernels, recipe `zsn2n`, seed 0; medians of {ROUNDS} rounds, also of the ratio.",
         "",
-        f"| picture | plain loop, {STEPS} steps, s | `denoise()`, s | ratio | largest difference of the results |",
+        f"| image | plain loop, {STEPS} steps, s | `denoise()`, s | ratio | largest difference of the results |",
         "|---|---|---|---|---|",
         *(fits(size) for size in (64, 256)),
         "",
-        f"Start of whole commands, {STARTS} runs in turn; the default recipe, `{DEFAULT_RECIPE}`:",
+        f"Start-up and run of whole commands, {STARTS} alternating runs; the default recipe, `{DEFAULT_RECIPE}`:",
         "",
         "| command | median s | fastest s |",
         "|---|---|---|",

@@ -1,9 +1,9 @@
-"""What is found out about the noise of pictures where it is known, and how often it is warned of: writes noise.md.
+"""Noise estimates on images with known noise, and how often they raise a warning: writes noise.md.
 
     TORCHDENOISE_DATA=DIR python benchmarks/noise_estimates.py        a few minutes, on one core
 
-Training pictures of BSDS500, on which the thresholds were chosen, with synthetic noise; the camera noise of SIDD, PolyU
-and FMD as it is.
+Training images of BSDS500, on which the thresholds were chosen, with synthetic noise; SIDD, PolyU and FMD with their
+camera noise.
 """
 
 import platform
@@ -14,7 +14,7 @@ from statistics import mean, quantiles
 
 import torch
 from rich.progress import track
-from rows import RESULTS, centre_crop, data_folder
+from studies import RESULTS, centre_crop, data_folder, noisy_images
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -33,35 +33,35 @@ BLURS = (0.3, 0.4, 0.5, 0.7, 1.0)
 
 
 def clean_crops() -> list[Tensor]:
-    """Return 256x256 centre crops of every fourth training picture."""
+    """Return 256x256 centre crops of every fourth training image."""
     paths = sorted((data_folder() / "bsds400" / "train").iterdir())[::EVERY]
-    return [centre_crop(read_picture(path).image, 256) for path in paths]
+    return [centre_crop(read_picture(path).image) for path in paths]
 
 
 def real_crops(name: str) -> list[Tensor]:
-    """Return the centre crops of a set's noisy pictures."""
-    return [centre_crop(read_picture(path).image, 256) for path in sorted((data_folder() / name / "noisy").iterdir())]
+    """Return the centre crops of the noisy images of a data set."""
+    return [centre_crop(read_picture(path).image) for path in noisy_images(name)]
 
 
-def smeared(clean: Tensor, level: float, blur: float, seed: int) -> Tensor:
-    """Return a picture with noise of this level that was blurred by a Gaussian of ``blur`` pixels."""
+def with_correlated_noise(clean: Tensor, level: float, blur: float, seed: int) -> Tensor:
+    """Return an image with noise of this level that was blurred by a Gaussian of ``blur`` pixels."""
     places = torch.arange(-4, 5).float()
     line = torch.exp(-(places**2) / (2 * blur**2))
     kernel = torch.outer(line, line)
-    kernel /= kernel.square().sum().sqrt()  # which keeps the level
+    kernel /= kernel.square().sum().sqrt()  # keeps the level
     height, width = clean.shape[-2:]
     white = torch.randn(clean.shape[1], 1, height + 8, width + 8, generator=torch.Generator().manual_seed(seed))
     return clean + level / 255 * conv2d(white, kernel[None, None]).transpose(0, 1)
 
 
 def spread(values: list[float], digits: int = 1) -> str:
-    """Return mean, and what 5 and 95 of 100 stay below."""
+    """Return the mean, and the 5th and 95th percentile."""
     parts = quantiles(values, n=20)
     return f"{mean(values):.{digits}f} ({parts[0]:.{digits}f} to {parts[-1]:.{digits}f})"
 
 
 def warned(noisy: list[Tensor]) -> str:
-    """Return the share of pictures that broke an assumption, looked at as the default recipe does."""
+    """Return the share of images that break an assumption, checked as in the default recipe."""
     pairs = ((image, Stabilized().transforms(image)[0](image)) for image in noisy)
     return f"{mean(bool(broken_assumptions(*pair)) for pair in pairs):.0%}"
 
@@ -90,7 +90,7 @@ def poisson_rows(clean: list[Tensor]) -> Iterator[str]:
 
 
 def mixed_rows(clean: list[Tensor]) -> Iterator[str]:
-    """Yield a row for each mixture: the deviation at the picture's mean, as a multiple of the true one."""
+    """Yield a row for each mixture: the standard deviation at the image's mean, relative to the true one."""
     for level, photons in MIXED:
         ratios = []
         noisy = [repeatable(f"gaussian:{level}+poisson:{photons}", image) for image in clean]
@@ -102,7 +102,7 @@ def mixed_rows(clean: list[Tensor]) -> Iterator[str]:
 
 
 def pedestal_rows(clean: list[Tensor]) -> Iterator[str]:
-    """Yield a row for each pedestal: the deviation at the mean, as a multiple of the true one, and what is found."""
+    """Yield a row for each pedestal: the standard deviation at the mean, relative to the true one, and the estimate."""
     for offset in PEDESTALS:
         noisy = [offset + (1 - offset) * repeatable("poisson:50", image) for image in clean]
         lines, lights = [noise_level_function(image) for image in noisy], [plain.mean().item() for plain in clean]
@@ -116,7 +116,8 @@ def correlated_rows(clean: list[Tensor]) -> Iterator[str]:
     """Yield a row for each blur and level."""
     for blur in BLURS:
         shares = [
-            warned([smeared(image, level, blur, seed) for seed, image in enumerate(clean)]) for level in (10, 25, 50)
+            warned([with_correlated_noise(image, level, blur, seed) for seed, image in enumerate(clean)])
+            for level in (10, 25, 50)
         ]
         yield f"| {blur:g} | {' | '.join(shares)} |"
 
@@ -126,17 +127,17 @@ def page() -> str:
     clean = clean_crops()
     grey = [image.mean(1, keepdim=True) for image in clean]
     lines = [
-        "# What is found out about the noise",
+        "# Noise estimates",
         "",
-        f"{len(clean)} 256x256 centre crops of BSDS500's training pictures, every fourth by name, on which the "
-        f"thresholds were chosen; seed 0, {platform.machine()}, torch {torch.__version__}. Mean, and in brackets what "
-        "5 % and 95 % of the pictures stay below. Printed by `python benchmarks/noise_estimates.py`.",
+        f"{len(clean)} 256x256 centre crops of BSDS500's training images, every fourth by name, on which the "
+        f"thresholds were chosen; seed 0, {platform.machine()}, torch {torch.__version__}. Mean, and in brackets the "
+        "5th and 95th percentile. Printed by `python benchmarks/noise_estimates.py`.",
         "",
         "## Gaussian noise",
         "",
-        "`noise_level_function` is what the default uses. Taken for Poisson: the share of pictures in which it finds "
-        "noise that grows with light, left out of its column. Warned: the share in which `broken_assumptions` finds "
-        "something, where there is nothing but clipping to find.",
+        "The default recipe uses `noise_level_function`. Taken for Poisson: the share of images in which it finds "
+        "noise that grows with the signal; they are left out of its column. Warned: the share in which "
+        "`broken_assumptions` reports something, although only clipping is present.",
         "",
         "| noise | `noise_level_function` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",
@@ -150,15 +151,15 @@ def page() -> str:
         "",
         "## Both",
         "",
-        "The deviation that `noise_level_function` gives at the picture's mean, as a multiple of the true one.",
+        "Standard deviation by `noise_level_function` at the image's mean, divided by the true one.",
         "",
-        "| noise | found | warned |",
+        "| noise | estimate / truth | warned |",
         "|---|---|---|",
         *track(mixed_rows(clean), total=len(MIXED), description="mixed"),
         "",
-        "## Grey pictures",
+        "## Grey images",
         "",
-        "The same pictures in grey: nothing but texture is there to be warned of.",
+        "The same images in grey: every warning is caused by texture.",
         "",
         "| noise | `noise_level_function` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",
@@ -170,16 +171,16 @@ def page() -> str:
         "",
         "## A pedestal",
         "",
-        "`poisson:50` on a detector that gives so much without light; in grey. Where a line through black does as "
-        "well, no pedestal is seen.",
+        "`poisson:50` on a detector with this output without light; in grey. Where a line through black fits as well, "
+        "no pedestal is reported.",
         "",
-        "| pedestal | deviation at the mean, of the true one | pedestal found |",
+        "| pedestal | standard deviation at the mean / truth | estimated pedestal |",
         "|---|---|---|",
         *track(pedestal_rows(grey), total=len(PEDESTALS), description="pedestal"),
         "",
         "## Correlated noise",
         "",
-        "Gaussian noise blurred by so many pixels, its level kept: the share of pictures that are warned of.",
+        "Gaussian noise, blurred by this many pixels at a constant level: the share of images with a warning.",
         "",
         "| blur | level 10 | 25 | 50 |",
         "|---|---|---|---|",
@@ -187,9 +188,9 @@ def page() -> str:
         "",
         "## Camera noise",
         "",
-        "These were looked at too when the least unevenness of the spectrum was chosen.",
+        "These images were also used to choose the threshold for the unevenness of the spectrum.",
         "",
-        "| set | pictures | warned |",
+        "| set | images | warned |",
         "|---|---|---|",
     ]
     for name in ("sidd", "polyu", "fmd"):

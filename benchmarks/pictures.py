@@ -1,4 +1,4 @@
-"""Pictures beside each other, and a photograph that may be shown: a cat, in the public domain, from scikit-image."""
+"""Images side by side, and a photograph in the public domain: a cat, from scikit-image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ def example() -> "NDArray":
 
 
 def side_by_side(images: dict[str, "Tensor"], path: Path) -> None:
-    """Write pictures ``(1, C, H, W)`` of one size in a row, each below its caption."""
+    """Write images ``(1, C, H, W)`` of one size in a row, each below its caption."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = next(iter(images.values())).shape[-2:]

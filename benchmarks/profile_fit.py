@@ -1,9 +1,8 @@
-"""Where the time of one ``fast`` fit goes, and how near ZS-N2N comes to the machine's best: writes profile.md.
+"""Profile of one ``fast`` fit, and ZS-N2N's speed relative to the machine's peak: writes profile.md.
 
-    python benchmarks/profile_fit.py            a minute; run it with nothing else on the machine
+    python benchmarks/profile_fit.py            a minute; run it on an idle machine
 
-A photograph of scikit-image, 256x256, in colour. The phases are timed by the clock in one fit, the kernels' shares come
-from PyTorch's profiler in another.
+A photograph of scikit-image, 256x256, in colour. One fit is timed by phase, another by kernel, with PyTorch's profiler.
 """
 
 import functools
@@ -39,8 +38,8 @@ PHASES: dict[str, tuple[Any, str]] = {
     "Muon": (Muon, "step"),
     "eight turns": (EightTurns, "forward"),
     "similar patches": (NonLocalRidge, "_combined"),
-    "looking at the noise": (level_function, "_classes"),
-    "looking for correlation": (method, "broken_assumptions"),
+    "noise level function": (level_function, "_classes"),
+    "assumption checks": (method, "broken_assumptions"),
 }
 KERNELS = {
     "convolutions": ("conv",),
@@ -51,17 +50,17 @@ KERNELS = {
 SIDE = 2048
 ZSN2N = {"zsn2n": torch.float32, "zsn2n-bf16": torch.bfloat16}
 STEPS = 60
-"""Of ZS-N2N, that are timed."""
+"""Timed steps of ZS-N2N."""
 
 
 def noisy() -> torch.Tensor:
-    """Return the picture."""
+    """Return the noisy image."""
     return repeatable(NOISE, Picture.from_array(example()).image)
 
 
 @contextmanager
-def watched(seconds: Counter[str]) -> Iterator[None]:
-    """Add up the seconds of each phase, less those of the phases that it calls."""
+def timed_phases(seconds: Counter[str]) -> Iterator[None]:
+    """Add up the seconds of each phase, without the phases that it calls."""
     inner = [0.0]
     with ExitStack() as patches:
         for name, (owner, attribute) in PHASES.items():
@@ -72,7 +71,7 @@ def watched(seconds: Counter[str]) -> Iterator[None]:
 
 
 def _timed(function: Callable[..., Any], name: str, seconds: Counter[str], inner: list[float]) -> Callable[..., Any]:
-    """Return the function, timed; ``inner`` holds the time of what each phase that is running has called."""
+    """Return the function, timed; ``inner`` is a stack with the time that each running phase spent in inner phases."""
 
     @functools.wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
@@ -90,10 +89,10 @@ def _timed(function: Callable[..., Any], name: str, seconds: Counter[str], inner
 
 def kernels(fit: Callable[[], Any]) -> Counter[str]:
     """Return the seconds of each kind of kernel."""
-    with profile() as seen:
+    with profile() as profiler:
         fit()
     found: Counter[str] = Counter()
-    for event in seen.key_averages():
+    for event in profiler.key_averages():
         kind = next((kind for kind, words in KERNELS.items() if any(word in event.key for word in words)), "the rest")
         found[kind] += event.self_cpu_time_total / 1e6
     return found
@@ -110,7 +109,7 @@ def work(steps: int) -> float:
 
 
 def fastest(function: Callable[[], Any], times: int) -> float:
-    """Return the seconds of the quickest call."""
+    """Return the seconds of the fastest call."""
     seconds = []
     for _ in range(times):
         begin = time.perf_counter()
@@ -120,21 +119,21 @@ def fastest(function: Callable[[], Any], times: int) -> float:
 
 
 def peak(kind: torch.dtype) -> float:
-    """Return the operations a second of a large product."""
+    """Return the operations per second of a large matrix product."""
     matrix = torch.randn(SIDE, SIDE).to(kind)
     return 2 * SIDE**3 / fastest(lambda: matrix @ matrix, 6)
 
 
 @torch.no_grad()
 def ceiling(kind: torch.dtype, width: int, crops: int, side: int) -> float:
-    """Return the operations a second of a network's middle layer alone, forward."""
+    """Return the operations per second of a network's middle layer alone, forward."""
     layer = nn.Conv2d(width, width, 3, padding=1).to(kind).to(memory_format=torch.channels_last)
     pixels = torch.randn(crops, width, side, side).to(kind).contiguous(memory_format=torch.channels_last)
     return 2 * crops * side**2 * width**2 * 9 / fastest(lambda: layer(pixels), 50)
 
 
 def zsn2n_lines(image: torch.Tensor) -> Iterator[str]:
-    """Yield a row for ZS-N2N in each precision: its steps are the difference of a long fit and a short one."""
+    """Yield a row for ZS-N2N in each precision; its steps are timed as a long fit minus a short one."""
     for recipe, kind in ZSN2N.items():
         plan = load_recipe(recipe)
 
@@ -159,7 +158,7 @@ def main() -> None:
     fit_image(image[..., :64, :64], plan, Options(max_steps=2))
     seconds: Counter[str] = Counter()
     begin = time.perf_counter()
-    with watched(seconds):
+    with timed_phases(seconds):
         fit_image(image, plan, Options())
     whole = time.perf_counter() - begin
     kinds = kernels(lambda: fit_image(image, plan, Options()))
@@ -176,9 +175,9 @@ def main() -> None:
         "| phase | s | share |",
         "|---|---|---|",
         *(f"| {name} | {seconds[name]:.2f} | {seconds[name] / whole:.0%} |" for name in PHASES),
-        f"| the rest: Trainer, building | {rest:.2f} | {rest / whole:.0%} |",
+        f"| the rest: Trainer, construction | {rest:.2f} | {rest / whole:.0%} |",
         "",
-        "Kernels, by the profiler, which slows small ones down:",
+        "Kernels, by the profiler, which slows down small ones:",
         "",
         "| kernels | share |",
         "|---|---|",
@@ -186,14 +185,14 @@ def main() -> None:
         "",
         f"All passes through the network are {flops / 1e12:.2f} TFLOP. The machine does {best / 1e9:.0f} GFLOP/s in a "
         f"large bfloat16 product, {layer / 1e9:.0f} in the network's middle layer on four crops of 48x48: the passes "
-        f"would take {flops / best:.1f} s at the one speed and {flops / layer:.1f} s at the other. So "
-        f"{1 - flops / layer / whole:.0%} of the fit is outside what the network's kernels need.",
+        f"would take {flops / best:.1f} s at the first speed and {flops / layer:.1f} s at the second. So "
+        f"{1 - flops / layer / whole:.0%} of the fit is overhead beyond the network's kernels.",
         "",
         "## ZS-N2N",
         "",
-        f"{STEPS} steps on the same picture. The layer: its middle one, 3x3 and 48 wide, forward, whole picture.",
+        f"{STEPS} steps on the same image. The layer: the middle one, 3x3 and 48 wide, forward, whole image.",
         "",
-        "| recipe | steps a second | GFLOP a step | GFLOP/s | the layer alone | a large product | of the layer |",
+        "| recipe | steps per second | GFLOP per step | GFLOP/s | the layer alone | a large product | of the layer |",
         "|---|---|---|---|---|---|---|",
         *zsn2n_lines(image),
         "",

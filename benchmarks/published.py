@@ -1,10 +1,10 @@
-"""What papers print for Kodak24's 256x256 centre crops, beside our figures, and why the two differ."""
+"""Published figures for Kodak24's 256x256 centre crops, and reasons why ours differ."""
 
 from collections.abc import Mapping
 
 Range = tuple[float, float]
-ALIKE = 0.3
-"""Decibels by which a figure may differ from the published range and needs no reason."""
+TOLERANCE = 0.3
+"""Differences from the published range up to this many decibels need no reason."""
 
 PUBLISHED: dict[str, dict[str, Range]] = {
     "gaussian:25:clip": {
@@ -21,28 +21,28 @@ PUBLISHED: dict[str, dict[str, Range]] = {
         "n2c-blind": (27.13, 27.13), "n2n-blind": (27.11, 27.11), "n2v-blind": (25.28, 25.28),
     },
 }  # fmt: skip
-"""By noise and recipe, over all 24 crops: ZS-N2M (AAAI 2025), Table 1, and with it where it is wider the range over
-ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025)."""
+"""Range by noise and recipe, over all 24 crops: ZS-N2M (AAAI 2025), Table 1, and where they differ ZS-HPD (CVPR 2026)
+and NLR (NeurIPS 2025)."""
 
-UNDERTRAINED = "the paper's network was trained on 500 pictures, too few as it says; ours: docs/results/trained.md"
-CUT = "cut to a part of the published steps; and Self2Self's published figures differ by a decibel"
+UNDERTRAINED = "the paper's network was trained on only 500 images, as it says itself; ours: docs/results/trained.md"
+CUT = "fewer steps than published; and Self2Self's published figures differ by a decibel"
 APART = (
-    "one picture; and Self2Self's published figures lie far apart at Gaussian 25: 27.38 on these crops, 31.28 on "
-    "Kodak24's whole pictures (Neighbor2Neighbor, CVPR 2021, Table 1)"
+    "one image; and Self2Self's published figures lie far apart at Gaussian 25: 27.38 on these crops, 31.28 on "
+    "Kodak24's whole images (Neighbor2Neighbor, CVPR 2021, Table 1)"
 )
-AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in DIP's own paper; tables do not say"
-MISJUDGED = (
-    "it takes texture away with the noise (`removed` and `correlation` in its rows), as if the noise were correlated; "
-    "which constants the published figure has is not said: those of MASH's paper (`mash`) meet it on a GPU"
+AVERAGED = "ours is the running mean of the outputs, worth more than a decibel in the DIP paper; tables do not specify"
+TEXTURE_LOST = (
+    "it removes texture with the noise (`removed` and `correlation` in its rows), as if the noise were correlated; the "
+    "constants of the published figure are not given: those of the MASH paper (`mash`) reach it on a GPU"
 )
-TWO_FIGURES = "on these crops its published figures differ by 0.8 dB at Gaussian noise, of one recipe"
+TWO_FIGURES = "for Gaussian noise its published figures on these crops differ by 0.8 dB"
 WHY: dict[str, str] = {
-    "bm3d": "both take Chen's level; the paper prints one figure for Kodak24 and Set14 here, and not how BM3D was run",
+    "bm3d": "both use Chen's level; the paper has one figure for Kodak24 and Set14, and does not say how BM3D was run",
     "zsn2n": TWO_FIGURES,
     "zsn2n-3000": TWO_FIGURES,
-    "zsn2m-star": "what masks gave the paper, they do not give here (docs/results/ablations.md)",
+    "zsn2m-star": "masks do not bring the gain reported in the paper (docs/results/ablations.md)",
     "zsn2m": "the second network's training is not in the paper (docs/results/zsn2m_choices.md)",
-    "mash-code": MISJUDGED,
+    "mash-code": TEXTURE_LOST,
     "dip": AVERAGED,
     "dip-750": AVERAGED,
     "self2self-1500": CUT,
@@ -53,11 +53,11 @@ WHY: dict[str, str] = {
     "n2n-blind": UNDERTRAINED,
     "n2v-blind": UNDERTRAINED,
 }
-"""Reasons, by recipe."""
+"""Reason by recipe."""
 
 
 def cell(noise: str, recipe: str) -> str:
-    """Return the published figure as it stands in a table."""
+    """Return the published figure for a table."""
     found = PUBLISHED.get(noise, {}).get(recipe)
     if found is None:
         return "-"
@@ -66,13 +66,13 @@ def cell(noise: str, recipe: str) -> str:
 
 
 def differences(noise: str, figures: Mapping[str, float], shift: float) -> list[str]:
-    """Return a line for each figure that, moved by the shift, lies outside the published range."""
-    told = []
+    """Return a line for each figure that lies outside the published range after adding the shift."""
+    found_lines = []
     for recipe, psnr in figures.items():
         low, high = PUBLISHED.get(noise, {}).get(recipe, (psnr + shift, psnr + shift))
         moved = psnr + shift
         gap = moved - min(max(moved, low), high)
-        if abs(gap) > ALIKE:
+        if abs(gap) > TOLERANCE:
             reason = WHY.get(recipe, "**not explained**")
-            told.append(f"- `{recipe}` {gap:+.1f} ({moved:.2f} against {cell(noise, recipe)}): {reason}")
-    return told
+            found_lines.append(f"- `{recipe}` {gap:+.1f} ({moved:.2f} against {cell(noise, recipe)}): {reason}")
+    return found_lines

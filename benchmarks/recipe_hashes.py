@@ -1,10 +1,10 @@
-"""Print the SHA-256 of what every recipe makes of small pictures: run it before and after a change, and compare.
+"""Print the SHA-256 of every recipe's result for small images: run it before and after a change, and compare.
 
     python benchmarks/recipe_hashes.py [RECIPE ...] > before.txt
 
-The pictures are made here: grey, colour and odd-sized, with seeded noise. Each recipe takes a few steps, on one thread.
-Recipes for data sets are trained on made pictures first. Hashes differ between machines and versions of PyTorch, so
-compare only what one machine printed.
+The images are synthetic: grey, colour and odd-sized, with seeded noise. Each recipe, those of benchmarks/recipes
+included, takes a few steps on one thread. Recipes for data sets are trained on synthetic images first. Hashes differ
+between machines and versions of PyTorch, so compare only hashes from the same machine.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def digest(image: torch.Tensor) -> str:
 
 
 def trained(recipe: dict[str, object], channels: int, folder: Path) -> Path:
-    """Train a data-set recipe for a few steps on made pictures, and return its checkpoint."""
+    """Train a data-set recipe for a few steps on synthetic images, and return its checkpoint."""
     pictures = folder / f"clean{channels}"
     if not pictures.exists():
         pictures.mkdir()
@@ -64,13 +64,15 @@ def trained(recipe: dict[str, object], channels: int, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Print a line for each recipe and picture."""
+    """Print a line for each recipe and image."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", AssumptionWarning)
     warnings.filterwarnings("ignore", module=r"lightning\.")
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or recipe_names():
-            recipe = load_recipe(name)
+        own = {path.stem: str(path) for path in sorted((Path(__file__).parent / "recipes").glob("*.yaml"))}
+        for name in sys.argv[1:] or [*recipe_names(), *own]:
+            source = own.get(name, name)
+            recipe = load_recipe(source)
             data_set = "SingleImage" not in recipe["data"]["class_path"]
             for kind, shape in SIZES.items():
                 noisy = repeatable(NOISE, made_picture(*shape))
@@ -78,7 +80,7 @@ def main() -> None:
                 if data_set:
                     clean = denoise(noisy, checkpoint=trained(recipe, shape[0], Path(folder)), data_range=1.0)
                 else:
-                    clean = denoise(noisy, name, max_steps=STEPS, data_range=1.0, level=level, device="cpu")
+                    clean = denoise(noisy, source, max_steps=STEPS, data_range=1.0, level=level, device="cpu")
                 print(f"{name} {kind} {digest(clean)}", flush=True)
         batch = repeatable(NOISE, torch.cat([made_picture(3, 40, 32), made_picture(3, 40, 32).flip(-1)]))
         for name in ("fast", "zsn2n", "zsn2m"):

@@ -1,10 +1,9 @@
-"""Why Neighbor2Neighbor stays behind: trained networks on halves and on whole crops; writes docs/results/scales.md.
+"""Why Neighbor2Neighbor scores lower: trained networks on halves and on whole crops; writes docs/results/scales.md.
 
     TORCHDENOISE_DATA=DIR TORCHDENOISE_RUNS=DIR python benchmarks/scales.py
 
 Needs the checkpoints of ``trained.py n2c-light n2n-light neighbor2neighbor-light``, and trains one more, an hour on two
-cores: Noise2Clean on clean halves, which is what a loss on halves could reach if it knew the clean picture. A command
-that is killed goes on where it stopped.
+cores: Noise2Clean on clean halves, the best that a loss on halves could reach if it had the clean image.
 """
 
 import platform
@@ -14,7 +13,7 @@ from statistics import mean
 import torch
 from PIL import Image
 from rich.progress import track
-from rows import RESULTS, centre_crop, data_folder
+from studies import RESULTS, centre_crop, data_folder, kodak24
 from torch import Generator, Tensor
 from training import runs_folder, trained
 
@@ -31,7 +30,7 @@ EDGE = 20
 
 
 def clean_halves() -> Path:
-    """Return a folder of clean halves of the training pictures: both of each of four draws of the sampler."""
+    """Return a folder of clean halves of the training images: both halves of four draws of the sampler."""
     folder = runs_folder() / "bsds400-halves"
     folder.mkdir(parents=True, exist_ok=True)
     sampler, generator = NeighborDownsampler(), Generator().manual_seed(0)
@@ -45,10 +44,10 @@ def clean_halves() -> Path:
 
 
 def trained_on_halves() -> Path:
-    """Return the checkpoint of Noise2Clean on clean halves, as many steps and crops as the others."""
+    """Return the checkpoint of Noise2Clean on clean halves, with the same steps and crops as the others."""
     if not (runs_folder() / ON_HALVES / "final.ckpt").exists():
         words = ("--config", "n2c-light", "--data.repeats", "5", "--trainer.precision", "bf16-mixed")
-        trained(ON_HALVES, *words, pictures=clean_halves())
+        trained(ON_HALVES, *words, images=clean_halves())
     return runs_folder() / ON_HALVES / "final.ckpt"
 
 
@@ -65,8 +64,8 @@ def halves_and_whole(network: Denoiser, clean: list[Tensor]) -> tuple[float, flo
     return mean(half for half, _ in scores), mean(whole for _, whole in scores)
 
 
-def left(network: Denoiser) -> float:
-    """Return the deviation of what stays of the noise on plain grey, on the 0-255 scale."""
+def remaining_noise(network: Denoiser) -> float:
+    """Return the standard deviation of the noise that remains on plain grey, on the 0-255 scale."""
     noise = torch.randn(1, 3, 256, 256, generator=Generator().manual_seed(0))
     denoised = network(0.5 + LEVEL / 255 * noise)
     return 255 * denoised[..., EDGE:-EDGE, EDGE:-EDGE].std().item()
@@ -80,13 +79,13 @@ def main() -> None:
 @torch.no_grad()
 def page(on_halves: Path) -> str:
     """Return the page."""
-    clean = [centre_crop(read_picture(path).image, 256) for path in sorted((data_folder() / "kodak24").glob("*.png"))]
+    clean = [centre_crop(read_picture(path).image) for path in kodak24()]
     lines = [
         "# Halves and wholes",
         "",
         f"The networks of [trained](trained.md), one pass over all {len(clean)} Kodak24 256x256 centre crops at "
         f"`gaussian:{LEVEL}`, and over one half of each as Neighbor2Neighbor's sampler draws it (seed 0), scored "
-        "against the clean half; and what stays of the noise on plain grey, on the 0-255 scale. "
+        "against the clean half; and the noise that remains on plain grey, on the 0-255 scale. "
         f"CPU threads: {torch.get_num_threads()} ({platform.machine()}), torch {torch.__version__}. "
         "Printed by `python benchmarks/scales.py`.",
         "",
@@ -98,15 +97,15 @@ def page(on_halves: Path) -> str:
     for name, checkpoint in checkpoints.items():
         network = Denoiser.load(checkpoint)
         half, wholes[name] = halves_and_whole(network, clean)
-        lines.append(f"| `{name}` | {half:.2f} | {wholes[name]:.2f} | {left(network):.1f} |")
+        lines.append(f"| `{name}` | {half:.2f} | {wholes[name]:.2f} | {remaining_noise(network):.1f} |")
     behind, noisy, halves = (wholes[NETWORKS[0]] - wholes[name] for name in (NETWORKS[2], NETWORKS[1], ON_HALVES))
     lines += [
         "",
-        f"`{ON_HALVES}` is Noise2Clean that saw nothing but clean halves and noise on them, as many and for as long. "
-        f"Of the {behind:.2f} dB that Neighbor2Neighbor is behind on wholes, {halves:.2f} are the halves, whose "
-        f"neighbouring pixels differ more than those of whole pictures; {noisy:.2f} are noisy targets, which "
-        f"Noise2Noise pays too; the other {behind - halves - noisy:.2f} are its pairs, which are not of the "
-        "same scene: it leaves noise that it takes for what they differ by.",
+        f"`{ON_HALVES}` is Noise2Clean trained only on clean halves with noise added, with the same crops and steps. "
+        f"Neighbor2Neighbor loses {behind:.2f} dB on wholes: {halves:.2f} because the neighbouring pixels of halves "
+        f"differ more than those of whole images, {noisy:.2f} because targets are noisy, as for Noise2Noise, and "
+        f"{behind - halves - noisy:.2f} because the two halves of a pair show slightly different scenes: the network "
+        "keeps noise that looks like this difference.",
         "",
     ]
     return "\n".join(lines)

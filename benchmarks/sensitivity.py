@@ -1,31 +1,25 @@
-"""ZS-N2N's depth against the weight of its consistency term: writes docs/results/sensitivity.csv row by row, and .md.
+"""ZS-N2N's depth against the weight of its consistency term: writes docs/results/sensitivity.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/sensitivity.py [PART ...]
+    TORCHDENOISE_DATA=DIR python benchmarks/sensitivity.py [PART ... | page]
 
-The study of Saha, Muhammad, Chakraborty & Tejwani's report, 2000 steps on two pictures and 500 on four. Parts:
-gaussian-500, poisson-500, gaussian-2000, poisson-2000; without one all, in this order: hours on two cores. A command
-that is killed goes on where it stopped.
+The study of Saha, Muhammad, Chakraborty & Tejwani's report, 2000 steps on two images and 500 on four. Parts:
+gaussian-500, poisson-500, gaussian-2000, poisson-2000; all by default, in this order: hours on two cores. The rows are
+kept in docs/results/studies/sensitivity.
 """
 
 from collections.abc import Callable
 from itertools import pairwise, product
 
-from rows import HALF, RESULTS, Job, Row, asked, average, four_images, run, setting
+from studies import BF16, CLIPPED, FOUR, RESULTS, Part, average, kodak24, run_parts, setting
 
 DEPTHS = (2, 3, 4)
-RATIOS = ("0.5", "1", "2", "10", "inf")
-NOISES = ("gaussian:25:clip", "poisson:25")
-PARTS = {
-    "gaussian-500": (NOISES[0], 500),
-    "poisson-500": (NOISES[1], 500),
-    "gaussian-2000": (NOISES[0], 2000),
-    "poisson-2000": (NOISES[1], 2000),
-}
-PICTURES = {500: four_images, 2000: lambda: [four_images()[0], four_images()[2]]}
-
+WEIGHTS = {"0.5": ("0.5", "1"), "1": ("1", "1"), "2": ("2", "1"), "10": ("10", "1"), "inf": ("1", "0")}
+"""Weights of the residual and the consistency term by ratio."""
+RATIOS = list(WEIGHTS)
+NOISES = {"gaussian": CLIPPED, "poisson": "poisson:25"}
+IMAGES = {500: FOUR, 2000: (FOUR[0], FOUR[2])}
 
 Means = dict[tuple[int, str], float]
-Cells = dict[tuple[str, int, int, str], list[Row]]
 FINDINGS: dict[str, Callable[[Means], bool]] = {
     "depth 2 is the worst at every ratio": lambda f: all(
         f[2, ratio] < min(f[3, ratio], f[4, ratio]) for ratio in RATIOS
@@ -41,85 +35,87 @@ FINDINGS: dict[str, Callable[[Means], bool]] = {
     ),
     "without consistency depth 4 is below 2 and 3": lambda f: f[4, "inf"] < min(f[2, "inf"], f[3, "inf"]),
 }
-"""What the report reads off its graph."""
+"""What the report concludes from its graph."""
 
 
-def overrides(depth: int, ratio: str) -> tuple[str, ...]:
-    """Return what a cell of the table changes in the recipe; ``inf`` is the residual term alone."""
-    weights = ("1", "0") if ratio == "inf" else (ratio, "1")
-    residual, consistency = weights
+def variant(depth: int, ratio: str, steps: int) -> str:
+    """Return the name of a cell of the tables."""
+    return f"depth {depth}, ratio {ratio}, {steps} steps"
+
+
+def overrides(depth: int, ratio: str, steps: int) -> tuple[str, ...]:
+    """Return the changes to the recipe for a cell of the tables."""
+    residual, consistency = WEIGHTS[ratio]
     return (
-        *HALF,
+        BF16,
         f"model.network.depth={depth}",
         f"model.loss.residual_weight={residual}",
         f"model.loss.consistency_weight={consistency}",
+        f"trainer.max_steps={steps}",
     )
 
 
-def jobs(noise: str, steps: int, depth: int, ratio: str) -> list[Job]:
-    """Return the jobs of one cell."""
-    return [Job(image, "zsn2n", noise, overrides(depth, ratio), steps) for image in PICTURES[steps]()]
+def parts() -> dict[str, Part]:
+    """Return the parts by name."""
+    made = {}
+    for steps, (name, noise) in product(IMAGES, NOISES.items()):
+        cells = [(*cell, steps) for cell in product(DEPTHS, RATIOS)]
+        variants = {variant(*cell): ("zsn2n", overrides(*cell)) for cell in cells}
+        made[f"{name}-{steps}"] = Part("studies/sensitivity", variants, kodak24(IMAGES[steps]), (noise,))
+    return made
 
 
-def averages(cells: Cells, noise: str, steps: int, names: set[str]) -> Means:
-    """Return the mean over some pictures of each cell that has them all."""
+def averages(part: Part, steps: int, names: tuple[str, ...]) -> Means:
+    """Return the mean over some images of each cell that has them all."""
     means = {}
     for depth, ratio in product(DEPTHS, RATIOS):
-        rows = [row for row in cells[noise, steps, depth, ratio] if row["image"] in names]
+        rows = [row for row in part.rows(variant(depth, ratio, steps)) if row["image"] in names]
         if len(rows) == len(names):
             means[depth, ratio] = average(rows)
     return means
 
 
-def page(cells: Cells) -> str:
-    """Return what there is as Markdown."""
+def write_page() -> None:
+    """Write the page from the rows."""
+    every = [row for part in parts().values() for row in part.rows()]
     lines = [
         "# Depth and consistency of ZS-N2N",
         "",
-        "The sensitivity study of the report (Saha, Muhammad, Chakraborty & Tejwani), which shows a graph of ten "
-        "pictures of its own: number of convolutions against the ratio of the residual and the consistency term's "
-        "weights (inf: no consistency term). Mean PSNR of 256x256 centre crops: kodim05, 08, 19, 23 at 500 steps, "
-        f"kodim05 and 19 at 2000. bf16-mixed, {setting([row for rows in cells.values() for row in rows])}. "
-        "Printed by `python benchmarks/sensitivity.py`; the rows: `sensitivity.csv`.",
+        "The sensitivity study of the report (Saha, Muhammad, Chakraborty & Tejwani), whose graph is for ten other "
+        "images: number of convolutions against the ratio of the weights of the residual and the consistency term "
+        "(inf: no consistency term). Mean PSNR of 256x256 centre crops: kodim05, 08, 19, 23 at 500 steps, kodim05 and "
+        f"19 at 2000. bf16-mixed, {setting(every)}. Printed by `python benchmarks/sensitivity.py`; rows: "
+        "`studies/sensitivity`.",
     ]
     complete: dict[str, Means] = {}
-    two = {path.stem for path in PICTURES[2000]()}
-    for noise, steps in product(NOISES, PICTURES):
-        means = averages(cells, noise, steps, {path.stem for path in PICTURES[steps]()})
+    for (name, noise), steps in product(NOISES.items(), IMAGES):
+        part = parts()[f"{name}-{steps}"]
+        means = averages(part, steps, IMAGES[steps])
         if len(means) == len(DEPTHS) * len(RATIOS):
             complete[f"`{noise}`, {steps} steps"] = means
             if steps != 2000:
-                complete[f"`{noise}`, {steps} steps, the two of 2000"] = averages(cells, noise, steps, two)
-        head = f"## `{noise}`, {steps} steps, {len(PICTURES[steps]())} pictures"
+                complete[f"`{noise}`, {steps} steps, the two images of 2000"] = averages(part, steps, IMAGES[2000])
+        head = f"## `{noise}`, {steps} steps, {len(IMAGES[steps])} images"
         lines += ["", head, "", f"| depth | {' | '.join(RATIOS)} |", "|---|" + "---|" * len(RATIOS)]
         for depth in DEPTHS:
             figures = [f"{means[depth, ratio]:.2f}" if (depth, ratio) in means else "-" for ratio in RATIOS]
             lines.append(f"| {depth} | {' | '.join(figures)} |")
-    lines += ["", "## What the report reads off its graph", "", f"| | {' | '.join(complete)} |"]
+    lines += ["", "## What the report concludes from its graph", "", f"| | {' | '.join(complete)} |"]
     lines += ["|---|" + "---|" * len(complete)]
     for finding, holds in FINDINGS.items():
         lines.append(f"| {finding} | {' | '.join('yes' if holds(means) else 'no' for means in complete.values())} |")
     lines += [
         "",
-        "So its ordering of depths 3 and 4 is that of its own 2000 steps, and not there yet after 500: what a deeper "
-        "network memorises of the noise where the consistency term is weak, it memorises late.",
+        "The report's ordering of depths 3 and 4 appears at its 2000 steps, not yet at 500: where the consistency term "
+        "is weak, a deeper network memorises the noise late in the fit.",
+        "",
     ]
-    return "\n".join([*lines, ""])
+    (RESULTS / "sensitivity.md").write_text("\n".join(lines))
 
 
 def main() -> None:
-    """Run what is missing, and write the page after each table."""
-    for name in asked(list(PARTS)):
-        noise, steps = PARTS[name]
-        run(
-            [job for depth, ratio in product(DEPTHS, RATIOS) for job in jobs(noise, steps, depth, ratio)],
-            RESULTS / "sensitivity.csv",
-        )
-        cells = {
-            cell: run(jobs(*cell), RESULTS / "sensitivity.csv", only_done=True)
-            for cell in product(NOISES, PICTURES, DEPTHS, RATIOS)
-        }
-        (RESULTS / "sensitivity.md").write_text(page(cells))
+    """Run the named parts, or all, and write the page after each."""
+    run_parts({name: part.run for name, part in parts().items()}, write_page)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The picture of the README: one noisy photograph, and what some recipes make of it; writes docs/showcase.png.
+"""The image of the README: one noisy photograph and the results of some recipes; writes docs/showcase.png.
 
     python benchmarks/showcase.py               a few minutes on two cores
 

@@ -1,38 +1,53 @@
-"""The default recipes against ZS-N2N: seconds, PSNR, what each ingredient does, large pictures, many pictures.
+"""The default recipes against ZS-N2N: seconds, PSNR, each ingredient, large images, many images; writes speed.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ...]
+    TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ... | page]
 
 Parts: kodak24, levels, set14, fmd, ladder, alone, without, small, cameras, weak, level (rows in
-docs/results/speed.csv), then seconds, batch, large, which time and need the machine for themselves
-(docs/results/speed_*.csv). Without a part all of them, in this order: hours on two cores. A command that is killed goes
-on where it stopped; docs/results/speed.md shows what there is.
+docs/results/studies/speed), then seconds, batch, large, which measure time and need an idle machine
+(docs/results/speed_*.csv). All by default, in this order: hours on two cores.
 """
 
 import csv
+import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import mean
 
 import lightning
 import torch
-from rows import HALF, RESULTS, Job, Row, asked, average, centre_crop, data_folder, here, run, setting
-from zsn2m_choices import pictures as training_pictures
+from studies import (
+    BF16,
+    CLIPPED,
+    EIGHT,
+    RESULTS,
+    Part,
+    Variant,
+    centre_crop,
+    kodak24,
+    noisy_images,
+    real_part,
+    run_parts,
+    set14,
+    setting,
+    training_images,
+)
 
+from torchdenoise.benchmarking.tables import Line
+from torchdenoise.benchmarking.tables import lines as averaged
 from torchdenoise.data import Picture, read_picture, write_picture
 from torchdenoise.denoisers.networks import calling
 from torchdenoise.fitting import Options, fit_images
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
-TABLE = RESULTS / "speed.csv"
-CLIPPED = "gaussian:25:clip"
 OURS = ("instant", "fast", "best")
-EIGHT = ("kodim01", "kodim04", "kodim07", "kodim10", "kodim13", "kodim16", "kodim19", "kodim22")
-ZSN2N = "`zsn2n`, bf16-mixed"
+ZSN2N = "zsn2n, bf16-mixed"
 LEVELS = ("gaussian:10", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
 TIMED = ("zsn2n", "zsn2n-bf16", *OURS, "zsn2m-star", "bm3d")
 OLD = (
@@ -56,8 +71,8 @@ LADDER: dict[str, tuple[str, ...]] = {
     "+ recorruption": (*OLD, CROPS % ("false", RECORRUPTED), *MUON, *WIDER),
     "+ crops turned": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER),
     "+ mean of eight turns": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, "model.readout=EightTurns"),
-    "+ the picture's own similar patches": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
-    "+ stabilisation, clipping undone: `fast`": (),
+    "+ similar patches of the image": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
+    "+ stabilisation, clipping undone (`fast`)": (),
 }
 ALONE: dict[str, tuple[str, ...]] = {
     "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
@@ -66,21 +81,21 @@ ALONE: dict[str, tuple[str, ...]] = {
     "four 3x3 layers 32 wide": (*OLD, *WIDER),
     "recorruption": (*OLD, f"model.loss={RECORRUPTED}"),
     "mean of eight turns": (*OLD, "model.readout=EightTurns"),
-    "the picture's own similar patches": (*OLD, *RIDGE),
+    "similar patches of the image": (*OLD, *RIDGE),
     "stabilisation, clipping undone": (*OLD, "model.domain=Stabilized"),
 }
 WITHOUT: dict[str, tuple[str, ...]] = {
     "`fast`": (),
-    "without Muon: Adam 1e-3": ("model.optimizer=torch.optim.Adam", "model.optimizer.lr=0.001"),
+    "Adam 1e-3 instead of Muon": ("model.optimizer=torch.optim.Adam", "model.optimizer.lr=0.001"),
     "without decay": ("model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0"),
-    "without recorruption: ZS-N2N's loss": (CROPS % ("false", PLAIN_LOSS),),
+    "ZS-N2N's loss instead of recorruption": (CROPS % ("false", PLAIN_LOSS),),
     "without turning the crops": ("model.loss.turned=false",),
     "without eight turns": ("model.readout.inner=OnePass",),
     "without similar patches": ("model.readout=EightTurns",),
     "similar patches once, not twice": ("model.readout.rounds=1",),
     "without stabilisation": ("model.domain=IdentityDomain",),
     "in float32": ("trainer.precision=32-true",),
-    "the level taken whole, not 0.93 of it": ("model.loss.loss.share=1.0",),
+    "the full level, not 0.93 of it": ("model.loss.loss.share=1.0",),
     "half the noise added": ("model.loss.loss.amount=0.35",),
     "twice the noise added": ("model.loss.loss.amount=1.4",),
     "twice the steps": ("trainer.max_steps=600",),
@@ -90,9 +105,8 @@ TURNS = {label: WITHOUT[label] for label in ("`fast`", "without turning the crop
 SIDES = (32, 64, 128)
 LIMITS = {"`fast`": (), "without the limit": ("model.fallback_readout=EightTurns",)}
 WEAK = ("gaussian:0", "gaussian:2", "gaussian:5")
-CAMERAS = tuple(f"real {name}" for name in ("sidd", "polyu", "fmd"))
-OFF = {
-    factor: (f"model.loss.loss.level={25 * factor}", f"model.readout.level={25 * factor}")
+WRONG_LEVEL = {
+    f"{factor:g} times the true one": (f"model.loss.loss.level={25 * factor}", f"model.readout.level={25 * factor}")
     for factor in (0.8, 0.9, 1.0, 1.1, 1.2)
 }
 BATCHES = (1, 4, 16)
@@ -101,145 +115,134 @@ Number = float | int | str
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows of the page: jobs in tables, each with a title and labelled lines."""
+class Section:
+    """A table of the page: the variants of its parts by rows, parts and noises by columns."""
 
     title: str
-    lines: dict[str, list[Job]]
-    noises: tuple[str, ...] = (CLIPPED,)
-    told: str = ""
+    parts: Mapping[str, Part]
+    """By heading; a part with synthetic noise has a column for each noise instead."""
+    text: str = ""
+
+    def run(self) -> None:
+        """Run what is missing."""
+        for part in self.parts.values():
+            part.run()
 
 
-def jobs(pictures: list[Path], recipe: str, noises: tuple[str, ...], overrides: tuple[str, ...] = ()) -> list[Job]:
-    """Return a job for each picture and noise."""
-    return [Job(picture, recipe, noise, overrides) for noise in noises for picture in pictures]
+def fast(changes: Mapping[str, tuple[str, ...]]) -> dict[str, Variant]:
+    """Return variants of the recipe ``fast``."""
+    return {label: ("fast", overrides) for label, overrides in changes.items()}
 
 
-def parts() -> dict[str, Part]:
-    """Return the parts that score, by name."""
-    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
-    eight = [path for path in kodak if path.stem in EIGHT]
-    set14 = sorted((data_folder() / "set14").glob("*.png"))
-    large = [path for path in set14 if min(read_picture(path).image.shape[-2:]) >= 256]
-    fields = sorted((data_folder() / "fmd" / "noisy").iterdir())[::4]  # four pictures of each
-    fmd = {
-        recipe: [Job(data_folder() / "fmd" / "clean" / path.name, recipe, "real fmd", noisy=path) for path in fields]
-        for recipe in ("zsn2n-bf16", *OURS)
-    }
-    tuned = training_pictures()
-    cameras = {
-        label: [
-            Job(data_folder() / name / "clean" / path.name, "fast", f"real {name}", overrides, noisy=path)
-            for name in ("sidd", "polyu", "fmd")
-            for path in sorted((data_folder() / name / "noisy").iterdir())[4::12]
-        ]
-        for label, overrides in LIMITS.items()
-    }
-    weak = {label: jobs(tuned, "fast", WEAK, overrides) for label, overrides in LIMITS.items()}
+def sections() -> dict[str, Section]:
+    """Return the sections with scores, by name."""
+    eight, large, tuned = kodak24(EIGHT), set14(), training_images()
+    ours = {recipe: recipe for recipe in OURS}
+    zsn2n: dict[str, Variant] = {ZSN2N: ("zsn2n", (BF16,))}
+    quick = {"zsn2n-bf16": "zsn2n-bf16", **ours}
     both = (CLIPPED, "poisson:25")
+
+    def part(name: str, *arguments: object, **options: object) -> dict[str, Part]:
+        return {"": Part(f"studies/speed/{name}", *arguments, **options)}
+
+    def camera(name: str, folder: str, variants: Mapping[str, Variant], every: slice) -> dict[str, Part]:
+        return {name.upper(): real_part(f"studies/speed/{folder}", variants, noisy_images(name)[every])}
+
     return {
-        "kodak24": Part(
-            "All 24 Kodak24 crops",
-            {ZSN2N: jobs(kodak, "zsn2n", (CLIPPED,), HALF)}
-            | {recipe: jobs(kodak, recipe, (CLIPPED,)) for recipe in (*OURS, "bm3d")},
+        "kodak24": Section(
+            "All 24 Kodak24 crops", part("kodak24", {**zsn2n, **ours, "bm3d": "bm3d"}, kodak24(), (CLIPPED,))
         ),
-        "levels": Part(
-            "Eight Kodak24 crops, by level",
-            {recipe: jobs(eight, recipe, LEVELS) for recipe in ("zsn2n-bf16", *OURS)},
-            LEVELS,
+        "levels": Section("Eight Kodak24 crops, by level", part("levels", quick, eight, LEVELS)),
+        "set14": Section(
+            f"Set14's crops that exist ({len(large)} of 14)", part("set14", {**zsn2n, **ours}, large, (CLIPPED,))
         ),
-        "set14": Part(
-            f"Set14's crops that exist ({len(large)} of 14)",
-            {ZSN2N: jobs(large, "zsn2n", (CLIPPED,), HALF)}
-            | {recipe: jobs(large, recipe, (CLIPPED,)) for recipe in OURS},
-        ),
-        "fmd": Part("A crop of each of FMD's 12 fields", fmd, ("real fmd",)),
-        "ladder": Part(
+        "fmd": Section("A crop of each of FMD's 12 fields", camera("fmd", "fmd", quick, slice(0, None, 4))),
+        "ladder": Section(
             "The ingredients of `fast`, added up",
-            {label: jobs(tuned, "fast", both, overrides) for label, overrides in LADDER.items()},
-            both,
-            "Six centre crops of BSDS500's training pictures, on which the recipe was tuned.",
+            part("ladder", fast(LADDER), tuned, both),
+            "Six centre crops of BSDS500's training images, on which the recipe was tuned.",
         ),
-        "alone": Part(
+        "alone": Section(
             "Each of them alone",
-            {label: jobs(tuned, "fast", both, overrides) for label, overrides in ALONE.items()},
-            both,
-            "The same six crops; one thing at a time is added to the first line.",
+            part("alone", fast(ALONE), tuned, both),
+            "The same six crops; each line adds one thing to the first.",
         ),
-        "without": Part(
+        "without": Section(
             "`fast` with one thing changed",
-            {label: jobs(tuned, "fast", both, overrides) for label, overrides in WITHOUT.items()},
-            both,
-            "The same six crops. Behind the averaging of similar patches little is left of what makes the network "
-            "better by itself: compare the steps above.",
+            part("without", fast(WITHOUT), tuned, both),
+            "The same six crops. Averaging similar patches hides most of what improves the network itself: compare the "
+            "steps above.",
         ),
-        "small": Part(
-            "Small pictures",
+        "small": Section(
+            "Small images",
             {
-                f"{label}, {side}x{side}": [Job(path, "fast", CLIPPED, overrides, crop=side) for path in tuned]
+                f"{side}x{side}": Part(f"studies/speed/small-{side}", fast(TURNS), tuned, (CLIPPED,), crop=side)
                 for side in SIDES
-                for label, overrides in TURNS.items()
             },
-            told="Crops of the same six, down to pictures as small as the crops that the fit takes from them, and "
-            "smaller: where there is little to learn from, turning keeps the network from learning the noise.",
+            f"Crops of the same six at `{CLIPPED}`, down to the size of the crops that the fit takes, and smaller. "
+            "With so few pixels, turning the crops keeps the network from learning the noise.",
         ),
-        "cameras": Part("Camera noise, every twelfth crop", cameras, CAMERAS),
-        "weak": Part(
+        "cameras": Section(
+            "Camera noise, every twelfth crop",
+            {
+                heading: each
+                for name in ("sidd", "polyu", "fmd")
+                for heading, each in camera(name, f"camera-{name}", fast(LIMITS), slice(4, None, 12)).items()
+            },
+        ),
+        "weak": Section(
             "Little noise or none",
-            weak,
-            WEAK,
-            "The same six crops, whose own noise is that of JPEG files of a camera: at level 0 it is what is seen.",
+            part("weak", fast(LIMITS), tuned, WEAK),
+            "The same six crops. They are JPEG files of a camera with noise of their own, which is what level 0 shows.",
         ),
-        "level": Part(
-            "`fast` told a level that is off",
-            {f"{f:g} times the true one": jobs(tuned, "fast", ("gaussian:25",), how) for f, how in OFF.items()},
-            ("gaussian:25",),
-            "The same six crops; the level goes to the loss and to the readout.",
+        "level": Section(
+            "`fast` with a wrong level",
+            part("level", fast(WRONG_LEVEL), tuned, ("gaussian:25",)),
+            "The same six crops; loss and readout are given the level.",
         ),
     }
 
 
 def not_run(title: str, name: str, when: str = "") -> list[str]:
-    """Return the section of a part that has no row yet."""
+    """Return the section of a part that has no rows yet."""
     return [f"## {title}", "", f"Not run: `python benchmarks/speed.py {name}`{when}.", ""]
 
 
-def section(name: str, part: Part) -> list[str]:
-    """Return a part of the page."""
-    found = {label: run(each, TABLE, only_done=True) for label, each in part.lines.items()}
-    rows = [row for each in found.values() for row in each]
+def table(name: str, section: Section) -> list[str]:
+    """Return a section of the page; its variants are compared on the images that all of them have."""
+    rows = [row for part in section.parts.values() for row in part.rows()]
     if not rows:
-        return not_run(part.title, name)
-    # Lines are compared on the pictures that all of them have.
-    sets = [{(row["noise"], row["image"]) for row in each} for each in found.values()]
-    shared = set.intersection(*sets)
-    lines = [f"## {part.title}", ""]
-    if part.told:
-        lines += [part.told, ""]
-    lines += [f"{setting(rows)[0].upper()}{setting(rows)[1:]}; PSNR / SSIM, in brackets how many pictures.", ""]
-    lines += [f"| | {' | '.join(f'`{noise}`' for noise in part.noises)} |", "|---|" + "---|" * len(part.noises)]
-    for label, each in found.items():
-        cells = [_cell([row for row in each if (row["noise"], row["image"]) in shared], noise) for noise in part.noises]
+        return not_run(section.title, name)
+    columns = [
+        (heading or f"`{noise}`", {line.recipe: line for line in averaged(part.rows()) if line.noise == noise})
+        for heading, part in section.parts.items()
+        for noise in part.noise or ("real",)
+    ]
+    lines = [f"## {section.title}", "", *([section.text, ""] if section.text else [])]
+    lines += [f"Setting: {setting(rows)}. PSNR / SSIM, in brackets the number of images.", ""]
+    lines += [f"| | {' | '.join(heading for heading, _ in columns)} |", "|---|" + "---|" * len(columns)]
+    for label in next(iter(section.parts.values())).variants:
+        cells = [_cell(column.get(label)) for _, column in columns]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _cell(rows: list[Row], noise: str) -> str:
-    rows = [row for row in rows if row["noise"] == noise]
-    return f"{average(rows):.2f} / {average(rows, 'ssim'):.3f} ({len(rows)})" if rows else "not run"
+def _cell(line: Line | None) -> str:
+    return f"{line.psnr:.2f} / {line.ssim:.3f} ({line.shared})" if line and line.shared else "not run"
 
 
-def timed(name: str, columns: tuple[str, ...], work: dict[str, Callable[[], dict[str, Number]]]) -> None:
-    """Do what is missing of a timing: each key's work gives the values of its row."""
+def timed(name: str, columns: tuple[str, ...], measurements: dict[str, Callable[[], dict[str, Number]]]) -> None:
+    """Measure what is missing of a timing: the function of each key returns the values of its row."""
     path = RESULTS / f"speed_{name}.csv"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
     machine = {
         "threads": torch.get_num_threads(),
-        "device": here(),
+        "device": device,
         "torch": torch.__version__,
         "lightning": lightning.__version__,
     }
-    done = {row["key"] for row in _timings(name) if row["device"] == here()}
-    for key, measure in work.items():
+    done = {row["key"] for row in _timings(name) if row["device"] == device}
+    for key, measure in measurements.items():
         if key in done:
             continue
         values = {"key": key, **measure(), **machine}
@@ -261,25 +264,25 @@ def _timings(name: str) -> list[dict[str, str]]:
 
 
 def seconds() -> None:
-    """Time each recipe on three crops, one after the other, all threads, nothing else running."""
-    kodak = sorted((data_folder() / "kodak24").glob("*.png"))[::8]
+    """Time each recipe on three crops, one after the other, with all threads, on an idle machine."""
 
     def measure(recipe: str, path: Path) -> dict[str, Number]:
         plan, options = load_recipe(recipe), Options()
-        noisy = repeatable(CLIPPED, centre_crop(read_picture(path).image, 256))
+        noisy = repeatable(CLIPPED, centre_crop(read_picture(path).image))
         fit_images([noisy[..., :64, :64]], plan, Options(max_steps=2))  # imports and first calls
         begin = time.perf_counter()
         fit_images([noisy], plan, options)
         return {"seconds": round(time.perf_counter() - begin, 2)}
 
-    work = {f"{recipe} {path.stem}": _later(measure, recipe, path) for path in kodak for recipe in TIMED}
-    timed("seconds", ("seconds",), work)
+    measurements = {
+        f"{recipe} {path.stem}": partial(measure, recipe, path) for path in kodak24()[::8] for recipe in TIMED
+    }
+    timed("seconds", ("seconds",), measurements)
 
 
 def batch() -> None:
     """Time sixteen crops in batches."""
-    kodak = sorted((data_folder() / "kodak24").glob("*.png"))[:16]
-    noisy = [repeatable(CLIPPED, centre_crop(read_picture(path).image, 256)) for path in kodak]
+    noisy = [repeatable(CLIPPED, centre_crop(read_picture(path).image)) for path in kodak24()[:16]]
 
     def measure(recipe: str, size: int) -> dict[str, Number]:
         plan, options = load_recipe(recipe), Options()
@@ -293,12 +296,12 @@ def batch() -> None:
     timed(
         "batch",
         ("pictures_per_second",),
-        {f"{recipe} {size}": _later(measure, recipe, size) for recipe in recipes for size in BATCHES},
+        {f"{recipe} {size}": partial(measure, recipe, size) for recipe in recipes for size in BATCHES},
     )
 
 
 def large() -> None:
-    """Time a picture of 24 megapixels from file to file, in a process of its own, and watch its memory."""
+    """Time an image of 24 megapixels from file to file, in a separate process, and measure its memory."""
 
     def measure() -> dict[str, Number]:
         folder = Path("runs") / "large"
@@ -321,15 +324,15 @@ def large() -> None:
 
 
 def seams(error: torch.Tensor) -> dict[str, Number]:
-    """Return how much the error ``(H, W)`` stands out where tiles meet, and half-way between: the worst lines."""
+    """Return how much larger the error ``(H, W)`` is where tiles meet, and half-way between them: the worst lines."""
     return {
-        name: round(max(_stands_out(error.mean(axis), first) for axis in (0, 1)), 3)
+        name: round(max(_ratio(error.mean(axis), first) for axis in (0, 1)), 3)
         for name, first in (("seam", calling.TILE), ("elsewhere", calling.TILE // 2))
     }
 
 
-def _stands_out(error: torch.Tensor, first: int) -> float:
-    """Return the error of two lines over that of 30 lines on either side, the largest of every tile."""
+def _ratio(error: torch.Tensor, first: int) -> float:
+    """Return the error of two lines divided by that of 30 lines on either side, the largest over all tiles."""
     ratios = []
     for at in range(first, len(error) - 31, calling.TILE):
         around = torch.cat([error[at - 31 : at - 1], error[at + 1 : at + 31]])
@@ -338,7 +341,7 @@ def _stands_out(error: torch.Tensor, first: int) -> float:
 
 
 def _scene(height: int, width: int) -> torch.Tensor:
-    """Return a large picture of our own making: shapes and gratings of all sizes."""
+    """Return a large synthetic image: rings and gratings of all sizes."""
     y = torch.linspace(0, 1, height)[:, None]
     x = torch.linspace(0, 1, width)[None, :]
     waves = [torch.sin(60 * (1 + 3 * shift) * (x * (1 + y) + shift * y * y)) for shift in (0.0, 0.3, 0.6)]
@@ -346,36 +349,32 @@ def _scene(height: int, width: int) -> torch.Tensor:
     return torch.stack([0.5 + 0.2 * wave + 0.15 * (rings - 0.5) for wave in waves])[None]
 
 
-def _later(measure: Callable[..., dict[str, Number]], *arguments: object) -> Callable[[], dict[str, Number]]:
-    return lambda: measure(*arguments)
-
-
-def page() -> str:
-    """Return what there is as Markdown."""
+def write_page() -> None:
+    """Write the page from the rows."""
     lines = [
         "# Speed",
         "",
         "256x256 centre crops unless said, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` are told nothing about "
-        "the noise.",
+        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` estimate the noise "
+        "themselves.",
         "",
         *_seconds_section(),
     ]
-    for name, part in parts().items():
-        lines += section(name, part)
+    for name, section in sections().items():
+        lines += table(name, section)
     lines += [*_batch_section(), *_large_section()]
-    return "\n".join(lines)
+    (RESULTS / "speed.md").write_text("\n".join(lines))
 
 
 def _machine(rows: list[dict[str, str]]) -> str:
-    """Return what timings were taken on, in words."""
+    """Return the machine of a timing, in words."""
     row = rows[0]
     threads = f"{row['threads']} thread{'' if row['threads'] == '1' else 's'}"
     return f"{threads} ({row['device']}), torch {row['torch']}, lightning {row['lightning']}"
 
 
 def _by_device(name: str) -> list[list[dict[str, str]]]:
-    """Return the rows of a timing, those of each device together."""
+    """Return the rows of a timing, grouped by device."""
     rows = _timings(name)
     return [[row for row in rows if row["device"] == device] for device in dict.fromkeys(row["device"] for row in rows)]
 
@@ -390,7 +389,7 @@ def _seconds_section() -> list[str]:
         for recipe in TIMED:
             mine = [float(row["seconds"]) for row in rows if row["key"].split()[0] == recipe]
             if mine:
-                means[recipe] = sum(mine) / len(mine)
+                means[recipe] = mean(mine)
         crops = len({row["key"].split()[1] for row in rows})
         lines += [
             f"Mean of {crops} Kodak24 crop{'s' if crops > 1 else ''}, `{CLIPPED}`, seed 0, each recipe's own number of "
@@ -400,9 +399,9 @@ def _seconds_section() -> list[str]:
             "| recipe | s | of `zsn2n` | of `zsn2n-bf16` |",
             "|---|---|---|---|",
         ]
-        for recipe, mean in means.items():
-            ratios = [f"1/{means[base] / mean:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
-            lines.append(f"| `{recipe}` | {mean:.1f} | {' | '.join(ratios)} |")
+        for recipe, took in means.items():
+            ratios = [f"1/{means[base] / took:.1f}" if base in means else "-" for base in ("zsn2n", "zsn2n-bf16")]
+            lines.append(f"| `{recipe}` | {took:.1f} | {' | '.join(ratios)} |")
         lines.append("")
     return lines
 
@@ -410,16 +409,16 @@ def _seconds_section() -> list[str]:
 def _batch_section() -> list[str]:
     devices = _by_device("batch")
     if not devices:
-        return not_run("Many pictures", "batch", ", on an idle machine")
+        return not_run("Many images", "batch", ", on an idle machine")
     lines = [
-        "## Many pictures",
+        "## Many images",
         "",
-        f"Sixteen Kodak24 crops, `{CLIPPED}`, seed 0; in batches of 1 they are fitted one by one. A CPU is "
-        "busy with one picture already.",
+        f"Sixteen Kodak24 crops, `{CLIPPED}`, seed 0; in batches of 1 they are fitted one by one. One image "
+        "is enough to keep a CPU busy.",
         "",
     ]
     for rows in devices:
-        lines += [f"{_machine(rows)}:", "", "| recipe, batch | pictures a second |", "|---|---|"]
+        lines += [f"{_machine(rows)}:", "", "| recipe, batch | images a second |", "|---|---|"]
         lines += [*(f"| `{row['key']}` | {row['pictures_per_second']} |" for row in rows), ""]
     return lines
 
@@ -432,25 +431,18 @@ def _large_section() -> list[str]:
     return [
         "## 24 megapixels",
         "",
-        f"`{row['key']}`: a drawn scene in colour, `{CLIPPED}`, seed 0, from one 8-bit PNG to the other, "
+        f"`{row['key']}`: a synthetic scene in colour, `{CLIPPED}`, seed 0, from one 8-bit PNG to another, "
         f"{_machine(rows)}: {row['seconds']} s, {row['peak_mb']} MB at most, {row['psnr']} dB. Mean squared error of "
-        "the two lines where tiles meet over that of 30 lines on either side, the worst of all rows and columns of "
-        f"tiles: {row['seam']}; the same half-way between, where nothing meets: {row['elsewhere']}.",
+        "the two lines where tiles meet, divided by that of 30 lines on either side, the worst of all rows and columns "
+        f"of tiles: {row['seam']}; the same half-way between, where no tiles meet: {row['elsewhere']}.",
         "",
     ]
 
 
 def main() -> None:
     """Run the named parts, or all, and write the page after each."""
-    timings = {"seconds": seconds, "batch": batch, "large": large}
-    for name in asked([*parts(), *timings]):
-        if name in timings:
-            timings[name]()
-        else:
-            # Picture by picture, so that a part that is half done compares the same pictures.
-            for line in zip(*parts()[name].lines.values(), strict=True):
-                run(line, TABLE)
-        (RESULTS / "speed.md").write_text(page())
+    scored = {name: section.run for name, section in sections().items()}
+    run_parts({**scored, "seconds": seconds, "batch": batch, "large": large}, write_page)
 
 
 if __name__ == "__main__":

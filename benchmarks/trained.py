@@ -1,22 +1,28 @@
-"""Networks trained on 400 pictures: writes docs/results/trained.csv row by row, and trained.md.
+"""Networks trained on 400 images: writes docs/results/trained.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/trained.py [NAME ...]
+    TORCHDENOISE_DATA=DIR python benchmarks/trained.py [NAME ... | page]
 
 Names: n2c-light, n2n-light, neighbor2neighbor-light (at gaussian:25), n2c-blind, n2n-blind (any level of Gaussian or
-Poisson noise; checkpoints for comparisons), each about an hour on two cores; without a name these. On a GPU also
+Poisson noise; checkpoints for comparisons), each about an hour on two cores; these are the default. For a GPU also
 n2v-blind, another for comparisons, in minutes, and n2c-unet, n2n-unet and neighbor2neighbor-unet, the published
-networks, scored on the whole of Kodak24's pictures. Checkpoints go to ``runs/`` (or TORCHDENOISE_RUNS), as
-NAME/final.ckpt. A command that is killed goes on where it stopped.
+networks, scored on Kodak24's whole images. Checkpoints go to ``runs/`` (or TORCHDENOISE_RUNS), as NAME/final.ckpt. The
+rows are kept in docs/results/studies/trained.
 """
 
 import csv
+import platform
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from rows import RESULTS, Job, Row, asked, average, data_folder, here, read, run, setting
+import torch
+from studies import RESULTS, Part, average, kodak24, run_parts, setting
 from training import runs_folder, trained
 
-TABLE = RESULTS / "trained.csv"
+from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.denoisers.checkpoints import read_checkpoint
+
+MINUTES = RESULTS / "trained_minutes.csv"
+FIELDS = ("network", "steps", "minutes", "device")
 MIXTURE = "gaussian:0-55|poisson:5-100"
 AT_25 = ("gaussian:25",)
 ALL = ("gaussian:10", "gaussian:25", "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
@@ -24,7 +30,7 @@ ALL = ("gaussian:10", "gaussian:25", "gaussian:50", "poisson:10", "poisson:25", 
 
 @dataclass(frozen=True)
 class Training:
-    """A recipe, the noise that it is trained with, those of the test, and what is changed in it."""
+    """A recipe, its training noise, the noises of the test, and further arguments of ``fit``."""
 
     recipe: str
     noise: str
@@ -40,27 +46,36 @@ LIGHT = {
     "n2n-blind": Training("n2n-light", MIXTURE, ALL),
 }
 NOISE2VOID = {"n2v-blind": Training("n2v", MIXTURE, ALL, ("--trainer.max_steps", "22000", "--data.workers", "2"))}
-"""Its recipe as far as nine minutes of a GPU go; two cores would take hours."""
+"""Its recipe cut to nine minutes on a GPU; two cores would take hours."""
 PUBLISHED = {f"{name}-unet": Training(name, "gaussian:25", AT_25) for name in ("n2c", "n2n", "neighbor2neighbor")}
 
 
-def pictures() -> list[Path]:
-    """Return Kodak24."""
-    return sorted((data_folder() / "kodak24").glob("*.png"))
+ALL_TRAININGS = LIGHT | NOISE2VOID | PUBLISHED
+
+
+def part(name: str) -> Part:
+    """Return the scores of a network."""
+    whole = name in PUBLISHED
+    checkpoint = runs_folder() / name / "final.ckpt"
+    return Part(
+        "studies/trained-whole" if whole else "studies/trained",
+        {name: checkpoint},
+        kodak24(),
+        ALL_TRAININGS[name].tests,
+        crop=None if whole else 256,
+    )
 
 
 def train_and_score(name: str) -> None:
-    """Do what is missing for one network."""
-    training = (LIGHT | NOISE2VOID | PUBLISHED)[name]
+    """Train a network and score it, as far as that is not done yet."""
+    training = ALL_TRAININGS[name]
     words = ("--config", training.recipe, "--data.noise", training.noise, *training.words)
-    checkpoint = trained(name, *words, "--trainer.precision", "bf16-mixed")
-    crop = 0 if name in PUBLISHED else 256
-    tests = [(test, image) for test in training.tests for image in pictures()]
-    run([Job(image, name, test, checkpoint=checkpoint, crop=crop) for test, image in tests], TABLE)
+    trained(name, *words, "--trainer.precision", "bf16-mixed")
+    part(name).run()
 
 
-def hours(name: str) -> str:
-    """Return how long the training took, all its pieces together, by the times of its log."""
+def minutes(name: str) -> str:
+    """Return the minutes of a training, resumed ones included, from the times of its logs."""
     total = 0.0
     for log in (runs_folder() / name).glob("version_*/metrics.csv"):
         total += log.stat().st_mtime - (log.parent / "config.yaml").stat().st_mtime
@@ -68,72 +83,74 @@ def hours(name: str) -> str:
 
 
 def write_page() -> None:
-    """Write what there is as Markdown."""
-    rows = list(read(TABLE))
+    """Write the page from the rows."""
+    light = [row for name in LIGHT for row in part(name).rows()]
     lines = [
-        "# Trained on 400 pictures",
+        "# Trained on 400 images",
         "",
-        "BSDS500's 400 training pictures, bf16-mixed, the last checkpoint, one pass, noise not clipped, output "
-        "clamped; PSNR / SSIM. Printed by `python benchmarks/trained.py`; the rows: `trained.csv`, the minutes of "
-        "training: `trained_minutes.csv`.",
+        "BSDS500's 400 training images, bf16-mixed, the last checkpoint, one pass, noise not clipped, output "
+        "clamped; PSNR / SSIM. Printed by `python benchmarks/trained.py`; rows: `studies/trained`, times: "
+        "`trained_minutes.csv`.",
         "",
         "## On two cores",
         "",
         "`UnshuffleCNN` (272,396 parameters), Muon, 16 crops of 64x64 a step (Neighbor2Neighbor: 8 of 128x128), "
         "two trainings at a time with one thread each. All 24 Kodak24 256x256 centre crops, "
-        f"{setting([row for row in rows if row['recipe'] in LIGHT])}.",
+        f"{setting(light)}.",
         "",
-        *_table(LIGHT, rows, ALL),
+        *_table(LIGHT, ALL),
         "",
         "Why Neighbor2Neighbor stays behind: [scales](scales.md).",
         "",
         "## Noise2Void",
         "",
-        "Its own U-Net and recipe, 16 crops of 64x64 a step, the first 22,000 of its 40,000 steps, on a GPU that had "
-        "other work; scored like those above.",
+        "Its own U-Net and recipe, 16 crops of 64x64 a step, the first 22,000 of its 40,000 steps, on a GPU with "
+        "other jobs beside it; scored like those above.",
         "",
-        *_table(NOISE2VOID, rows, ALL),
+        *_table(NOISE2VOID, ALL),
         "",
         "## On a GPU",
         "",
         "The published U-Nets and optimizers, 4 crops of 256x256 a step, 50,000 steps (the papers: 500,000 and 1.1 "
-        "million, on 50,000 pictures of ImageNet). All 24 of Kodak24, whole. Published at this level: Noise2Clean "
+        "million, on 50,000 images of ImageNet). All 24 whole images of Kodak24. Published at this level: Noise2Clean "
         "32.43, Noise2Noise 32.41, Neighbor2Neighbor 32.08 (Huang et al., CVPR 2021, Table 1).",
         "",
-        *_table(PUBLISHED, rows, AT_25),
+        *_table(PUBLISHED, AT_25),
         "",
     ]
     (RESULTS / "trained.md").write_text("\n".join(lines))
 
 
-def _table(trainings: dict[str, Training], rows: list[Row], tests: tuple[str, ...]) -> list[str]:
-    known = _minutes()
+def _table(trainings: dict[str, Training], tests: tuple[str, ...]) -> list[str]:
+    known = _times()
     lines = [
         f"| network | trained at | steps | minutes | {' | '.join(tests)} |",
         "|---|---|---|---|" + "---|" * len(tests),
     ]
     for name, training in trainings.items():
-        mine = [row for row in rows if row["recipe"] == name]
-        steps = mine[0]["steps"] if mine else f"not run: `python benchmarks/trained.py {name}`"
-        cells = [_figure([row for row in mine if row["noise"] == test]) for test in tests]
-        told = training.noise.replace("|", " or ")
-        took = "{minutes} ({device})".format(**known[name]) if name in known else "-"
-        lines.append(f"| `{name}` | {told} | {steps} | {took} | {' | '.join(cells)} |")
+        rows = part(name).rows()
+        cells = [_figure([row for row in rows if row["noise"] == test]) for test in tests]
+        steps, took = f"not run: `python benchmarks/trained.py {name}`", "-"
+        if name in known:
+            steps, took = known[name]["steps"], "{minutes} ({device})".format(**known[name])
+        lines.append(f"| `{name}` | {training.noise.replace('|', ' or ')} | {steps} | {took} | {' | '.join(cells)} |")
     return lines
 
 
-def _minutes() -> dict[str, Row]:
-    """Return the minutes of each training and its device, those known from earlier included, and keep them."""
-    path, fields = RESULTS / "trained_minutes.csv", ("network", "minutes", "device")
-    known: dict[str, Row] = {}
-    if path.is_file():
-        with path.open(newline="") as file:
+def _times() -> dict[str, dict[str, str]]:
+    """Return steps, minutes and device of each training; those of new checkpoints are added to the file."""
+    known = {}
+    if MINUTES.is_file():
+        with MINUTES.open(newline="") as file:
             known = {row["network"]: row for row in csv.DictReader(file)}
-    for name in LIGHT | NOISE2VOID | PUBLISHED:
-        if name not in known and (runs_folder() / name / "final.ckpt").exists():
-            known[name] = dict(zip(fields, (name, hours(name), here()), strict=True))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fields)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    for name in ALL_TRAININGS:
+        checkpoint = runs_folder() / name / "final.ckpt"
+        if name not in known and checkpoint.exists():
+            steps = str(read_checkpoint(checkpoint)["global_step"])
+            known[name] = dict(zip(FIELDS, (name, steps, minutes(name), device), strict=True))
+    with MINUTES.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
         writer.writerows(known.values())
     return known
@@ -144,10 +161,8 @@ def _figure(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Train and score the named networks, or all, and write the page after each."""
-    for name in asked([*LIGHT, *NOISE2VOID, *PUBLISHED], list(LIGHT)):
-        train_and_score(name)
-        write_page()
+    """Train and score the named networks, or the small ones, and write the page after each."""
+    run_parts({name: partial(train_and_score, name) for name in ALL_TRAININGS}, write_page, list(LIGHT))
 
 
 if __name__ == "__main__":

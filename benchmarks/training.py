@@ -1,4 +1,4 @@
-"""Networks trained by ``torchdenoise fit``: a training that is killed goes on where it was."""
+"""Networks trained by ``torchdenoise fit``; a training that was killed resumes."""
 
 import csv
 import os
@@ -7,20 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rows import RESULTS, data_folder
+from studies import RESULTS, data_folder
 
 
 def runs_folder() -> Path:
-    """Return where trainings leave checkpoints and logs: ``TORCHDENOISE_RUNS``, or ``runs`` of the working folder."""
+    """Return the folder of checkpoints and logs: ``TORCHDENOISE_RUNS``, or ``runs`` in the working folder."""
     return Path(os.environ.get("TORCHDENOISE_RUNS", "runs")).resolve()
 
 
-def trained(name: str, *words: str, pictures: Path | None = None) -> Path:
-    """Return the checkpoint of a finished training; what is missing of it is done first.
+def trained(name: str, *words: str, images: Path | None = None) -> Path:
+    """Train a network, unless it is trained already, and return its checkpoint.
 
-    The pictures are those of ``bsds400/train`` unless given.
+    Its validation scores by step are kept in ``docs/results/curves/NAME.csv``.
 
-    The loss and the scores by step are kept in ``docs/results/curves/NAME.csv``.
+    Args:
+        name: of the network and its folder.
+        words: arguments of ``fit``.
+        images: folder of training images; ``bsds400/train`` unless given.
     """
     folder = runs_folder() / name
     final = folder / "final.ckpt"
@@ -29,9 +32,9 @@ def trained(name: str, *words: str, pictures: Path | None = None) -> Path:
     logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.flush_logs_every_n_steps", "10"]
     logger += ["--trainer.logger.save_dir", str(folder.parent), "--trainer.logger.name", name]
     earlier = sorted(folder.glob("version_*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
-    again = ["--ckpt_path", str(earlier[-1])] if earlier else []
-    train = ["--data.train", str(pictures or data_folder() / "bsds400" / "train")]
-    command = [sys.executable, "-m", "torchdenoise", "fit", *words, *train, *logger, *again]
+    resumed = ["--ckpt_path", str(earlier[-1])] if earlier else []
+    train = ["--data.train", str(images or data_folder() / "bsds400" / "train")]
+    command = [sys.executable, "-m", "torchdenoise", "fit", *words, *train, *logger, *resumed]
     print(f"$ {name}: torchdenoise {' '.join(command[3:])}", flush=True)
     subprocess.run(command, check=True)
     newest = max(folder.glob("version_*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
@@ -41,7 +44,7 @@ def trained(name: str, *words: str, pictures: Path | None = None) -> Path:
 
 
 def _keep_curves(folder: Path, name: str) -> None:
-    """Write the validation scores of all pieces of a training into one small table."""
+    """Write the validation scores of a training, which may have been resumed, into one small table."""
     fields = ["step", "val_psnr", "val_ssim"]
     scores: dict[int, dict[str, str]] = {}
     for log in sorted(folder.glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime):

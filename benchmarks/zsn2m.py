@@ -1,92 +1,110 @@
-"""ZS-N2M beside ZS-N2N and the paper's tables: writes docs/results/zsn2m.csv row by row, and zsn2m.md.
+"""ZS-N2M beside ZS-N2N and the paper's tables: writes docs/results/zsn2m.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/zsn2m.py [GROUP ...]
+    TORCHDENOISE_DATA=DIR python benchmarks/zsn2m.py [PART ... | page]
 
-Without a group all of them, in order: hours on two cores. A command that is killed goes on where it stopped, and the
-page shows what there is.
+Parts: precision, kodak24, two-stages, poisson:25, gaussian:5-50, poisson:5-50, set14, sidd, polyu, fmd; all by default,
+in this order: hours on two cores. The rows are kept in docs/results/studies/zsn2m.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from rows import HALF, RESULTS, Job, Row, asked, average, data_folder, four_images, run, setting
+from studies import (
+    BF16,
+    CLIPPED,
+    FOUR,
+    RESULTS,
+    Part,
+    average,
+    kodak24,
+    noisy_images,
+    real_part,
+    run_parts,
+    set14,
+    setting,
+)
 
-from torchdenoise.data import read_picture
+from torchdenoise.benchmarking.scoring import Row
 
-TABLE = RESULTS / "zsn2m.csv"
 BOTH = ("zsn2n", "zsn2m-star")
-CLIPPED = "gaussian:25:clip"
-WHOLE = 24
+HALF = " bf16-mixed"
+VARIANTS = {
+    recipe + suffix: (recipe, overrides)
+    for recipe in (*BOTH, "zsn2m", "zsn2m-star-real", "zsn2m-real")
+    for suffix, overrides in {"": (), HALF: (BF16,)}.items()
+}
 
 
 @dataclass(frozen=True)
-class Group:
-    """Jobs that make one part of the page, and what the paper prints for each recipe (PSNR / SSIM)."""
+class Section:
+    """A section of the page, and the paper's PSNR / SSIM by recipe."""
 
     title: str
-    jobs: list[Job]
+    parts: Sequence[Part]
     paper: dict[str, str]
 
-
-def synthetic(pictures: list[Path], recipes: tuple[str, ...], noise: str, how: tuple[str, ...] = HALF) -> list[Job]:
-    """Return a job for each picture and recipe, picture by picture."""
-    return [Job(picture, recipe, noise, how) for picture in pictures for recipe in recipes]
-
-
-def real(name: str, recipes: tuple[str, ...], count: int) -> list[Job]:
-    """Return a job for each of ``count`` pairs, evenly spread by name, and each recipe."""
-    folder = data_folder() / name
-    pictures = sorted((folder / "noisy").iterdir())
-    chosen = pictures[:: len(pictures) // count][:count]
-    return [
-        Job(folder / "clean" / noisy.name, recipe, f"real {name}", HALF, noisy=noisy)
-        for noisy in chosen
-        for recipe in recipes
-    ]
+    def run(self) -> None:
+        """Run what is missing."""
+        for part in self.parts:
+            part.run()
 
 
-def groups() -> dict[str, Group]:
-    """Return all parts of the page by name."""
-    kodak = sorted((data_folder() / "kodak24").glob("*.png"))
-    four = four_images()
-    set14 = sorted((data_folder() / "set14").glob("*.png"))
-    large = [path for path in set14 if min(read_picture(path).image.shape[-2:]) >= 256]
-    two = ("zsn2m",)
+def variants(*recipes: str, suffix: str = HALF) -> dict[str, tuple[str, Sequence[str]]]:
+    """Return some recipes in one precision."""
+    return {recipe + suffix: VARIANTS[recipe + suffix] for recipe in recipes}
+
+
+def synthetic(recipes: Sequence[str], images: list[Path], noise: str = CLIPPED, folder: str = "kodak24") -> Part:
+    """Return a comparison with synthetic noise in bf16-mixed."""
+    return Part(f"studies/zsn2m/{folder}", variants(*recipes), images, (noise,))
+
+
+def real(name: str, recipes: Sequence[str], count: int) -> Part:
+    """Return a comparison on ``count`` noisy images, evenly spread by name."""
+    noisy = noisy_images(name)
+    return real_part(f"studies/zsn2m/{name}", variants(*recipes), noisy[:: len(noisy) // count][:count])
+
+
+def sections() -> dict[str, Section]:
+    """Return the sections by name."""
+    four, large = kodak24(FOUR), set14()
+    precisions = variants(*BOTH, suffix="") | variants(*BOTH)
     made = {
-        "precision": Group(
+        "precision": Section(
             "float32 beside bf16-mixed, 4 Kodak24 crops",
-            [*synthetic(four, BOTH, CLIPPED, ()), *synthetic(four, BOTH, CLIPPED)],
+            [Part("studies/zsn2m/kodak24", precisions, four, (CLIPPED,))],
             {},
         ),
-        "kodak24": Group(
+        "kodak24": Section(
             f"All 24 Kodak24 crops, `{CLIPPED}`",
-            synthetic(kodak, BOTH, CLIPPED),
+            [synthetic(BOTH, kodak24())],
             {"zsn2n": "28.27 / .776", "zsn2m-star": "29.39 / .812"},
         ),
-        "two-stages": Group(
+        "two-stages": Section(
             f"Both networks, 4 Kodak24 crops, `{CLIPPED}`",
-            synthetic(four, ("zsn2m-star", "zsn2m"), CLIPPED),
+            [synthetic(("zsn2m-star", "zsn2m"), four)],
             {"zsn2m-star": "29.39 / .812", "zsn2m": "29.56 / .827"},
         ),
-        "poisson:25": Group(
+        "poisson:25": Section(
             "4 Kodak24 crops, `poisson:25`",
-            [*synthetic(four, BOTH, "poisson:25"), *synthetic(four, two, "poisson:25")],
+            [synthetic((*BOTH, "zsn2m"), four, "poisson:25")],
             {"zsn2n": "27.03 / .714", "zsn2m-star": "27.82 / .766", "zsn2m": "27.93 / .790"},
         ),
-        "gaussian:5-50": Group(
+        "gaussian:5-50": Section(
             "4 Kodak24 crops, `gaussian:5-50:clip`",
-            synthetic(four, BOTH, "gaussian:5-50:clip"),
+            [synthetic(BOTH, four, "gaussian:5-50:clip")],
             {"zsn2n": "28.28 / .761", "zsn2m-star": "29.28 / .793"},
         ),
-        "poisson:5-50": Group(
+        "poisson:5-50": Section(
             "4 Kodak24 crops, `poisson:5-50`",
-            synthetic(four, BOTH, "poisson:5-50"),
+            [synthetic(BOTH, four, "poisson:5-50")],
             {"zsn2n": "26.45 / .714", "zsn2m-star": "26.97 / .734"},
         ),
-        "set14": Group(
+        "set14": Section(
             f"Set14's crops that exist ({len(large)} of 14), `{CLIPPED}`",
-            synthetic(large, BOTH, CLIPPED),
+            [synthetic(BOTH, large, folder="set14")],
             {"zsn2n": "27.88 / .753", "zsn2m-star": "28.76 / .814"},
         ),
     }
@@ -96,80 +114,74 @@ def groups() -> dict[str, Group]:
         ("fmd", ("33.48 / .897", "34.25 / .907", "34.53 / .915")),
     ):
         recipes = ("zsn2n", "zsn2m-star-real", "zsn2m-real")
-        jobs = [*real(name, recipes[:2], 4), *real(name, recipes[2:], 1)]
-        made[name] = Group(f"Real noise, {name.upper()}", jobs, dict(zip(recipes, paper, strict=True)))
+        parts = [real(name, recipes[:2], 4), real(name, recipes[2:], 1)]
+        made[name] = Section(f"Real noise, {name.upper()}", parts, dict(zip(recipes, paper, strict=True)))
     return made
 
 
-def section(group: Group) -> list[str]:
-    """Return a part of the page; nothing while it has no row."""
-    rows = run(group.jobs, TABLE, only_done=True)
-    if not rows:
+def table(section: Section) -> list[str]:
+    """Return a section as Markdown; nothing if it has no rows."""
+    found = {name: part.rows(name) for part in section.parts for name in part.variants if part.rows(name)}
+    if not found:
         return []
     lines = [
-        f"## {group.title}",
+        f"## {section.title}",
         "",
-        f"{setting(rows)[0].upper()}{setting(rows)[1:]}.",
+        f"Setting: {setting([row for rows in found.values() for row in rows])}.",
         "",
         "| recipe | n | steps | parameters | s | noisy PSNR | PSNR | SSIM | paper |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for recipe, how in dict.fromkeys((row["recipe"], row["overrides"]) for row in rows):
-        mine = [row for row in rows if (row["recipe"], row["overrides"]) == (recipe, how)]
-        counts = f"{len(mine)} | {mine[0]['steps']} | {mine[0]['parameters']} | {average(mine, 'seconds'):.0f}"
-        scores = f"{average(mine, 'noisy_psnr'):.2f} | **{average(mine):.2f}** | {average(mine, 'ssim'):.3f}"
-        lines.append(f"| {label(recipe, how)} | {counts} | {scores} | {group.paper.get(recipe, '-')} |")
-    return [*lines, "", *leads(rows), ""]
+    for name, rows in found.items():
+        counts = f"{len(rows)} | {rows[0]['steps']} | {rows[0]['parameters']} | {average(rows, 'seconds'):.0f}"
+        scores = f"{average(rows, 'noisy_psnr'):.2f} | **{average(rows):.2f}** | {average(rows, 'ssim'):.3f}"
+        lines.append(f"| {label(name)} | {counts} | {scores} | {section.paper.get(name.removesuffix(HALF), '-')} |")
+    return [*lines, "", *gains(found), ""]
 
 
-def leads(rows: list[Row]) -> list[str]:
-    """Return by how much a recipe is ahead of one before it, or of itself in another precision, picture by picture."""
-    methods = list(dict.fromkeys((row["recipe"], row["overrides"]) for row in rows))
-    told = []
-    for before, after in combinations(methods, 2):
-        if before[1] != after[1] and before[0] != after[0]:
+def gains(found: dict[str, list[Row]]) -> list[str]:
+    """Return the gain of a recipe over an earlier one, or over itself in another precision, image by image."""
+    lines = []
+    for before, after in combinations(found, 2):
+        same_recipe = before.removesuffix(HALF) == after.removesuffix(HALF)
+        if not same_recipe and before.endswith(HALF) != after.endswith(HALF):
             continue
-        first, second = (
-            {row["image"]: float(row["psnr"]) for row in rows if (row["recipe"], row["overrides"]) == method}
-            for method in (before, after)
-        )
-        gains = [second[image] - first[image] for image in second if image in first]
-        if gains:
-            smallest, largest = min(gains), max(gains)
-            told.append(
-                f"- {label(*after)} against {label(*before)}: {sum(gains) / len(gains):+.3f} dB on the {len(gains)} "
-                f"pictures of both, {smallest:+.2f} to {largest:+.2f}"
+        first, second = ({row["image"]: float(row["psnr"]) for row in found[name]} for name in (before, after))
+        each = [second[image] - first[image] for image in second if image in first]
+        if each:
+            lines.append(
+                f"- {label(after)} against {label(before)}: {sum(each) / len(each):+.3f} dB on the {len(each)} "
+                f"images of both, {min(each):+.2f} to {max(each):+.2f}"
             )
-    return told
+    return lines
 
 
-def label(recipe: str, overrides: str) -> str:
-    """Return how a table calls a recipe."""
-    return f"`{recipe}`" + (" bf16-mixed" if "bf16" in overrides else "")
+def label(name: str) -> str:
+    """Return a variant's label in tables."""
+    recipe = name.removesuffix(HALF)
+    return f"`{recipe}`{name.removeprefix(recipe)}"
 
 
-def page() -> str:
-    """Return what there is as Markdown."""
+def write_page() -> None:
+    """Write the page from the rows."""
     lines = [
         "# ZS-N2M beside ZS-N2N",
         "",
         "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/zsn2m.py`, the rows: `zsn2m.csv`. The paper's figures are for its own settings and all of "
-        "Kodak24, all of Set14, 20 pictures of each real set; a dash where it has none. What it leaves open was chosen "
-        "as in [zsn2m_choices](zsn2m_choices.md), which also shows what was tried for the second network: its losses "
-        "(eq. 5 and 6) speak of the means of 2x2 cells alone, and leave to its architecture what is inside a cell. "
-        "Seconds of rows with one thread were taken with other work beside them.",
+        "`python benchmarks/zsn2m.py`, rows: `studies/zsn2m`. The paper's figures are for its own settings and all of "
+        "Kodak24, all of Set14, 20 images of each real set; a dash where it has none. Its gaps were filled as in "
+        "[zsn2m_choices](zsn2m_choices.md), which also shows what was tried for the second network: its losses (eq. 5 "
+        "and 6) depend only on the means of 2x2 cells, and leave the content of a cell to its architecture. Other jobs "
+        "ran beside those with one thread, so their seconds are too high.",
         "",
     ]
-    return "\n".join([*lines, *(line for group in groups().values() for line in section(group))])
+    lines += [line for section in sections().values() for line in table(section)]
+    (RESULTS / "zsn2m.md").write_text("\n".join(lines))
 
 
 def main() -> None:
-    """Run the named groups, or all, and write the page after each."""
-    table = groups()
-    for name in asked(list(table)):
-        run(table[name].jobs, TABLE)
-        (RESULTS / "zsn2m.md").write_text(page())
+    """Run the named parts, or all, and write the page after each."""
+    run_parts({name: section.run for name, section in sections().items()}, write_page)
 
 
 if __name__ == "__main__":

@@ -1,56 +1,45 @@
-"""What the ZS-N2M paper leaves open: writes docs/results/zsn2m_choices.csv row by row, and .md.
+"""What the ZS-N2M paper leaves open: writes docs/results/zsn2m_choices.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/zsn2m_choices.py
+    TORCHDENOISE_DATA=DIR python benchmarks/zsn2m_choices.py [PART ... | page]
 
-Six centre crops of the training pictures of BSDS500. MBD-Net by a short recipe, one factor at a time, and the best two
-at full length; then GRD-Net. A command that is killed goes on where it stopped. About an hour and a half on two cores.
+Six centre crops of the training images of BSDS500. Parts: short, MBD-Net by a short recipe, one factor at a time; full,
+the best two at full length; second, GRD-Net. About an hour and a half on two cores. The rows are kept in
+docs/results/studies/zsn2m_choices.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from rows import HALF, RESULTS, Job, Row, average, data_folder, run, setting
+from studies import BF16, CLIPPED, RESULTS, Part, average, run_parts, setting, training_images
 
-NOISE = "gaussian:25:clip"
-TABLE = RESULTS / "zsn2m_choices.csv"
+BASE = "as the recipe"
 
 
 @dataclass(frozen=True)
 class Study:
-    """Recipes with their overrides, each changed in one thing from the one called ``recipe``."""
+    """A recipe, and variants that differ from it in one thing."""
 
     title: str
     text: str
-    steps: int | None
-    common: tuple[str, ...]
     recipe: str
-    base: str
+    common: tuple[str, ...]
     changes: dict[str, tuple[str, ...]]
     others: dict[str, str] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
-    """Steps, where they are what is changed."""
+    """Other recipes, with the common overrides."""
 
-    def jobs(self) -> dict[str, list[Job]]:
-        """Return label -> a job for each picture."""
-        variants = {
-            **{label: (recipe, ()) for label, recipe in self.others.items()},
-            self.base: (self.recipe, ()),
-            **{label: (self.recipe, changes) for label, changes in self.changes.items()},
-        }
-        made = {}
-        for label, (recipe, changes) in variants.items():
-            steps = self.lengths.get(label, self.steps)
-            made[label] = [Job(image, recipe, NOISE, (*self.common, *changes), steps) for image in pictures()]
-        return made
+    def part(self, name: str) -> Part:
+        """Return the comparison of all variants."""
+        variants = {label: (recipe, self.common) for label, recipe in self.others.items()}
+        variants[BASE] = (self.recipe, self.common)
+        variants |= {label: (self.recipe, (*self.common, *changes)) for label, changes in self.changes.items()}
+        return Part(f"studies/zsn2m_choices/{name}", variants, training_images(), (CLIPPED,))
 
 
 SHORT = Study(
     "MBD-Net, a short recipe",
-    "600 steps of three 48x48 crops, float32;",
-    600,
-    ("data.crop=48", "data.crops=3"),
+    "600 steps of three 48x48 crops, float32. The recipe: C 0.01, a mask per channel, fresh masks, residual, gradient "
+    "through the map, Adam 1e-3;",
     "zsn2m-star",
-    "as the recipe: C 0.01, a mask per channel, fresh masks, residual, gradient through the map, Adam 1e-3",
+    ("data.crop=48", "data.crops=3", "trainer.max_steps=600"),
     {
         **{f"C {constant}": (f"model.loss.constant={constant}",) for constant in (1e-5, 1e-4, 1e-3, 3e-3, 0.03, 0.1)},
         "one mask for all channels": ("model.loss.downsampler.per_channel=false",),
@@ -67,24 +56,21 @@ SHORT = Study(
 FULL = Study(
     "MBD-Net at full length, the best two of the short ones",
     "2000 steps on the whole crop, bf16-mixed;",
-    None,
-    HALF,
     "zsn2m-star",
-    "as the recipe",
+    (BF16,),
     {"Adam 3e-3": ("model.optimizer.lr=0.003",), "one fixed mask": ("model.loss.downsampler.masks=1",)},
 )
 SECOND = Study(
     "GRD-Net, a short recipe",
     "600 steps of three 48x48 crops for MBD-Net (for its own result see the first table), then 600 of two 64x64 crops "
-    "for GRD-Net, float32;",
-    1200,
+    "for GRD-Net, float32. The recipe: predicts the image, Muon 5e-3;",
+    "zsn2m",
     (
         "model.share=0.5",
         'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":3,"loss":{"class_path":"ZSN2MLoss"}}}',
         "model.refiner_scheduler.total_iters=600",
+        "trainer.max_steps=1200",
     ),
-    "zsn2m",
-    "as the recipe: predicts the image, Muon 5e-3",
     {
         "predicts the noise": ("model.refiner.residual=true",),
         "Muon 2e-3": ("model.refiner_optimizer.lr=0.002",),
@@ -94,32 +80,25 @@ SECOND = Study(
             "model.refiner_optimizer.betas=[0.9,0.99]",
         ),
         "eight turns": ("model.readout=EightTurns",),
-        "150 steps": ("model.share=0.8", "model.refiner_scheduler.total_iters=150"),
-        "1800 steps": ("model.share=0.25", "model.refiner_scheduler.total_iters=1800"),
+        "150 steps": ("model.share=0.8", "model.refiner_scheduler.total_iters=150", "trainer.max_steps=750"),
+        "1800 steps": ("model.share=0.25", "model.refiner_scheduler.total_iters=1800", "trainer.max_steps=2400"),
     },
-    {},
-    {"150 steps": 750, "1800 steps": 2400},
 )
-STUDIES = [SHORT, FULL, SECOND]
+STUDIES = {"short": SHORT, "full": FULL, "second": SECOND}
 
 
-def pictures() -> list[Path]:
-    """Return every 67th of the training pictures."""
-    return sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))[::67][:6]
-
-
-def section(study: Study) -> list[str]:
-    """Return the table of a study, best first, of what is complete; nothing while the recipe is not."""
-    found: dict[str, list[Row]] = {label: run(jobs, TABLE, only_done=True) for label, jobs in study.jobs().items()}
-    table = {label: rows for label, rows in found.items() if len(rows) == len(pictures())}
-    if study.base not in table:
+def section(name: str, study: Study) -> list[str]:
+    """Return a study's table of complete variants, best first; nothing until the recipe itself is complete."""
+    part = study.part(name)
+    found = {label: part.rows(label) for label in part.variants}
+    table = {label: rows for label, rows in found.items() if len(rows) == len(part.images)}
+    if BASE not in table:
         return []
-    recipe = average(table[study.base])
-    rows = [row for each in table.values() for row in each]
+    recipe = average(table[BASE])
     return [
         f"## {study.title}",
         "",
-        f"{study.text} {setting(rows)}.",
+        f"{study.text} {setting([row for rows in table.values() for row in rows])}.",
         "",
         "| choice | mean PSNR | SSIM | against the recipe |",
         "|---|---|---|---|",
@@ -131,24 +110,23 @@ def section(study: Study) -> list[str]:
     ]
 
 
-def page() -> str:
-    """Return what there is as Markdown."""
+def write_page() -> None:
+    """Write the page from the rows."""
     lines = [
         "# What the ZS-N2M paper leaves open",
         "",
-        f"Six 256x256 centre crops of BSDS500's training pictures (every 67th by name), `{NOISE}`, one factor "
-        "changed at a time; never on Kodak24 or Set14. Printed by `python benchmarks/zsn2m_choices.py`; the rows: "
-        "`zsn2m_choices.csv`.",
+        f"Six 256x256 centre crops of BSDS500's training images (every 67th by name), `{CLIPPED}`, one factor changed "
+        "at a time; never on Kodak24 or Set14. Printed by `python benchmarks/zsn2m_choices.py`; rows: "
+        "`studies/zsn2m_choices`.",
         "",
     ]
-    return "\n".join([*lines, *(line for study in STUDIES for line in section(study))])
+    lines += [line for name, study in STUDIES.items() for line in section(name, study)]
+    (RESULTS / "zsn2m_choices.md").write_text("\n".join(lines))
 
 
 def main() -> None:
-    """Run what is missing, and write the page after each study."""
-    for study in STUDIES:
-        run([job for jobs in study.jobs().values() for job in jobs], TABLE)
-        (RESULTS / "zsn2m_choices.md").write_text(page())
+    """Run the named parts, or all, and write the page after each."""
+    run_parts({name: study.part(name).run for name, study in STUDIES.items()}, write_page)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def test_a_pair_of_two_types_is_refused(run, tmp_path):
         write_png(tmp_path / name / "a.png", scene(), depth=depth)
     outcome = run("compare", "--recipes", "zsn2n", "--noisy", "noisy", "--clean", "clean", *SHORT, "-o", "res")
     assert outcome.code == 2
-    assert re.search("a.png uint8, .*a.png uint16: write both with the same type and range", outcome.err), outcome.err
+    assert re.search("a.png holds uint8, .*a.png uint16: write both with the same type and range", outcome.err), outcome.err
     assert not Path("res").exists()
 
 
@@ -475,7 +475,7 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
         ),
         ("--recipes zsn2n --data nowhere --noise gaussian:25", "nowhere: no such file"),
         ("--recipes zsn2n", "no pictures: give --data DIR"),
-        ("--recipes zsn2n --noisy clean --clean more", "no partner of the same name for p2"),
+        ("--recipes zsn2n --noisy clean --clean more", "no picture of the same name for more/p2.png"),
         ("--recipes zsn2n --noisy clean --data clean", "give one of both"),
         ("--recipes zsn2n --clean clean", "--clean needs the noisy pictures"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: must be at least 1"),
@@ -486,7 +486,7 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
             "p0.png: 22x20 pixels, smaller than --crop 21",
         ),
         ("--recipes zsn2n --data clean --noise gaussian:25 --device gpu", "device gpu: not one of"),
-        ("--recipes zsn2n --data clean more --noise gaussian:25", "have one name: rename one"),
+        ("--recipes zsn2n --data clean more --noise gaussian:25", "have the same name: rename one"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --dask tcp://127.0.0.1:1", "--dask"),
     ],
 )

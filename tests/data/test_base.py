@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from torchdenoise import UserError
-from torchdenoise.callbacks.results import PictureWriter
+from torchdenoise.callbacks.predicted_pictures import PictureWriter
 from torchdenoise.data import DenoisingData, ImageFolder, PairFolder, SingleImage
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.protocols import DataDescription

@@ -19,6 +19,7 @@ from torchdenoise.benchmarking.scoring import VERSION, Outcome, starting_parts, 
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.headers import header
+from torchdenoise.data.partners import check_partners
 from torchdenoise.errors import DataError, UserError
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed
@@ -230,17 +231,11 @@ def _check_pictures(jobs: Sequence[Job]) -> None:
     """Raise UserError for pictures smaller than the crop, or that differ from their partners in size or type."""
     crop = jobs[0].settings.crop
     for scene in {job.scene.name: job.scene for job in jobs}.values():
-        headers = {path: header(path) for path in (scene.clean, scene.noisy) if path is not None}
-        if len({each.dtype for each in headers.values()}) > 1:
-            types = ", ".join(f"{path} {each.dtype}" for path, each in headers.items())
-            raise DataError(f"a pair of different types: {types}: write both with the same type and range")
-        sizes = {path: f"{each.width}x{each.height}x{each.channels}" for path, each in headers.items()}
-        if len(set(sizes.values())) > 1:
-            different = ", ".join(f"{path} {size}" for path, size in sizes.items())
-            raise DataError(f"a pair of different size or colour: {different}: crop or convert one of them")
-        for path, each in headers.items():
-            if min(each.height, each.width) < (crop or 1):
-                raise DataError(f"{path}: {each.width}x{each.height} pixels, smaller than --crop {crop}: lower it")
+        paths = [path for path in (scene.clean, scene.noisy) if path is not None]
+        check_partners(paths, same_channels=True)
+        found = header(paths[0])
+        if min(found.height, found.width) < (crop or 1):
+            raise DataError(f"{paths[0]}: {found.width}x{found.height} pixels, smaller than --crop {crop}: lower it")
 
 
 def _paths(given: Paths) -> list[Path]:

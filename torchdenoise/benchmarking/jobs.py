@@ -9,7 +9,8 @@ from pathlib import Path
 
 from torchdenoise.benchmarking.methods import Method
 from torchdenoise.benchmarking.sources import digest, own_code
-from torchdenoise.errors import UserError
+from torchdenoise.data.partners import by_name, match_by_name
+from torchdenoise.errors import DataError, UserError
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import check_input, find_pictures, read_errors
 
@@ -72,33 +73,28 @@ def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:
     Raises:
         UserError: no such file or folder, pictures without a partner, or two of one name.
     """
-    sides = [_by_name(paths) for paths in (clean, noisy)]
+    sides = [[picture for path in paths for picture in _listed(path)] for paths in (clean, noisy)]
     if not any(sides):
         raise UserError("no pictures: give --data DIR, --noisy DIR, or --noisy DIR and --clean DIR")
     if all(sides):
-        alone = sorted(set(sides[0]) ^ set(sides[1]))
-        if alone:
-            more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
-            raise UserError(f"no partner of the same name for {', '.join(alone[:5])}{more}: rename or remove them")
-    names = sides[0] or sides[1]
-    return [Scene(name, sides[0].get(name), sides[1].get(name)) for name in names]
+        return [Scene(name, *pair) for name, pair in match_by_name(sides).items()]
+    if sides[0]:
+        return [Scene(name, path) for name, path in by_name(sides[0]).items()]
+    return [Scene(name, None, path) for name, path in by_name(sides[1]).items()]
 
 
-def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in paths:
-        if not path.is_dir():
-            with read_errors(path):
-                check_input(path)
-        for picture in find_pictures(path) if path.is_dir() else [path]:
-            earlier = found.setdefault(picture.stem, picture)
-            if not earlier.samefile(picture):
-                raise UserError(f"{earlier} and {picture} have one name: rename one")
-            try:
-                picture.stem.encode()
-            except UnicodeEncodeError:
-                raise UserError(f"{str(picture)!a}: its name is not UTF-8, which tables need: rename it") from None
-    return found
+def _listed(path: Path) -> list[Path]:
+    """Return the pictures of a folder, or the one that ``path`` is."""
+    if not path.is_dir():
+        with read_errors(path):
+            check_input(path)
+    pictures = find_pictures(path) if path.is_dir() else [path]
+    for picture in pictures:
+        try:
+            picture.stem.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{str(picture)!a}: its name is not UTF-8, which tables need: rename it") from None
+    return pictures
 
 
 def plan(

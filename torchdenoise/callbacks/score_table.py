@@ -8,8 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from torchdenoise.data import DenoisingData
-from torchdenoise.errors import UserError
+from torchdenoise.callbacks.predicted_pictures import named_data
 from torchdenoise.metrics import all_metrics
 
 
@@ -44,10 +43,8 @@ class ScoreTable(Callback):
             self.rows = {index: scores for part in parts for index, scores in part.items()}
         if not trainer.is_global_zero:
             return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(data, DenoisingData):
-            raise UserError(f"{type(data).__name__} does not name its pictures: derive it from DenoisingData")
-        named = [(str(data.sources[index]), *scores) for index, scores in sorted(self.rows.items())]
+        sources = named_data(trainer).sources
+        named = [(str(sources[index]), *scores) for index, scores in sorted(self.rows.items())]
         means = torch.tensor([scores for _, *scores in named]).mean(0).tolist()
         print(_table(self.names, [*named, (f"mean of {len(named)}", *means)]))
 

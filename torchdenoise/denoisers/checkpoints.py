@@ -15,7 +15,7 @@ from typing_extensions import override
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.stages import class_names
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.registry import Recipe, Registered, build, resolve, with_public_paths
+from torchdenoise.registry import Recipe, Registered, build, class_paths, require_known, resolve, with_public_paths
 
 KEY = "torchdenoise"
 """Of our part of a checkpoint."""
@@ -92,8 +92,10 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
             UserError: a class that is not imported here.
         """
         checkpoint = read_checkpoint(path)
+        recipe = checkpoint[KEY]["recipe"]
+        require_known(class_paths(recipe), f"{path}: ")
         try:
-            denoiser = build(checkpoint[KEY]["recipe"])
+            denoiser = build(recipe)
             if not isinstance(denoiser, cls):
                 raise CheckpointError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])
