@@ -13,6 +13,7 @@ class PaddedNetwork(nn.Module):
     """A network as a callable for images of any size: ``padded_call`` as a module.
 
     Example:
+        >>> from torchdenoise.denoisers import UnshuffleCNN
         >>> PaddedNetwork(UnshuffleCNN(1, width=4))(torch.rand(1, 1, 5, 7)).shape
         torch.Size([1, 1, 5, 7])
     """
