@@ -293,9 +293,8 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, dump):
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "other.ckpt"
     path.write_bytes(content)
-    with pytest.raises(
-        CheckpointError, match=r"other.ckpt: not a checkpoint of torchdenoise \(it cannot be read as one\)"
-    ):
+    message = r"other.ckpt: not a checkpoint of torchdenoise \(it cannot be read as one\)"
+    with pytest.raises(CheckpointError, match=message):
         Denoiser.load(path)
 
 
@@ -413,9 +412,8 @@ def test_every_network_of_a_method_is_compared_whatever_its_name(theirs, ours, m
 
 def test_arguments_that_change_no_network_can_differ():
     checkpoint = recipe_of(TwoStages(network_rate=1e-2))
-    del checkpoint["torchdenoise"]["recipe"]["init_args"]["first"]["init_args"][
-        "slope"
-    ]  # as in a checkpoint from before the argument existed
+    # As in a checkpoint from before the argument existed.
+    del checkpoint["torchdenoise"]["recipe"]["init_args"]["first"]["init_args"]["slope"]
     model = TwoStages(loss=Paired())
     model.on_load_checkpoint(checkpoint)
     assert model.fitted

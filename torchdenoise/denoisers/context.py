@@ -19,6 +19,7 @@ class PictureContext:
         domain: the values in which the networks see them.
 
     Example:
+        >>> from torchdenoise.denoisers import IdentityDomain
         >>> context = PictureContext(torch.rand(1, 1, 4, 4), IdentityDomain())
         >>> context.inverse(context.transformed) is context.noisy
         True
@@ -27,7 +28,7 @@ class PictureContext:
     def __init__(self, noisy: Tensor, domain: Domain) -> None:
         self.noisy = noisy
         self.domain = domain
-        # The same for fits and predictions, whatever their precision.
+        # In float32, so that fits and predictions share it whatever their precision.
         with _plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
             self.forward, self.inverse = domain.transforms(noisy)
             self.transformed = self.forward(noisy)

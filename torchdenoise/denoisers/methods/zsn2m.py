@@ -209,7 +209,7 @@ class ZSN2M(Denoiser, source=SOURCE):
 
     Args:
         network: the first network; ``SmallCNN()`` by default.
-        refiner: the second network; ``GRDNet()`` by default.
+        refiner: the second network; ``GRDNet(residual=False)`` by default.
         loss: of the first; ``ZSN2MLoss()`` by default.
         refiner_loss: of the second; ``GRDLoss()`` on crops by default.
         share: of the steps that the first network takes.
@@ -243,7 +243,7 @@ class ZSN2M(Denoiser, source=SOURCE):
         if not 0 < share < 1:
             raise UserError(f"ZSN2M: share {share} must lie between 0 and 1")
         self.network = network or SmallCNN()
-        self.refiner = refiner or GRDNet()
+        self.refiner = refiner or GRDNet(residual=False)
         self.loss = loss or ZSN2MLoss()
         self.refiner_loss = refiner_loss or OnCrops(GRDLoss(), size=64, count=2)
         self.share = share
