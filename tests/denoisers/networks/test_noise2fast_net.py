@@ -28,7 +28,7 @@ def small(channels, **options):
 
 
 @pytest.mark.parametrize("bounded", [True, False])
-def test_each_channel_has_a_network_of_its_own(bounded):
+def test_each_channel_has_its_own_network(bounded):
     network, noisy = small(3, bounded=bounded), image(1, 3)
     network.scale_to(noisy)
     for channel in range(3):
@@ -66,7 +66,7 @@ def test_scaled_to_mean_and_deviation():
 
 
 @pytest.mark.parametrize("bounded", [True, False])
-def test_a_channel_of_one_value_is_no_division_by_zero(bounded):
+def test_a_constant_channel_does_not_divide_by_zero(bounded):
     network, noisy = small(1, bounded=bounded), torch.full((1, 1, 4, 4), 0.5)
     network.scale_to(noisy)
     assert (network(noisy) - 0.5).abs().max() < 1e-4

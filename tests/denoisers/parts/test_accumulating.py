@@ -1,4 +1,4 @@
-"""Readouts that gather outputs during a fit."""
+"""Readouts that accumulate outputs during a fit."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def test_the_running_mean_against_its_weights(keep):
     torch.testing.assert_close(read(observed(RunningMean(keep), seen)), slow_mean(seen, keep), rtol=1e-12, atol=0)
 
 
-def test_before_anything_was_gathered_it_is_one_pass():
+def test_without_outputs_it_is_one_pass():
     assert torch.equal(read(RunningMean()), NOISY + 1)
 
 
@@ -50,7 +50,7 @@ def test_another_picture_is_refused():
         assert "\n" not in str(caught.value)
 
 
-def test_a_new_picture_begins_anew():
+def test_a_new_picture_starts_from_scratch():
     seen = outputs()
     readout = observed(RunningMean(), seen[:3])
     observed(readout, seen[3:], NOISY + 0.1)
@@ -58,7 +58,7 @@ def test_a_new_picture_begins_anew():
     torch.testing.assert_close(read(readout, NOISY + 0.1), expected, rtol=1e-12, atol=0)
 
 
-def test_what_was_gathered_is_part_of_the_state(tmp_path):
+def test_accumulated_outputs_are_part_of_the_state(tmp_path):
     seen = outputs()
     readout = observed(RunningMean(0.7), seen[:4])
     torch.save(readout.state_dict(), tmp_path / "state")
@@ -75,7 +75,7 @@ def test_bad_weights(keep):
 
 
 @pytest.mark.parametrize("readout", [RunningMean(), LastMean()])
-def test_a_fit_that_goes_on_elsewhere_gathers_there(readout):
+def test_a_resumed_fit_accumulates_on_its_own_device(readout):
     """Another precision stands for another device: state is read as it was written."""
     observed(readout, outputs())
     again, seen = build(readout.recipe()), []
@@ -88,7 +88,7 @@ def test_a_fit_that_goes_on_elsewhere_gathers_there(readout):
         assert len(again.passes) == 9
 
 
-def test_steps_that_do_not_make_the_whole_picture_have_no_running_mean():
+def test_steps_that_do_not_output_the_whole_picture_have_no_running_mean():
     with pytest.raises(UserError, match="RunningMean: this method's steps do not output the whole picture"):
         denoise(NOISY[:, :1].float(), "noise2fast", max_steps=1, readout=RunningMean(), device="cpu")
 
@@ -106,7 +106,7 @@ def walked(readout, distances, passes=None):
 
 
 def slow_end(distances, patience):
-    """Return the step at which the fit ends, by the rule spelt out; None if it does not."""
+    """Return the step at which the fit ends, by the rule written out; None if it does not."""
     for step in range(len(distances)):
         best = min(range(step + 1), key=lambda place: distances[place])  # the first of equal ones
         if step - best > patience:
@@ -118,7 +118,7 @@ def slow_end(distances, patience):
 @pytest.mark.parametrize(
     "distances", [[5, 4, 3, 2, 1, 2, 3, 4, 5, 6], [3, 3, 3, 3, 3, 3], [5, 6, 4, 5, 5, 3, 9, 9, 9, 9], [4, 3, 2, 1]]
 )
-def test_the_fit_ends_after_more_than_so_many_steps_without_a_new_minimum(distances, patience):
+def test_the_fit_ends_when_patience_is_exceeded(distances, patience):
     finished = []
     walked(LastMean(patience=patience), distances, finished)
     expected = slow_end(distances, patience)

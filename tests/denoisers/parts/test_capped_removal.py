@@ -1,4 +1,4 @@
-"""What is taken away is limited by what flat places show."""
+"""The removed residual is capped by that of flat regions."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_noise_that_grows_with_light_is_measured_where_it_is_as_bright():
 
 
 @pytest.mark.parametrize("shade", [0.0, 0.4, 1.0])
-def test_places_without_any_noise_limit_nothing(shade):
+def test_regions_without_noise_cap_nothing(shade):
     """A burnt-out sky, a black or a grey frame as bright as a quarter of the picture."""
     clean = torch.full((1, 3, 64, 128), min(max(shade, 0.2), 0.8))
     noisy = repeatable("gaussian:15", clean)
@@ -44,7 +44,7 @@ def test_places_without_any_noise_limit_nothing(shade):
     assert (limited - clean)[..., 50:].std() < 0.2 * (noisy - clean)[..., 50:].std()
 
 
-def test_pictures_of_a_batch_are_limited_one_by_one():
+def test_images_of_a_batch_are_capped_separately():
     noisy, result = torch.rand(2, 1, 20, 20), torch.rand(2, 1, 20, 20)
     both = read(CappedRemoval(OnePass()), noisy, result)
     assert torch.equal(both[1:], read(CappedRemoval(OnePass()), noisy[1:], result[1:]))
@@ -59,7 +59,7 @@ def test_the_result_lies_between_the_noisy_picture_and_the_inner_result(height, 
     assert torch.stack(between).all()
 
 
-def test_eight_turns_unless_given_and_what_the_inner_one_watches():
+def test_eight_turns_by_default_and_the_inner_readout_s_outputs():
     assert isinstance(CappedRemoval().inner, EightTurns)
     assert CappedRemoval(LastMean()).needs_outputs
     assert not CappedRemoval().needs_outputs

@@ -24,7 +24,7 @@ def lopsided(picture):
 
 
 @pytest.mark.parametrize("hidden", [0.1, 0.5, 0.8])
-def test_each_value_is_hidden_with_that_chance_by_itself(hidden):
+def test_each_value_is_hidden_independently_with_that_probability(hidden):
     mask = random_mask(torch.zeros(1, 3, 200, 200), hidden, generator())
     deviation = (hidden * (1 - hidden) / 40_000) ** 0.5
     for plane in mask[0]:
@@ -52,7 +52,7 @@ def test_the_loss_against_its_formula(squared, power, with_target):
     assert terms["hidden"].item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
-def test_stacked_pictures_cost_what_they_cost_one_by_one():
+def test_stacked_images_have_the_losses_of_single_ones():
     loss, pictures = MaskedLoss(0.4), image(3)[:, None]
     masks = torch.stack([loss.draw({"noisy": noisy}, generator(seed))["mask"] for seed, noisy in enumerate(pictures)])
 
@@ -63,7 +63,7 @@ def test_stacked_pictures_cost_what_they_cost_one_by_one():
     torch.testing.assert_close(torch.func.vmap(cost)(pictures, masks), torch.stack(alone))
 
 
-def test_nothing_hidden_is_no_division_by_zero():
+def test_nothing_hidden_does_not_divide_by_zero():
     noisy = image(1, 1, 1, 1)
     terms = MaskedLoss()(lambda seen: seen + 1, {"noisy": noisy}, {"mask": torch.ones_like(noisy)}, 0.0)
     assert terms["hidden"] == 0
@@ -78,7 +78,7 @@ def test_the_mean_of_masked_passes():
     torch.testing.assert_close(result, expected)
 
 
-def test_its_draws_come_from_its_generator_and_leave_the_others_alone():
+def test_its_draws_come_from_its_generator_only():
     noisy = image()
     readout = MaskedMean(3)
     before = torch.get_rng_state()
@@ -89,7 +89,7 @@ def test_its_draws_come_from_its_generator_and_leave_the_others_alone():
 
 
 @pytest.mark.parametrize("hidden", [0.0, 1.0])
-def test_bad_chances(hidden):
+def test_bad_probabilities(hidden):
     with pytest.raises(UserError, match="MaskedLoss: hidden"):
         MaskedLoss(hidden)
     with pytest.raises(UserError, match="MaskedMean: hidden"):

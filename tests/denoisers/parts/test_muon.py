@@ -12,7 +12,7 @@ def loss_of(weight, target):
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (32, 32), (3, 4, 24, 40)])
-def test_singular_values_come_near_one_and_vectors_stay(shape):
+def test_singular_values_become_near_one_and_vectors_stay(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     result = orthogonalised(matrix)
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
@@ -45,7 +45,7 @@ def test_a_wide_weight_takes_an_orthogonal_nesterov_step():
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 48, 1, 1), (15, 30), ()])
-def test_the_small_rest_goes_by_adam(shape):
+def test_small_parameters_use_adam(shape):
     ours, theirs = (nn.Parameter(torch.zeros(shape)) for _ in range(2))
     optimizers = [Muon([ours], lr=0.03, adam_ratio=0.5, betas=(0.8, 0.9)), Adam([theirs], lr=0.015, betas=(0.8, 0.9))]
     generator = torch.Generator().manual_seed(0)

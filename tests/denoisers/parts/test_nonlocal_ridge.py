@@ -68,7 +68,7 @@ def test_it_is_the_literal_formula(channels, height, width, side, similar, windo
     assert np.abs(result[0].numpy() - expected).max() < 1e-4
 
 
-def test_strips_do_not_show(monkeypatch):
+def test_chunks_leave_no_seam(monkeypatch):
     noisy = torch.rand(1, 3, 40, 30, generator=torch.Generator().manual_seed(0))
     readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, level=LEVEL)
     whole = readout(identity, noisy, torch.Generator())
@@ -78,7 +78,7 @@ def test_strips_do_not_show(monkeypatch):
 
 @pytest.mark.parametrize("height", [36, 37, 53, 55])
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_bands_do_not_show(monkeypatch, height, rounds):
+def test_bands_leave_no_seam(monkeypatch, height, rounds):
     noisy = torch.rand(1, 3, height, 20, generator=torch.Generator().manual_seed(0))
     readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, rounds=rounds, level=LEVEL)
     whole = readout(identity, noisy, torch.Generator())
@@ -86,7 +86,7 @@ def test_bands_do_not_show(monkeypatch, height, rounds):
     assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
 
 
-def test_it_brings_back_what_the_network_smoothed_away():
+def test_it_recovers_what_the_network_smoothed_away():
     row = (torch.arange(64) // 4 % 2).float() * 0.5 + 0.25
     clean = row.expand(1, 3, 64, 64)
     noisy = repeatable("gaussian:25", clean)
@@ -110,7 +110,7 @@ def test_without_noise_nothing_changes():
 
 @pytest.mark.parametrize("similar", [2, 64, 128])
 @pytest.mark.parametrize("shade", [84, 156, 204, 228])
-def test_drawings_without_noise_stay_as_they_are(shade, similar):
+def test_drawings_without_noise_stay_unchanged(shade, similar):
     drawing = torch.full((1, 3, 48, 48), shade / 255)
     drawing[..., 20:30, 20:24] = 0
     drawing[..., 40:43, 10:40] = 0.5
@@ -119,6 +119,6 @@ def test_drawings_without_noise_stay_as_they_are(shade, similar):
 
 
 @pytest.mark.parametrize("wrong", [{"side": 0}, {"similar": 0}, {"stride": 0}, {"window": 8}, {"level": -1.0}])
-def test_what_cannot_be_is_refused(wrong):
+def test_bad_arguments_are_refused(wrong):
     with pytest.raises(UserError, match=r"NonLocalRidge: side .* must be at least 1, window .* odd"):
         NonLocalRidge(**wrong)

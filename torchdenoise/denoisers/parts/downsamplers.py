@@ -121,6 +121,9 @@ def cells(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     height, width = image.shape[-2:]
     if height % 2 or width % 2:
         image = F.pad(image, (0, width % 2, 0, height % 2), mode="reflect")
-    pixels = torch.unflatten(F.pixel_unshuffle(image, 2), -3, (-1, 4))
-    top_left, top_right, bottom_left, bottom_right = pixels.unbind(-3)
-    return top_left, top_right, bottom_left, bottom_right
+    return (  # views: pixel_unshuffle would copy, at twice the time without gradients
+        image[..., 0::2, 0::2],
+        image[..., 0::2, 1::2],
+        image[..., 1::2, 0::2],
+        image[..., 1::2, 1::2],
+    )
