@@ -7,7 +7,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from torchdenoise.callbacks.predicted_pictures import named_data
+from torchdenoise.callbacks.predicted_pictures import _data
 
 
 class ScoreTable(Callback):
@@ -37,7 +37,7 @@ class ScoreTable(Callback):
             self.rows = {index: scores for part in parts for index, scores in part.items()}
         if not trainer.is_global_zero:
             return
-        sources = named_data(trainer).sources
+        sources = _data(trainer).sources
         named = [(str(sources[index]), *scores) for index, scores in sorted(self.rows.items())]
         means = torch.tensor([scores for _, *scores in named]).mean(0).tolist()
         rows = [*named, (f"mean of {len(named)}", *means)]
