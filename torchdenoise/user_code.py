@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import shlex
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
@@ -107,8 +108,19 @@ def _places(error: BaseException) -> Iterator[str | None]:
             yield f"{_shown(path)}:{line}" + ("" if name == "<module>" else f", in {name}")
 
 
+def full_command(words: Sequence[str]) -> str:
+    """Return the command line of a command's words, with the imports of this run.
+
+    Example:
+        >>> full_command(["list", "losses"])
+        'torchdenoise list losses'
+    """
+    names = os.environ.get(IMPORT, "")
+    return shlex.join(["torchdenoise", *(["--import", names] if names else []), *words])
+
+
 def _is_in(path: str, folders: Sequence[Path]) -> bool:
-    return any(Path(path).is_shown_to(folder) for folder in folders)
+    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 def _shown(path: str) -> str:

@@ -147,7 +147,9 @@ def test_a_class_that_is_trusted_is_as_it_was_fitted(run, noisy_png, trusted):
     command = [sys.executable, "-m", "torchdenoise", *words]
     refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd=noisy_png.parent)
     assert refused.returncode == 2
-    assert "fitted with my_loss.MyLoss; if you trust it, add --model.loss my_loss.MyLoss" in refused.stderr
+    assert (
+        "fitted with my_loss.MyLoss, which is not known here; if you trust it, add --import my_loss" in refused.stderr
+    )
     done = subprocess.run([*command, *trusted.split()], capture_output=True, text=True, cwd=noisy_png.parent)
     assert done.returncode == 0, done.stderr
     content = torch.load("runs/version_1/checkpoints/last.ckpt", weights_only=True)
@@ -204,7 +206,10 @@ def test_help_shows_examples(run, command):
         (["fit", "--config", "zsn2n", "--trainer.accelerator", "gpuu", "--data.path", "noisy.png"], "trainer: "),
         (["fit", "--config", "zsn2n", "--seed_everything", "-1", "--data.path", "noisy.png"], "seed -1: must lie in 0"),
         (["fit", "--config", "bad.yaml"], "bad.yaml: "),
-        (["fit"], "model"),
+        (["fit"], "fit needs a model: give --config RECIPE"),
+        (["fit", "--data.train", "x"], "fit needs a model: give --config RECIPE"),
+        (["fit", "--model", "ZSN2N", "--data.train", "x"], "data.train: give the class first, --data NAME"),
+        (["fit", "--config=zsn2n", "--model.network.widht", "64"], "did you mean model.network.width?"),
         (["predict", "--config", "zsn2n", "--data.path", "noisy.png"], "ZSN2N has no trained weights yet"),
         (["test", "--config", "zsn2n", "--data.path", "noisy.png"], "nothing to score against"),
         (["predict", "--ckpt_path", "nope.ckpt", "--data.path", "noisy.png"], "nope.ckpt: no such checkpoint"),
@@ -237,6 +242,14 @@ def test_a_picture_with_other_channels_than_the_checkpoint(fitted, noisy_png):
     outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "grey.png", *CPU)
     assert outcome.code == 2
     assert "channel(s)" in outcome.err
+
+
+def test_tensorboard_without_its_extra_is_one_line(run, noisy_png, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", "TensorBoardLogger")
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "pip install torchdenoise[tensorboard]" in outcome.err
 
 
 @pytest.mark.filterwarnings("default::torchdenoise.errors.AssumptionWarning")

@@ -46,7 +46,7 @@ def test_patterns(run, pattern, inside, outside):
     assert run("list", "recipes", pattern.upper()).out == run("list", "recipes", pattern).out
 
 
-@pytest.mark.parametrize(("words", "message"), [(["losses", "zzz"], "zzz: nothing of this name"), (["los"], "KIND")])
+@pytest.mark.parametrize(("words", "message"), [(["losses", "zzz"], "zzz: no such name"), (["los"], "KIND")])
 def test_what_is_not_there(run, words, message):
     outcome = run("list", *words)
     assert outcome.code == 2

@@ -1,1 +1,1 @@
-"""Lightning callbacks: checkpoints, predicted pictures, score tables."""
+"""Lightning callbacks: checkpoints, Ctrl-C, predicted pictures, score tables."""

@@ -5,10 +5,11 @@ from typing import Any
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from typing_extensions import override
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """The state after each epoch, and after Ctrl-C or `kill`; a fit that failed must not overwrite what was good."""
+    """Keeps the state after each epoch, and after Ctrl-C or `kill`; a failed fit does not overwrite a good state."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -16,18 +17,20 @@ class LastCheckpoint(ModelCheckpoint):
         )
 
     @property
+    @override
     def state_key(self) -> str:
-        """Return the name of this callback's state in checkpoints, which renaming the class must not change."""
+        """Return the name of this callback's state in checkpoints, which stays when the class is renamed."""
         return super().state_key.replace(type(self).__qualname__, "Last", 1)
 
+    @override
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Keep the state where the user stopped the fit."""
+        """Keep the state if the user stopped the fit."""
         if isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
             super().on_exception(trainer, pl_module, exception)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """The state with the smallest validation loss, if there is one; a resumed fit knows the best so far."""
+    """Keeps the state with the smallest ``val_loss``, if the fit validates; a resumed fit knows the earlier best."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -35,24 +38,28 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     @property
+    @override
     def state_key(self) -> str:
-        """Return the name of this callback's state in checkpoints, which renaming the class must not change."""
+        """Return the name of this callback's state in checkpoints, which stays when the class is renamed."""
         return super().state_key.replace(type(self).__qualname__, "Best", 1)
 
+    @override
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Keep the state if it is the best, where there is something to tell by."""
+        """Keep the state if it is the best; earlier stages log no ``val_loss``."""
         if self.monitor in trainer.callback_metrics:
             super().on_validation_end(trainer, pl_module)
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the score: a resumed fit has a folder of its own, for which Lightning would forget it."""
+        """Restore the best score, which Lightning would drop because a resumed fit has another folder."""
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
 
 class SavedConfig(SaveConfigCallback):
-    """Saves the configuration of a fit beside its logs, and nothing anywhere else."""
+    """Saves the configuration of a fit beside its logs; nothing without a logger."""
 
+    @override
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Save it where a fit begins that is logged."""
+        """Save the configuration when a fit with a logger begins."""
         if stage == "fit" and trainer.loggers:
             super().setup(trainer, pl_module, stage)

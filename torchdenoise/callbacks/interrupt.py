@@ -1,60 +1,66 @@
-"""When Ctrl-C may stop a fit."""
+"""The callback that delays Ctrl-C until the end of a step."""
 
 import signal
 import threading
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
+from typing_extensions import override
 
 
 class GracefulInterrupt(Callback):
-    """Lets Ctrl-C act before the next step, so that no state is kept that half a step has left; a second one at once.
+    """After Ctrl-C, stops a fit between two steps, so that the checkpoint holds whole steps; a second one stops it now.
 
-    Half a step are gradients of a part of its batches, batches that normalisation has counted, weights that the
-    schedule does not know of.
+    A half-finished step leaves partial gradients, counted batch statistics and weights that are ahead of the schedule.
     """
 
     def __init__(self) -> None:
-        self._handler: Any = None
-        self._inside = self._asked = False
+        self._previous_handler: Any = None
+        self._in_step = self._requested = False
 
-    def _pressed(self, *_: Any) -> None:
-        if self._asked or not self._inside:
+    def _on_signal(self, *_: Any) -> None:
+        if self._requested or not self._in_step:
             raise KeyboardInterrupt
-        self._asked = True
+        self._requested = True
 
-    def _at_rest(self) -> None:
-        self._inside = False
-        if self._asked:
+    def _between_steps(self) -> None:
+        self._in_step = False
+        if self._requested:
             raise KeyboardInterrupt
 
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        """Listen to the key."""
-        self._inside = self._asked = False
-        alone = threading.current_thread() is threading.main_thread()
-        if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's job ignores it
-            self._handler = signal.signal(signal.SIGINT, self._pressed)
+    @override
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Install the signal handler."""
+        self._in_step = self._requested = False
+        main_thread = threading.current_thread() is threading.main_thread()
+        if main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in a background job
+            self._previous_handler = signal.signal(signal.SIGINT, self._on_signal)
 
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
-        """Stop here if it was pressed, and no later batch of a step goes on."""
+    @override
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Stop before the first batch of a step; later batches belong to the same step."""
         if batch_idx % trainer.accumulate_grad_batches == 0:
-            self._at_rest()
-        self._inside = True
+            self._between_steps()
+        self._in_step = True
 
-    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        """Stop here if it was pressed."""
-        self._at_rest()
+    @override
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """Stop here if Ctrl-C was pressed."""
+        self._between_steps()
 
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        """Stop here if it was pressed."""
-        self._at_rest()
+    @override
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Stop here if Ctrl-C was pressed."""
+        self._between_steps()
 
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
-        """Listen no more."""
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+    @override
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Restore the previous signal handler."""
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+            self._previous_handler = None
 
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ARG002
-        """Listen no more."""
+    @override
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Restore the previous signal handler."""
         self.on_train_end(trainer, pl_module)

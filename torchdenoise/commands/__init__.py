@@ -1,1 +1,1 @@
-"""The commands behind ``torchdenoise``, a module each with ``run(words) -> exit code``."""
+"""The commands of ``torchdenoise``: modules with a function ``run(words) -> exit code``."""

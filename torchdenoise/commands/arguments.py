@@ -1,4 +1,4 @@
-"""An ``argparse`` parser whose mistakes are one line with the nearest right option."""
+"""An ``argparse`` parser with one-line errors that suggest the nearest option, and types of option values."""
 
 import argparse
 import re
@@ -8,7 +8,7 @@ from torchdenoise.errors import UserError, did_you_mean
 
 
 def positive(text: str) -> int:
-    """Return the whole number above 0 that an option's value is."""
+    """Return an option's value as a positive integer."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
@@ -19,7 +19,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "": 1.0}
 
 
 def seconds(text: str) -> float:
-    """Return the seconds that an option's value is: 2s, 500ms, 3min, or 2.
+    """Return an option's value, such as 2s, 500ms, 3min or 2, in seconds.
 
     Example:
         >>> seconds("500ms"), seconds("3min")
@@ -32,7 +32,7 @@ def seconds(text: str) -> float:
 
 
 def data_range(text: str) -> float | tuple[float, float]:
-    """Return the white level, or black and white, that an option's value is.
+    """Return an option's value as the white level, or as the black and the white level.
 
     Example:
         >>> data_range("4095"), data_range("100,4095")
@@ -45,7 +45,7 @@ def data_range(text: str) -> float | tuple[float, float]:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises UserError instead of printing its usage and leaving."""
+    """A parser that raises UserError instead of printing its usage and exiting."""
 
     def __init__(self, prog: str, description: str, examples: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message, with the nearest option for an unknown one."""
+        """Raise the message as UserError; for an unknown option it suggests the nearest one."""
         hint = ""
         if match := re.search(r"unrecognized arguments: (\S+)", message):
             options = [option for action in self._actions for option in action.option_strings]

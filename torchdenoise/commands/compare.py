@@ -1,11 +1,11 @@
 """``torchdenoise compare``: methods against each other on the same noisy pictures."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from torchdenoise.commands.arguments import Parser, positive
 from torchdenoise.errors import UserError
+from torchdenoise.user_code import full_command
 
 EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,zsn2m-star,bm3d --data clean/ --noise gaussian:25:clip,poisson:25 -o results/
@@ -76,7 +76,7 @@ def run(words: Sequence[str]) -> int:
             device=options.device,
             output=options.output,
             listener=listener,
-            command=shlex.join(["torchdenoise", *words]),
+            command=full_command(words),
         )
     failed = sum(row["status"] == "failed" for row in rows)
     print((options.output / "table.md").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""``torchdenoise denoise``: pictures in, clean pictures out."""
+"""``torchdenoise denoise``: write a clean version of each noisy picture."""
 
 import argparse
 import time
@@ -18,23 +18,27 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
-  torchdenoise denoise scans/ -o clean/                   a folder, names kept; goes on after a stop
+  torchdenoise denoise scans/ -o clean/                   a folder, names kept; resumes after a stop
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
+  torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
 
 
 def parser() -> Parser:
     """Return the parser of the command's options."""
-    options = Parser("torchdenoise denoise", "Make clean pictures of noisy ones (PNG, TIFF, JPEG).", EXAMPLES)
+    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture (PNG, TIFF, JPEG).", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
     options.add_argument("--recipe", help="name or YAML file (default: fast)")
     options.add_argument(
-        "--ckpt", type=Path, metavar="FILE", help="a checkpoint, applied as it is; with --recipe, a fit starts from it"
+        "--ckpt",
+        type=Path,
+        metavar="FILE",
+        help="apply a checkpoint; with --recipe, the fit starts from it",
     )
     options.add_argument("--max-steps", type=positive, metavar="N", help="instead of the recipe's number of steps")
     options.add_argument(
@@ -57,44 +61,40 @@ def run(words: Sequence[str]) -> int:
     """Denoise what the words after ``denoise`` name, and return the exit code."""
     options = parser().parse_args(words[1:])
     if options.recipe is not None:
-        recipe_path(options.recipe)  # a misspelt name is answered before anything heavy is imported
+        recipe_path(options.recipe)  # report a misspelt name before the slow imports
     pairs = plan_outputs(options.inputs, options.output)
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
         raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
-    _say_skipped(len(pairs) - len(todo))
+    if len(pairs) > len(todo):
+        print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
     if not todo:
         return 0
     return _denoise_all(todo, options)
 
 
-def _say_skipped(count: int) -> None:
-    if count:
-        print(f"{count} picture(s) skipped: their outputs exist already (--overwrite replaces them)")
-
-
 def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
-    """Denoise some pictures after the others; one of several that fails is told, and the rest go on."""
+    """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
     from torchdenoise.fitting import Options, restorer
 
     if options.batch > 1 and options.budget is not None:
         raise UserError("--budget is for one picture at a time: leave --batch out")
-    told: list[str] = []
+    messages: list[str] = []
     with shown_progress(len(todo)) as progress:
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, on_message=told.append,
+            budget=options.budget, on_message=messages.append,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
         failed = 0
         for at in range(0, len(todo), options.batch):
             part = todo[at : at + options.batch]
-            begin = time.monotonic()
+            start = time.monotonic()
             progress.begin([source.name for source, _ in part])
-            told.clear()
-            errors = _denoise_some(part, restore, options, progress.say, told)
+            messages.clear()
+            errors = _denoise_some(part, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
                 raise errors[part[0]]
             failed += len(errors)
@@ -102,7 +102,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
                 if (source, target) in errors:
                     progress.say(f"failed: {errors[source, target]}")
                 else:
-                    progress.say(f"{source} -> {target} ({(time.monotonic() - begin) / len(part):.1f} s)")
+                    progress.say(f"{source} -> {target} ({(time.monotonic() - start) / len(part):.1f} s)")
                 progress.end()
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
@@ -114,9 +114,9 @@ def _denoise_some(
     restore: "Restore",
     options: argparse.Namespace,
     say: Callable[[str], None],
-    told: list[str],
+    messages: list[str],
 ) -> dict[tuple[Path, Path], UserError]:
-    """Denoise some pictures together and write them; return what went wrong with each that failed."""
+    """Denoise some pictures together and write them; return the errors of those that failed."""
     from torchdenoise.data import check_output, read_picture, write_picture
 
     errors, pictures = {}, {}
@@ -129,17 +129,17 @@ def _denoise_some(
         else:
             pictures[pair] = picture
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AssumptionWarning)  # told below, with the picture's name
+        warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
         results = restore([picture.image for picture in pictures.values()])
-    for line in told:
+    for line in messages:
         say(line)
-    comment = f"torchdenoise: {told[0]}" if told and options.budget is not None else ""
+    comment = f"torchdenoise: {messages[0]}" if messages and options.budget is not None else ""
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
                 raise UserError(f"{source}: {result}")
-            for doubt in result.assumption_warnings:
-                say(f"warning: {source}: {doubt}")
+            for warning in result.assumption_warnings:
+                say(f"warning: {source}: {warning}")
             write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error

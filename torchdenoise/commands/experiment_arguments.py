@@ -8,9 +8,11 @@ from pathlib import Path
 
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
+from torchdenoise.errors import RecipeError
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.registry import require_known, unknown_classes
 
+_MODEL_OPTIONS = ("--config", "-c", "--model", "--ckpt_path")
 _OURS = {"test": "--verbose", "predict": "--return_predictions"}
 """Options of Lightning that are off by default here, because our own callbacks print and write instead."""
 
@@ -19,11 +21,21 @@ def rewritten(command: str, words: Sequence[str]) -> list[str]:
     """Return the words with the model of a checkpoint and the default arguments of each class filled in.
 
     Raises:
-        UserError: a checkpoint that cannot be read, or that was fitted with classes that are not imported.
+        RecipeError: neither a recipe, a model nor a checkpoint.
+        CheckpointError: a checkpoint that cannot be read, or that was fitted with classes that are not imported.
     """
+    _require_model(command, words)
     option = _OURS.get(command)
     quiet = [f"{option}=false"] if option and option_value(words, option) is None else []
     return [*with_class_defaults(_with_checkpoint(list(words))), *quiet]
+
+
+def _require_model(command: str, words: Sequence[str]) -> None:
+    shows_help = any(word == "-h" or word.endswith("help") or word.startswith("--print_config") for word in words)
+    if not shows_help and all(option_value(words, option) is None for option in _MODEL_OPTIONS):
+        raise RecipeError(
+            f"{command} needs a model: give --config RECIPE (see `torchdenoise list`), --model NAME or --ckpt_path FILE"
+        )
 
 
 def take_output_options(words: Sequence[str]) -> tuple[list[str], Path | None, bool]:

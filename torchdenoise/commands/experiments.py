@@ -16,7 +16,7 @@ from torchdenoise.commands.experiment_arguments import rewritten, take_output_op
 from torchdenoise.commands.lightning_cli import ExperimentCLI
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.isolation import interruptible, quiet
-from torchdenoise.recipes.building import find_user_error
+from torchdenoise.recipes.building import unwrapped_user_errors
 from torchdenoise.registry import load_plugins
 
 
@@ -30,19 +30,14 @@ def run(words: Sequence[str]) -> int:
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
-    with _arguments_of_the_process([command, *rewritten(command, rest)]), quiet(), interruptible(), _short_warnings():
-        try:
-            ExperimentCLI(command, callbacks.get(command, []), words)
-        except (ValueError, TypeError) as error:
-            user_error = find_user_error(error)
-            if user_error is error:
-                raise
-            raise user_error from None
+    arguments = [command, *rewritten(command, rest)]
+    with _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors():
+        ExperimentCLI(command, callbacks.get(command, []), words)
     return 0
 
 
 @contextlib.contextmanager
-def _arguments_of_the_process(words: Sequence[str]) -> Iterator[None]:
+def _process_arguments(words: Sequence[str]) -> Iterator[None]:
     """Set ``sys.argv[1:]``, where LightningCLI reads its arguments, while the block runs."""
     before = sys.argv
     sys.argv = [before[0], *words]

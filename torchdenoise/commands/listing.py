@@ -1,4 +1,4 @@
-"""``torchdenoise list``: what there is, by name, with one line and the source of each."""
+"""``torchdenoise list``: recipes and classes by name, with one line and the source of each."""
 
 import shutil
 import sys
@@ -33,7 +33,7 @@ Row = tuple[str, str, str, str]
 
 def parser() -> Parser:
     """Return the parser of the command's options."""
-    options = Parser("torchdenoise list", "Show what there is: name, one line, source.", EXAMPLES)
+    options = Parser("torchdenoise list", "Show recipes and classes: name, one line, source.", EXAMPLES)
     options.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"one of {', '.join(KINDS)}")
     options.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="part of a name, or with * and ?")
     return options
@@ -44,7 +44,7 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     rows = [row for kind in ([options.kind] if options.kind else KINDS) for row in _rows(kind, options.pattern)]
     if not rows:
-        raise UserError(f"{options.pattern}: nothing of this name; torchdenoise list shows all")
+        raise UserError(f"{options.pattern}: no such name; `torchdenoise list` shows all")
     if sys.stdout.isatty():
         _show(rows)
     else:

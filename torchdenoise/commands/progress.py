@@ -1,4 +1,4 @@
-"""Progress of a run over pictures or jobs: bars on a terminal, plain lines elsewhere."""
+"""Progress over pictures or jobs: bars on a terminal, plain lines elsewhere."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
 
 class PictureProgress:
-    """Shows which picture of all, and which step of all, a run has come to."""
+    """Shows the current picture and step."""
 
     def __init__(self, console: Console, bars: Progress | None, pictures: int) -> None:
         self._console = console
         self._pictures = pictures
-        self._begun = 0
+        self._started = 0
         self._bars = bars
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
 
     def begin(self, names: Sequence[str]) -> None:
-        """Begin a picture, or several together."""
+        """Start a picture, or several that are fitted together."""
         several = len(names) > 1
         name = f"{names[0]} and {len(names) - 1} more" if several else names[0]
-        first, self._begun = self._begun + 1, self._begun + len(names)
+        first, self._started = self._started + 1, self._started + len(names)
         if self._bars is not None and self._one is not None:
             self._bars.reset(self._one, description=name, total=None)
         else:
-            self.say(f"[{f'{first}-' if several else ''}{self._begun}/{self._pictures}] {name} ...")
+            self.say(f"[{f'{first}-' if several else ''}{self._started}/{self._pictures}] {name} ...")
 
     def step(self, step: int, steps: int) -> None:
-        """Show how far the present picture is."""
+        """Show the step of the current picture."""
         if self._bars is not None and self._one is not None:
             self._bars.update(self._one, completed=step, total=steps)
 
     def end(self) -> None:
-        """Count a picture as done."""
+        """Count a finished picture."""
         if self._bars is not None and self._all is not None:
             self._bars.advance(self._all)
 
@@ -51,7 +51,7 @@ class PictureProgress:
 @contextlib.contextmanager
 def shown_progress(pictures: int) -> Iterator[PictureProgress]:
     """Show bars while the block runs if standard output is a terminal."""
-    console = Console(emoji=False)  # it would make a picture of gaussian:100:clip
+    console = Console(emoji=False)  # or gaussian:100:clip would show an emoji
     if not console.is_terminal:
         yield PictureProgress(console, None, pictures)
         return
@@ -67,7 +67,7 @@ def shown_progress(pictures: int) -> Iterator[PictureProgress]:
 
 
 class JobProgress:
-    """Shows how many jobs of a comparison are done, what runs, and the time left."""
+    """Shows the number of finished jobs of a comparison, the running jobs and the time left."""
 
     def __init__(self, console: Console, bars: Progress | None) -> None:
         self._console = console
@@ -117,7 +117,7 @@ class JobProgress:
 @contextlib.contextmanager
 def shown_jobs() -> Iterator[JobProgress]:
     """Show a bar while the block runs if standard output is a terminal."""
-    console = Console(emoji=False)  # it would make a picture of gaussian:100:clip
+    console = Console(emoji=False)  # or gaussian:100:clip would show an emoji
     if not console.is_terminal:
         yield JobProgress(console, None)
         return

@@ -1,4 +1,4 @@
-"""Recipes: one YAML file each, exactly what ``torchdenoise fit --config`` takes, and what builds objects from them."""
+"""Recipes: YAML files as ``torchdenoise fit --config`` takes them, and the code that builds objects from them."""
 
 from torchdenoise.recipes.files import describe, load_recipe, recipe_names, recipe_path
 

@@ -1,11 +1,12 @@
-"""From a recipe and its overrides to objects, with the defaults that the command line has."""
+"""Objects from a recipe and its overrides, with the same defaults as the command line."""
 
+import contextlib
 import copy
 import inspect
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,20 +16,20 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser, DenoisingLoss, Network, Readout
-from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.errors import RecipeError, UserError, did_you_mean
 from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
-from torchdenoise.registry import all_classes, load_plugins
+from torchdenoise.registry import all_classes, load_plugins, with_public_paths
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
-"""What the last word of an argument's name says about its value."""
+"""The type of a constructor argument, by the last word of its name."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """All that a recipe says, as objects: what learns, from what, for how long, from which seed."""
+    """The contents of a recipe as objects: model, data, arguments of the Trainer, seed."""
 
     model: Denoiser
     data: DenoisingData
@@ -45,14 +46,12 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
         parts: constructor arguments of the denoiser that are objects already (``loss=MyLoss()``).
 
     Raises:
-        UserError: an unknown option, a wrong value or a class that does not fit.
+        RecipeError: an unknown option, a wrong value or a class that does not fit.
     """
-    config = _remembered(recipe, overrides)
+    config = _cached_config(recipe, overrides)
     seed_all(config.seed_everything)
-    try:
+    with unwrapped_user_errors():
         built = _parser().instantiate(config)
-    except ValueError as error:
-        raise find_user_error(error) from None
     model: Denoiser = built.model
     if parts:
         _check_parts(model, parts)
@@ -65,22 +64,24 @@ def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         if name not in model.arguments:
             options = [*model.arguments, "max_steps", "seed", "device", "data_range", "overrides", "progress", "level"]
-            raise UserError(
+            raise RecipeError(
                 f"{type(model).__name__} takes no {name}{did_you_mean(name, options)}: "
                 f"it takes {', '.join(model.arguments)}"
             )
         kind = next((base for word, base in _PART_KINDS.items() if name.endswith(word)), object)
         if isinstance(part, type):
-            raise UserError(f"{name}={part.__name__} is a class: give an object, {name}={part.__name__}()")
+            raise RecipeError(f"{name}={part.__name__} is a class: give an object, {name}={part.__name__}()")
         if not isinstance(part, kind):
-            raise UserError(f"{name} must be a {kind.__name__}, not a {type(part).__name__}: derive it from that class")
+            raise RecipeError(
+                f"{name} must be a {kind.__name__}, not a {type(part).__name__}: derive it from {kind.__name__}"
+            )
 
 
 _parsed: dict[str, Namespace] = {}
-"""What recipes and overrides came to: a folder of pictures is denoised by one of them, and parsing takes a while."""
+"""The parsed configurations, because parsing is slow and a folder of pictures is denoised with the same recipe."""
 
 
-def _remembered(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
+def _cached_config(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
     key = json.dumps([recipe, *overrides], default=repr)
     if key not in _parsed:
         _parsed[key] = _parse(recipe, overrides)
@@ -91,31 +92,32 @@ def _parse(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
     parser = _parser()
     config = parser.get_defaults()
     try:
-        config = parser.parse_object(dict(recipe))
+        config = parser.parse_object(with_public_paths(dict(recipe)))
         for override in overrides:
             if "=" not in override:
-                raise UserError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
+                raise RecipeError(f"{override}: write it as KEY=VALUE, e.g. model.network.width=64")
         if overrides:
             config = parser.parse_args(
                 with_class_defaults([f"--{override}" for override in overrides]), namespace=config
             )
     except ArgumentError as error:
         options = [*option_names(config), *_named_options(str(error))]
-        raise UserError(explain(str(error), options, _class_names())) from None
+        raise RecipeError(explain(str(error), options, _class_names())) from None
     return config
 
 
 def one_line_error(message: str, words: Sequence[str]) -> UserError:
-    """Return the one-line error for a report of jsonargparse about a command line."""
+    """Return the one-line error for jsonargparse's report about a command line."""
     given = [word for before, word in itertools.pairwise(words) if before in ("--config", "-c")]
+    given += [word.partition("=")[2] for word in words if word.startswith("--config=")]
     named = [load_recipe(word) for word in given if read_config(word).get("model")]
     options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
     options += _named_options(message)
-    return UserError(explain(message, options or _argument_names(), _class_names()))
+    return RecipeError(explain(message, options or _argument_names(), _class_names()))
 
 
 def _named_options(message: str) -> list[str]:
-    """Return the options of the innermost class that a report names, as they are written."""
+    """Return the options of the innermost class that a report names, as on the command line."""
     keys = list(dict.fromkeys(re.findall(r'Parser key "([\w.]+)"', message)))
     named = re.findall(r"Problem with given class_path '([^']+)'", message)
     last = named[-1].rpartition(".")[2] if named else ""
@@ -140,19 +142,23 @@ def _defaults() -> dict[str, Any]:
     return defaults
 
 
-def find_user_error(error: BaseException) -> BaseException:
-    """Return the message of ours that jsonargparse wrapped into its own while it built objects, or ``error`` itself."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, UserError):
-            return inner
-        inner = inner.__cause__ or inner.__context__
-    return error
+@contextlib.contextmanager
+def unwrapped_user_errors() -> Iterator[None]:
+    """Raise a UserError that jsonargparse wrapped into its own error while it built objects; others stay unchanged."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        inner: BaseException | None = error
+        while inner is not None and not isinstance(inner, UserError):
+            inner = inner.__cause__ or inner.__context__
+        if inner is None or inner is error:
+            raise
+        raise inner from None
 
 
 def _class_names() -> list[str]:
     """Return the names of all classes that an option can take."""
-    return [cls.__name__ for cls in all_classes()]
+    return [name for cls in all_classes() for name in dict.fromkeys((cls.__name__, cls.short_name))]
 
 
 def _argument_names() -> list[str]:

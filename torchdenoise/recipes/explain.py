@@ -1,4 +1,4 @@
-"""jsonargparse's reports of a wrong option, many lines deep, in one line that names the option and the remedy."""
+"""jsonargparse's long reports about a wrong option, as one line that names the option and the remedy."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,13 @@ _CLASS = re.compile(r"Expected a dot import path string: (.*)|Problem with given
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
 _NEEDED = re.compile(r"Problem with given class_path '([\w.]+)':\s+the following arguments are required: (\w+)")
 _FILE = re.compile(r"module '[\w.]+' has no attribute '\w+'|\S[^\n]* \([^()\n]*\.py, line \d+\)")
+_ABSTRACT = re.compile(r"instantiatable class, but (\S*) ?is abstract[^\0]*?Given value: (\S+)")
+_NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
 
 
 def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
-    """Return one line for a report of jsonargparse, with the nearest of ``options`` or ``classes`` where one is near.
+    """Return one line for a report of jsonargparse, with the nearest of ``options`` or ``classes`` if one is similar.
 
     Example:
         >>> explain("Parser key \\"model\\":\\n Option 'losss' is not accepted", ["model.loss"], [])
@@ -36,24 +38,28 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         return f"{where}: {name} needs {needed}: give both at once, {given}"
     if match := _FILE.search(message):
         return f"{where}: {match[0]}"
+    if match := _ABSTRACT.search(message):
+        return f"{where}: {match[1] or match[2]} is abstract: define the methods that its base class leaves open"
     if match := _TYPE.search(message):
         return f"{where}: expected {match[1]}, got {match[2].strip()}"
     if match := _CLASS.search(message):
         name = next(group for group in match.groups() if group is not None)
         hint = did_you_mean(name, classes) or "; give a short name (`torchdenoise list`) or your own module.Class"
         return f"{where}: no class {name} fits here{hint}"
+    if match := _NESTED.search(message):
+        return f"{where}.{match[1]}: give the class first, --{where} NAME"
     reason = re.sub(r"^\s*Parser key \"[\w.]+\":", "", message)
     return f"{where}: {' '.join(reason.split())}".removeprefix(": ")
 
 
 def _before(chain: list[str], message: str, position: int) -> list[str]:
-    """Return the keys that are named before a place in the message."""
+    """Return the keys that the message names before a position."""
     named = set(_KEY.findall(message[:position]))
     return [key for key in chain if key in named]
 
 
 def option_names(config: Any, prefix: str = "") -> Iterator[str]:
-    """Yield every option of a parsed configuration as it is written on the command line."""
+    """Yield every option of a parsed configuration, as on the command line."""
     for key, value in vars(config).items() if hasattr(config, "__dict__") else ():
         if key == "init_args":
             yield from option_names(value, prefix)

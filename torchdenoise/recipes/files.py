@@ -1,4 +1,4 @@
-"""Recipe files by name or path; nothing here needs torch, so that a misspelt name is answered at once."""
+"""Recipe files by name or path. Nothing here needs torch, so that a misspelt name is reported at once."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.errors import RecipeError, did_you_mean
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
-"""Keys of ``--print_config`` and of a run's ``config.yaml`` that are no part of a recipe."""
+"""Keys of ``--print_config`` and of a run's ``config.yaml`` that do not belong to a recipe."""
 
 
 def recipe_names() -> list[str]:
@@ -19,10 +19,10 @@ def recipe_names() -> list[str]:
 
 
 def recipe_path(name: str) -> Path:
-    """Return the file of a recipe, given its name or the path of a user's own YAML file; an existing file wins.
+    """Return the file of a recipe, given its name or the path of a YAML file; an existing file wins.
 
     Raises:
-        UserError: neither a file nor a recipe.
+        RecipeError: neither a file nor a recipe.
 
     Example:
         >>> recipe_path("zsn2n").name
@@ -34,35 +34,35 @@ def recipe_path(name: str) -> Path:
     if name in recipe_names():
         return FOLDER / f"{name}.yaml"
     if own.suffix in (".yaml", ".yml") or len(own.parts) > 1:
-        raise UserError(f"{name}: no such recipe file")
+        raise RecipeError(f"{name}: no such recipe file")
     known = recipe_names()
-    raise UserError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
+    raise RecipeError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Return a recipe as a plain dict, without what the command that wrote it was told about checkpoints and talk.
+    """Return a recipe as a plain dict, without run-only keys such as the checkpoint's path.
 
     Raises:
-        UserError: no such recipe, or a file that is not YAML with a ``model``.
+        RecipeError: no such recipe, or a file that is not YAML with a ``model``.
     """
     content = read_config(name)
     if not content.get("model"):
         path = recipe_path(name)
-        raise UserError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
+        raise RecipeError(f"{path}: a recipe needs at least a `model`; `torchdenoise fit --print_config` writes one")
     return {key: value for key, value in content.items() if key not in COMMAND_ONLY}
 
 
 def read_config(name: str) -> dict[str, Any]:
-    """Return what a recipe's file holds, which may be a part of a recipe alone; nothing where it is no mapping.
+    """Return the contents of a recipe file, which may hold a part of a recipe; empty if it holds no mapping.
 
     Raises:
-        UserError: no such recipe, or a file that is not YAML.
+        RecipeError: no such recipe, or a file that is not YAML.
     """
     path = recipe_path(name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
+        raise RecipeError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
     return content if isinstance(content, dict) else {}
 
 
