@@ -50,4 +50,4 @@ def test_ctrl_c_is_one_line_and_exit_code_130(monkeypatch, capsys):
 
     monkeypatch.setattr(cli.importlib, "import_module", interrupted)
     assert main(["denoise", "x.png"]) == 130
-    assert capsys.readouterr().err == "torchdenoise: stopped; what was finished is kept\n"
+    assert capsys.readouterr().err == "torchdenoise: stopped; finished results are kept\n"

@@ -142,9 +142,10 @@ def test_what_no_checkpoint_can_hold_is_refused(value):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (f"{__name__}.Disk", r"\.Disk: unknown class; import .* first if you trust it \(did you mean .*\.Disc\?\)"),
-        ("os.system", "^os.system: unknown class; import os first"),
-        ("builtins.eval", "^builtins.eval: unknown class"),
+        (f"{__name__}.Disk", r"\.Disk, which is not known here \(did you mean .*\.Disc\?\); the module is imported"),
+        ("mine.Disk", "^fitted with mine.Disk, which is not known here.*; if you trust it, add --import mine "),
+        ("os.system", "^fitted with os.system, which is not known here; .*no such class"),
+        ("builtins.eval", "^fitted with builtins.eval, which is not known"),
     ],
 )
 def test_unknown_classes_are_not_built(path, message):

@@ -1,6 +1,6 @@
 """Image denoising, from one noisy picture or from a data set, behind one Lightning interface.
 
-The public names are loaded on first use, so that ``import torchdenoise`` costs nothing.
+Public names are imported on first use, so that ``import torchdenoise`` is fast.
 
 Example:
     >>> from torchdenoise import denoise
@@ -9,43 +9,52 @@ Example:
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from torchdenoise.benchmarking import compare
-    from torchdenoise.data import DenoisingData, ImageFolder, SingleImage
+    from torchdenoise.data import DenoisingData, ImageFolder, PairFolder, SingleImage
     from torchdenoise.denoisers import (
         ZSN2N,
         Denoiser,
         DenoisingLoss,
         DiagonalDownsampler,
+        Domain,
         Downsampler,
         EightTurns,
         Network,
         OnePass,
         Readout,
+        SingleStage,
         SmallCNN,
         Stage,
         ZSN2NLoss,
     )
-    from torchdenoise.errors import UserError
+    from torchdenoise.errors import (
+        AssumptionWarning,
+        CheckpointError,
+        DataError,
+        PictureError,
+        RecipeError,
+        UserError,
+    )
     from torchdenoise.fitting import denoise
     from torchdenoise.noise import GaussianNoise, NoiseModel, PoissonNoise, from_spec
 
 _HOMES = {
-    "errors": ["UserError"],
+    "errors": ["AssumptionWarning", "CheckpointError", "DataError", "PictureError", "RecipeError", "UserError"],
     "noise": ["GaussianNoise", "NoiseModel", "PoissonNoise", "from_spec"],
-    "data": ["DenoisingData", "ImageFolder", "SingleImage"],
+    "data": ["DenoisingData", "ImageFolder", "PairFolder", "SingleImage"],
     "denoisers": [
         "ZSN2N",
         "Denoiser",
         "DenoisingLoss",
         "DiagonalDownsampler",
+        "Domain",
         "Downsampler",
         "EightTurns",
         "Network",
         "OnePass",
         "Readout",
+        "SingleStage",
         "SmallCNN",
         "Stage",
         "ZSN2NLoss",
@@ -57,10 +66,14 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ZSN2N",
+    "AssumptionWarning",
+    "CheckpointError",
+    "DataError",
     "Denoiser",
     "DenoisingData",
     "DenoisingLoss",
     "DiagonalDownsampler",
+    "Domain",
     "Downsampler",
     "EightTurns",
     "GaussianNoise",
@@ -68,9 +81,13 @@ __all__ = [
     "Network",
     "NoiseModel",
     "OnePass",
+    "PairFolder",
+    "PictureError",
     "PoissonNoise",
     "Readout",
+    "RecipeError",
     "SingleImage",
+    "SingleStage",
     "SmallCNN",
     "Stage",
     "UserError",
@@ -82,6 +99,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("torchdenoise")
+        except PackageNotFoundError:  # a checkout that is not installed
+            return "unknown"
     if name not in _HOME_OF:
         raise AttributeError(f"module 'torchdenoise' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"torchdenoise.{_HOME_OF[name]}"), name)
@@ -90,4 +114,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

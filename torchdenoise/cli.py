@@ -1,4 +1,4 @@
-"""The command ``torchdenoise``: looks at the first word and hands on; heavy imports happen behind it."""
+"""The command ``torchdenoise``: reads the first word and runs that command's module, which imports what it needs."""
 
 import importlib
 import io
@@ -7,24 +7,28 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from torchdenoise import __version__
+import torchdenoise
 from torchdenoise.errors import KILLED, UserError, did_you_mean
 
-HELP = f"""\
-torchdenoise {__version__}: image denoising, from one noisy picture or from a data set.
+HELP = """\
+torchdenoise: image denoising, from one noisy picture or from a data set.
 
-usage: torchdenoise COMMAND ...        (torchdenoise COMMAND --help tells all about one)
+usage: torchdenoise [--import MODULE] COMMAND ...        (torchdenoise COMMAND --help shows all options)
 
 for pictures
-  denoise     make clean pictures of noisy ones
-  compare     put methods side by side on the same noisy pictures: table and report
+  denoise     write a clean version of each noisy picture
+  compare     compare methods on the same noisy pictures: table and report
   list        show recipes, denoisers, losses, networks, downsamplers, noise
 
 for experiments (LightningCLI: every argument of model, data and trainer is an option)
   fit         fit a denoiser to one picture, or train it on a folder
-  validate    score it while training goes on
-  test        score one set of weights on a folder of clean pictures with synthetic noise
-  predict     write what a fitted denoiser makes of pictures
+  validate    score a checkpoint on the validation pictures
+  test        score a checkpoint on clean pictures with synthetic noise
+  predict     denoise pictures with a checkpoint
+
+your own classes
+  --import MODULE    import your module first, e.g. ./my_loss.py as my_loss; then its classes work in every command.
+                     Give it once for each module, or list them in the environment: TORCHDENOISE_IMPORT=my_loss,my_net
 
 examples
   torchdenoise denoise noisy.png
@@ -33,9 +37,11 @@ examples
   torchdenoise list losses
   torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64
   torchdenoise predict --ckpt_path runs/version_0/checkpoints/last.ckpt --data.path noisy.png --output clean.png
+  torchdenoise --import my_loss fit --config zsn2n --data.path noisy.png --model.loss MyLoss
+  torchdenoise --import my_loss denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
 """
 
-STOPPED = "torchdenoise: stopped; what was finished is kept"
+STOPPED = "torchdenoise: stopped; finished results are kept"
 
 COMMANDS = {
     "denoise": "torchdenoise.commands.denoise",
@@ -49,7 +55,7 @@ COMMANDS = {
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 our fault, 2 the user can mend it, 130 or 143 stopped.
+    """Run the command line and return its exit code: 0 done, 1 a bug, 2 an error of the user, 130 or 143 stopped.
 
     Example:
         >>> main(["--version"])
@@ -57,28 +63,34 @@ def main(args: Sequence[str] | None = None) -> int:
         0
     """
     words = list(sys.argv[1:] if args is None else args)
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
-        return 0
-    if words[0] in ("-V", "--version"):
-        print(f"torchdenoise {__version__}")
-        return 0
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that a terminal cannot show is no failure
+        sys.stdout.reconfigure(errors="backslashreplace")  # escape names that the terminal cannot show
     return reported(lambda: _run(words))
 
 
 def _run(words: Sequence[str]) -> int:
+    from torchdenoise.user_code import imported, split_imports
+
+    modules, words = split_imports(words)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"torchdenoise {torchdenoise.__version__}")
+        return 0
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
-    # Appended, so that a numpy.py in the working folder hides nothing; a user's ./my_loss.py is found.
+    # Appended, so that a numpy.py in the working folder hides nothing; the user's ./my_loss.py is found.
     sys.path.append(str(Path.cwd()))
-    command = importlib.import_module(COMMANDS[words[0]])
-    return int(command.run(words))
+    with imported(modules):
+        command = importlib.import_module(COMMANDS[words[0]])
+        return int(command.run(words))
 
 
 def reported(work: Callable[[], int]) -> int:
-    """Return the exit code of ``work``: its own, 2 after one line on what the user can mend, 130 after Ctrl-C.
+    """Return the exit code of ``work``; after an error of the user print one line and return 2, after Ctrl-C 130.
+
+    An error inside the user's own code is printed with its file and line; a bug of ours keeps its traceback.
 
     Example:
         >>> reported(lambda: 0)
@@ -86,7 +98,7 @@ def reported(work: Callable[[], int]) -> int:
     """
     try:
         return work()
-    except SystemExit as leaving:  # argparse's way out of --help, or `kill`
+    except SystemExit as leaving:  # argparse after --help, or `kill`
         code = int(leaving.code or 0)
         if code == KILLED:
             print(STOPPED, file=sys.stderr)
@@ -97,11 +109,20 @@ def reported(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `torchdenoise list | head`: nobody reads on, and that is no failure
+    except BrokenPipeError:  # the reader of `torchdenoise list | head` has left, which is no failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        from torchdenoise.user_code import TRACEBACK, describe_error, find_error
+
+        cause = find_error(error)
+        if cause is None or os.environ.get(TRACEBACK):
+            raise
+        print(f"torchdenoise: {describe_error(cause)}", file=sys.stderr)
+        print(f"fix it there; {TRACEBACK}=1 shows the whole traceback", file=sys.stderr)
+        return 2
 
 
 def script() -> None:
-    """Run the command line as the console script does, and leave with its exit code."""
+    """Run the command line as the console script does, and exit with its code."""
     sys.exit(main())

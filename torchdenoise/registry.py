@@ -1,21 +1,23 @@
-"""One table of everything that can be named: classes declare a short name once, and remember how they were built.
+"""The registry: classes declare a short name, and their objects remember the arguments they were built with.
 
-Specs, ``torchdenoise list``, LightningCLI and checkpoints all read the table that this module derives from the class
-statements themselves; nothing is registered anywhere else.
+Noise specs, ``torchdenoise list``, LightningCLI and checkpoints all find classes here. The registry has no list of its
+own: it looks at the subclasses of ``Registered`` that exist at the moment of the call.
 """
 
 import fnmatch
 import importlib.metadata
 import inspect
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.errors import CheckpointError, UserError, did_you_mean
 
 T = TypeVar("T", bound="Registered")
 
@@ -24,15 +26,18 @@ Recipe = dict[str, Any]
 
 PACKAGE = "torchdenoise"
 PLUGINS = f"{PACKAGE}.plugins"
-"""The entry-point group whose modules are imported so that their classes join the table."""
+"""The entry-point group of modules that are imported for the classes they define."""
 
 
 class Registered:
-    """A class that is known by a short name and remembers the arguments it was built with.
+    """A class with a short name, whose objects remember the arguments they were built with.
 
-    A direct subclass with ``kind=...`` opens a new kind ("losses", "networks", ...); its concrete subclasses are the
-    entries. ``name`` is the short name (the class name unless given), ``source`` the paper or page it comes from,
-    ``formerly`` the names that the class had in earlier versions, which checkpoints may still hold.
+    A subclass with ``kind=...`` starts a new kind ("losses", "networks", ...); its concrete subclasses are the entries
+    of that kind. ``name`` is the short name (default: the class name), ``source`` the paper or page that the class
+    implements, ``formerly`` the names that the class had in earlier versions, which checkpoints may still hold.
+
+    Keep a constructor argument that takes a registered object as an attribute of the same name (``self.loss = loss or
+    MyLoss()``): ``recipe`` reads the attribute, so that checkpoints also hold objects that the constructor chose.
 
     Example:
         >>> class Shape(Registered, kind="shapes"): ...
@@ -48,7 +53,7 @@ class Registered:
     source: ClassVar[str] = ""
     former_names: ClassVar[tuple[str, ...]] = ()
     left_out: ClassVar[tuple[str, ...]] = ()
-    """Arguments that ``recipe`` leaves out, because a result can be rebuilt without them."""
+    """Arguments that ``recipe`` leaves out, because a fitted object does not need them."""
     arguments: dict[str, Any]
 
     def __init_subclass__(
@@ -62,9 +67,9 @@ class Registered:
         cls.former_names = formerly
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note the arguments, defaults included."""
+        """Remember the arguments, with defaults."""
         made = super().__new__(cls)
-        # Partial: copy and pickle call __new__ without arguments and restore __dict__ afterwards.
+        # bind_partial, because copy and pickle call __new__ without arguments and restore __dict__ afterwards.
         bound = inspect.signature(cls.__init__).bind_partial(made, *args, **kwargs)
         bound.apply_defaults()
         arguments = dict(list(bound.arguments.items())[1:])
@@ -72,15 +77,16 @@ class Registered:
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 arguments |= arguments.pop(parameter.name)
             elif parameter.kind is inspect.Parameter.VAR_POSITIONAL and not arguments[parameter.name]:
-                del arguments[parameter.name]  # as in the constructor that object and torch's Module have
-        # Straight into __dict__: torch modules allow no attribute before their own __init__ has run.
+                del arguments[parameter.name]  # the *args of object.__init__ and torch.nn.Module.__init__
+        # Written to __dict__, because a torch module takes no attribute before its __init__ has run.
         made.__dict__["arguments"] = arguments
         return made
 
     def recipe(self) -> Recipe:
         """Return the plain description from which ``build`` makes an equal object.
 
-        Optional parts that the constructor filled in are written out, so that later defaults change no old checkpoint.
+        It holds the defaults too, also objects that the constructor chose: a later change of a default changes no old
+        checkpoint.
 
         Raises:
             UserError: an argument is neither plain data nor a registered object.
@@ -96,12 +102,12 @@ class Registered:
         return {"class_path": class_path(cls), "init_args": init_args}
 
     def rebuilt(self, **changes: Any) -> Self:
-        """Return a fresh object of the same class and arguments, but for ``changes``."""
+        """Return a new object of the same class, with the same arguments except ``changes``."""
         return type(self)(**{**self.arguments, **changes})
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Return ``value`` as YAML and ``torch.load(weights_only=True)`` can hold it."""
+    """Return ``value`` in the types that YAML and ``torch.load(weights_only=True)`` allow."""
     match value:
         case Registered():
             return value.recipe()
@@ -109,7 +115,7 @@ def _plain(value: Any, where: str) -> Any:
             return value
         case str():
             return str(value)
-        case Integral():  # NumPy's numbers too, which torch.load would refuse
+        case Integral():  # a NumPy number too, which torch.load would refuse
             return int(value)
         case Real():
             return float(value)
@@ -121,14 +127,14 @@ def _plain(value: Any, where: str) -> Any:
             return {str(key): _plain(item, where) for key, item in value.items()}
     raise UserError(
         f"{where} is a {type(value).__name__}, which a checkpoint cannot hold: "
-        "take numbers, strings, lists or registered objects as constructor arguments"
+        "use numbers, strings, lists or registered objects as constructor arguments"
     )
 
 
 def class_path(cls: type) -> str:
-    """Return the public import path of a class: files may move, the packages that export it stay.
+    """Return the public import path of a class, which stays when its file moves.
 
-    It is the outermost package below the top one whose ``__all__`` lists the class; without one, the class's module.
+    It starts with the outermost package, below the top one, whose ``__all__`` lists the class, else with its module.
 
     Example:
         >>> class_path(ZSN2N)
@@ -148,27 +154,39 @@ def _private_path(cls: type) -> str:
 
 
 def resolve(path: str) -> "type[Registered] | None":
-    """Return the class that a stored path names, among those already imported; None if there is none.
+    """Return the class that a path or a short name names, among the classes that are imported; None if none does.
 
-    Our own classes are found by their name alone, present or former, because earlier checkpoints hold the paths of
-    files that have moved since.
+    Classes of this package are found by the last part of the path, because earlier checkpoints hold the paths of files
+    that have moved. Installed plugins are imported if no class fits.
 
     Example:
         >>> resolve("torchdenoise.denoisers.zsn2n.ZSN2N").__name__
         'ZSN2N'
     """
-    ours: dict[str, type[Registered]] = {}
-    known: dict[str, type[Registered]] = {}
+    found = _resolve(path)
+    if found is None:
+        _load_plugins_once()
+        found = _resolve(path)
+    return found
+
+
+def _resolve(path: str) -> "type[Registered] | None":
+    by_path: dict[str, type[Registered]] = {}
+    by_name: dict[str, type[Registered]] = {}
+    in_package: dict[str, type[Registered]] = {}
     for cls in _subclasses(Registered):  # the newest definition wins, so that a class can be defined again
-        known |= {_private_path(cls): cls, class_path(cls): cls}
+        by_path |= {_private_path(cls): cls, class_path(cls): cls}
+        by_name |= dict.fromkeys((cls.short_name, *cls.former_names), cls)
         if cls.__module__.partition(".")[0] == PACKAGE:
-            ours |= dict.fromkeys((cls.__name__, *cls.former_names), cls)
+            in_package |= dict.fromkeys((cls.__name__, *cls.former_names), cls)
     package, _, rest = path.partition(".")
-    return known.get(path) or (ours.get(rest.rpartition(".")[2]) if package == PACKAGE else None)
+    if not rest:
+        return by_name.get(path) if path else None
+    return by_path.get(path) or (in_package.get(rest.rpartition(".")[2]) if package == PACKAGE else None)
 
 
 def with_public_paths(recipe: Any) -> Any:
-    """Return a stored recipe with the present public path of every class that is known here.
+    """Return a recipe in which every class that is imported here has its present public path.
 
     Example:
         >>> with_public_paths({"class_path": "torchdenoise.denoisers.zsn2n.ZSN2N", "init_args": {}})["class_path"]
@@ -187,34 +205,100 @@ def with_public_paths(recipe: Any) -> Any:
 
 
 def build(recipe: Mapping[str, Any]) -> Any:
-    """Make the object that a stored recipe describes, from classes that are already imported and no others.
+    """Return the object that a stored recipe describes; only classes that are already imported are used.
 
     Raises:
-        UserError: a class of the recipe is not known here.
+        CheckpointError: it names all classes of the recipe that are not imported.
     """
-    path = recipe["class_path"]
-    cls = resolve(path)
-    if cls is None:
-        module = path.rpartition(".")[0]
-        known = map(class_path, _subclasses(Registered))
-        raise UserError(f"{path}: unknown class; import {module} first if you trust it{did_you_mean(path, known)}")
+    require_known(class_paths(recipe))
     token = _building.set(True)
     try:
-        return cls(**{name: _built(value) for name, value in recipe["init_args"].items()})
+        return _built(recipe)
     finally:
         _building.reset(token)
+
+
+def require_known(paths: Iterable[str], prefix: str = "") -> None:
+    """Check that every class of a checkpoint is imported; ``prefix`` starts the message of the error.
+
+    Raises:
+        CheckpointError: it names all that are not, and the option that imports them.
+
+    Example:
+        >>> require_known(["torchdenoise.ZSN2N", "mine.Gram", "mine.HuberLoss"])
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.CheckpointError: fitted with mine.Gram and mine.HuberLoss, which are not known here; ...
+    """
+    unknown = sorted({path for path in paths if resolve(path) is None})
+    if not unknown:
+        return
+    *others, last = unknown
+    names = f"{', '.join(others)} and {last}, which are" if others else f"{last}, which is"
+    hint = "" if others else did_you_mean(last, map(class_path, _subclasses(Registered)))
+    options = import_options(path for path in unknown if _module(path) not in sys.modules)
+    remedy = "the module is imported, but has no such class"
+    if options:
+        remedy = f"if you trust {'them' if others else 'it'}, add {options} (in Python: import the module first)"
+    raise CheckpointError(f"{prefix}fitted with {names} not known here{hint}; {remedy}")
+
+
+def import_options(paths: Iterable[str]) -> str:
+    """Return the command-line options that import the modules of classes.
+
+    Example:
+        >>> import_options(["mine.Gram", "mine.HuberLoss", "other.Net"])
+        '--import mine --import other'
+    """
+    modules = dict.fromkeys(_module(path) for path in paths)
+    return " ".join(f"--import {name}" for name in modules if all(part.isidentifier() for part in name.split(".")))
+
+
+def _module(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def user_classes(recipe: Recipe) -> list[str]:
+    """Return the paths of a recipe's classes that the user must import: not of this package, nor of a plugin."""
+    packages = {PACKAGE, "__main__", *(_package(entry.value) for entry in _plugin_entries())}
+    return [path for path in class_paths(recipe) if _package(path) not in packages]
+
+
+def _package(path: str) -> str:
+    return re.split(r"[.:]", path)[0]
+
+
+def class_paths(recipe: Any) -> Iterator[str]:
+    """Yield the path of each class in a stored recipe."""
+    match recipe:
+        case {"class_path": str(path), "init_args": Mapping()}:
+            yield path
+            yield from class_paths(recipe["init_args"])
+        case Mapping():
+            for value in recipe.values():
+                yield from class_paths(value)
+        case list():
+            for value in recipe:
+                yield from class_paths(value)
 
 
 _building: ContextVar[bool] = ContextVar("building", default=False)
 
 
 def may_import() -> bool:
-    """Return whether a name may be imported that an argument holds: not if the argument stood in a file."""
+    """Return whether a constructor may import a name among its arguments: False while ``build`` reads a file."""
     return not _building.get()
 
 
 def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
-    """Yield (place in the recipe, name) of all that a parser would import: classes, and text in an object's place."""
+    """Yield (option, name) of everything in a stored recipe that a parser would import and that is not imported yet.
+
+    These are classes, and text in the place of an object; ``recipe`` never writes such text.
+
+    Example:
+        >>> list(unknown_classes({"class_path": "ZSN2N", "init_args": {"loss": "mine.Loss"}}, "--model"))
+        [('--model.loss', 'mine.Loss')]
+    """
     cls = resolve(str(recipe["class_path"]))
     if cls is None:
         yield place, str(recipe["class_path"])
@@ -224,15 +308,17 @@ def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Mapping) and "class_path" in item:
                 yield from unknown_classes(item, f"{place}.{name}")
+            elif isinstance(item, str) and resolve(item):
+                continue
             elif name in getattr(cls, "left_out", ()) or (isinstance(item, str) and _may_be_imported(item, cls, name)):
                 yield f"{place}.{name}", str(item)
 
 
 def _may_be_imported(text: str, cls: type | None, name: str) -> bool:
-    """Return whether a parser could take a text for an object: by what the argument takes, or by the text's looks."""
+    """Return whether a parser could read a text as an object, by the argument's annotation or else by the text."""
     try:
         hint = get_type_hints(cls.__init__).get(name) if cls else None  # type: ignore[misc]
-    except NameError:  # an annotation that is there for type checkers alone
+    except NameError:  # an annotation that only type checkers can resolve
         hint = None
     if hint is None:
         return "{" in text or ("." in text and all(part.isidentifier() for part in text.split(".")))
@@ -240,7 +326,7 @@ def _may_be_imported(text: str, cls: type | None, name: str) -> bool:
 
 
 def _leaves(hint: Any) -> Iterator[Any]:
-    """Yield the types that an annotation is made of."""
+    """Yield the types inside an annotation."""
     yield get_origin(hint) or hint
     for part in get_args(hint):
         if not isinstance(part, list):
@@ -249,8 +335,10 @@ def _leaves(hint: Any) -> Iterator[Any]:
 
 def _built(value: Any) -> Any:
     match value:
-        case {"class_path": str(), "init_args": Mapping()}:
-            return build(value)
+        case {"class_path": str(path), "init_args": Mapping() as arguments}:
+            cls = resolve(path)
+            assert cls is not None
+            return cls(**{name: _built(item) for name, item in arguments.items()})
         case list():
             return [_built(item) for item in value]
         case Mapping():
@@ -259,7 +347,7 @@ def _built(value: Any) -> Any:
 
 
 def entries(base: type[T]) -> dict[str, type[T]]:
-    """Return short name -> class for every concrete class of a kind, given the kind's base class, sorted by name."""
+    """Return short name -> class of every concrete class of a kind, given the kind's base class; sorted by name."""
     found: dict[str, type[T]] = {}
     for cls in _subclasses(base):
         if cls.short_name and not inspect.isabstract(cls) and not cls.__name__.startswith("_"):
@@ -277,33 +365,43 @@ def find(base: type[T], name: str) -> type[T]:
     """Return the class of a kind by short name, class name or import path of a class already imported.
 
     Raises:
-        UserError: no such name; the message gives the nearest one.
+        UserError: no such name; the message suggests the nearest one.
     """
+    _load_plugins_once()
     table = entries(base)
     if name in table:
         return table[name]
     concrete = (cls for cls in _subclasses(base) if not inspect.isabstract(cls))
-    named = [cls for cls in concrete if name in (cls.__name__, class_path(cls), _private_path(cls))]
-    if named:
-        return named[-1]  # the newest, as in the table
+    names = [cls for cls in concrete if name in (cls.__name__, *cls.former_names, class_path(cls), _private_path(cls))]
+    if names:
+        return names[-1]  # the newest, as in the table
     raise UserError(f"{name}: unknown name among {base.kind}: {', '.join(table)}{did_you_mean(name, table)}")
 
 
 def matching(names: Iterator[str] | list[str], pattern: str) -> list[str]:
-    """Return the names that fit a pattern: with ``*?[`` as in the shell, without them any name that contains it."""
+    """Return the names that match a shell pattern; a pattern without ``*?[`` matches any name that contains it."""
     if not any(sign in pattern for sign in "*?["):
         pattern = f"*{pattern}*"
     return [name for name in names if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
 
 
 def load_plugins() -> None:
-    """Import the modules that installed packages offer under ``torchdenoise.plugins``; a broken one is a warning."""
-    for entry in importlib.metadata.entry_points(group=PLUGINS):
+    """Import the modules of the entry-point group ``torchdenoise.plugins``; one that fails gives a warning."""
+    for entry in _plugin_entries():
         if entry.value.partition(":")[0] not in sys.modules:
             try:
                 entry.load()
-            except Exception as error:  # a stranger's module can raise anything, and must not stop the rest
+            except Exception as error:  # it can raise anything, and must not stop the others
                 warnings.warn(f"plugin {entry.name} ({entry.value}) was left out: {error!r}", stacklevel=2)
+
+
+@cache
+def _load_plugins_once() -> None:
+    load_plugins()
+
+
+def _plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:
+    return importlib.metadata.entry_points(group=PLUGINS)
 
 
 def _subclasses(base: type[T]) -> Iterator[type[T]]:

@@ -222,7 +222,7 @@ def test_ctrl_c_in_a_fit_leaves_nothing_half_written(noisy_png):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "torchdenoise: stopped; what was finished is kept\n"
+    assert err == "torchdenoise: stopped; finished results are kept\n"
     assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]
 
 

@@ -11,7 +11,7 @@ from lightning import LightningModule
 
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.errors import UserError
-from torchdenoise.registry import Recipe, Registered, build, resolve, with_public_paths
+from torchdenoise.registry import Recipe, Registered, build, class_paths, require_known, resolve, with_public_paths
 
 KEY = "torchdenoise"
 FORMAT = 1
@@ -53,8 +53,10 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
             UserError: no such file, not one of our checkpoints, or a class that is not known here.
         """
         checkpoint = read_checkpoint(path)
+        recipe = checkpoint[KEY]["recipe"]
+        require_known(class_paths(recipe), f"{path}: ")
         try:
-            denoiser = build(checkpoint[KEY]["recipe"])
+            denoiser = build(recipe)
             if not isinstance(denoiser, cls):
                 raise UserError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])

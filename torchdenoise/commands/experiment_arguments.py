@@ -1,0 +1,89 @@
+"""The words of ``fit``, ``validate``, ``test`` and ``predict``, rewritten before LightningCLI reads them."""
+
+import argparse
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchdenoise.data import SingleImage
+from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
+from torchdenoise.recipes.class_defaults import with_class_defaults
+from torchdenoise.registry import require_known, unknown_classes
+
+_OURS = {"test": "--verbose", "predict": "--return_predictions"}
+"""Options of Lightning that are off by default here, because our own callbacks print and write instead."""
+
+
+def rewritten(command: str, words: Sequence[str]) -> list[str]:
+    """Return the words with the model of a checkpoint and the default arguments of each class filled in.
+
+    Raises:
+        UserError: a checkpoint that cannot be read, or that was fitted with classes that are not imported.
+    """
+    option = _OURS.get(command)
+    quiet = [f"{option}=false"] if option and option_value(words, option) is None else []
+    return [*with_class_defaults(_with_checkpoint(list(words))), *quiet]
+
+
+def take_output_options(words: Sequence[str]) -> tuple[list[str], Path | None, bool]:
+    """Return the words without ``--output`` and ``--overwrite``, which LightningCLI does not know, and their values."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--output", "-o", type=Path)
+    options.add_argument("--overwrite", action="store_true")
+    ours, rest = options.parse_known_args(words)
+    return rest, ours.output, ours.overwrite
+
+
+def option_value(words: Sequence[str], option: str) -> str | None:
+    """Return the value of an option, written as two words or with ``=``; None without the option.
+
+    Example:
+        >>> option_value(["--ckpt_path", "a.ckpt", "--data=SingleImage"], "--data")
+        'SingleImage'
+    """
+    for word, following in itertools.zip_longest(words, words[1:]):
+        if word == option:
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def checkpoint_file(words: Sequence[str]) -> str | None:
+    """Return the file that ``--ckpt_path`` names; None without one, or for a word that Lightning resolves."""
+    path = option_value(words, "--ckpt_path")
+    return None if path in ("best", "last", "hpc", "registry") else path
+
+
+def _with_checkpoint(words: list[str]) -> list[str]:
+    """Add the model of a checkpoint, and one picture as data, unless the words choose their own."""
+    path = checkpoint_file(words)
+    if path is None:
+        return words
+    recipe = read_checkpoint(path)[KEY]["recipe"]
+    if option_value(words, "--config") or option_value(words, "-c"):
+        return words
+    unknown = []
+    for option, name in unknown_classes(recipe, "--model"):
+        # Nothing is imported because a file names it. A class that the user names may be imported; without its word
+        # the class keeps the arguments it was fitted with.
+        if (option_value(words, option) or "").startswith(name):
+            words = _without(words, option, name)
+        else:
+            unknown.append(name)
+    require_known(unknown, f"{path}: ")
+    model = [] if option_value(words, "--model") else ["--model", json.dumps(recipe)]
+    data = [] if option_value(words, "--data") else ["--data", SingleImage.__name__]
+    return [*model, *data, *words]
+
+
+def _without(words: list[str], option: str, value: str) -> list[str]:
+    """Return the words without those that give an option this value."""
+    kept: list[str] = []
+    skipped = False
+    for word, following in itertools.zip_longest(words, words[1:]):
+        if not skipped and word != f"{option}={value}" and (word, following) != (option, value):
+            kept.append(word)
+        skipped = not skipped and (word, following) == (option, value)
+    return kept

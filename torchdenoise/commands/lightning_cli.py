@@ -1,0 +1,205 @@
+"""LightningCLI as the experiment commands use it: recipes by name, errors in one line, checkpoints read safely."""
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, DefaultHelpFormatter, Namespace  # type: ignore[attr-defined]
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.seed import seed_everything
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
+from typing_extensions import override
+
+from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
+from torchdenoise.commands.experiment_arguments import checkpoint_file
+from torchdenoise.commands.experiment_help import EXAMPLES
+from torchdenoise.data import DenoisingData, SingleImage
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.denoisers.checkpoints import read_checkpoint
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.trainers import precision_here
+from torchdenoise.isolation import check_seed
+from torchdenoise.recipes.building import one_line_error
+from torchdenoise.recipes.files import read_config, recipe_path
+from torchdenoise.registry import import_options, resolve, user_classes, with_public_paths
+
+RUNS = "runs"
+"""The folder, inside the working folder, where fits are kept unless ``--trainer.default_root_dir`` names another."""
+
+
+class ExperimentCLI(LightningCLI):
+    """Runs one of Lightning's four commands with the arguments in ``sys.argv``.
+
+    Args:
+        command: fit, validate, test or predict.
+        callbacks: callbacks of every run of this command.
+        words: the arguments as the user gave them, with which a launcher starts other processes.
+    """
+
+    def __init__(self, command: str, callbacks: list[Callback], words: Sequence[str]) -> None:
+        self._words = words
+        logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}}
+        super().__init__(
+            Denoiser,
+            DenoisingData,
+            save_config_callback=SavedConfig,
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            trainer_defaults={
+                "logger": logger if command == "fit" else False,
+                "callbacks": callbacks,
+                "enable_progress_bar": sys.stdout.isatty(),
+                "enable_model_summary": False,
+            },
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={
+                name: {"description": text, "usage": f"torchdenoise {name} [options]"}
+                for name, text in EXAMPLES.items()
+            },
+        )
+
+    # -- parsing ------------------------------------------------------------------------------------------------------
+
+    @override
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Return a parser with errors in one line, recipes by name, and examples printed as written."""
+        parser = _Parser(formatter_class=_Formatter, **kwargs)
+        parser.add_argument("-c", "--config", action=_RecipeAction, help="a recipe's name, or a YAML file")
+        return parser
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Leave checkpoints to the denoiser: Lightning would import a class because the file names it."""
+
+    @override
+    def _set_seed(self) -> None:
+        """Check the seed before Lightning uses it."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool):
+            check_seed(seed)
+        super()._set_seed()
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        """Choose the number of steps of a zero-shot fit and the folder of the results."""
+        sys.argv[1:] = self._words  # what a launcher starts other processes with
+        config = self.config[self.config.subcommand]
+        data = resolve(config.data.class_path) if config.get("data") else None
+        zero_shot = data is not None and getattr(data, "zero_shot", data is SingleImage)
+        if zero_shot and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
+            config.trainer.max_steps = getattr(data, "default_steps", SingleImage.default_steps)
+        if isinstance(config.trainer.logger, Namespace):
+            _check_tensorboard(config.trainer.logger)
+            arguments = config.trainer.logger.get("init_args", {})
+            if config.trainer.default_root_dir and arguments.get("save_dir") == RUNS:
+                arguments["save_dir"] = str(config.trainer.default_root_dir)
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Return the Trainer; options that it refuses are the user's error."""
+        chosen = self.config_init[self.config_init.subcommand].trainer
+        precision = precision_here(chosen.precision, chosen.accelerator)
+        try:
+            return super().instantiate_trainer(precision=precision, **kwargs)
+        except (ValueError, ImportError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from None
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def before_fit(self) -> None:
+        """Check what can be checked before other processes start, and seed again."""
+        _check_steps_left(checkpoint_file(self._words), self.trainer)
+        if self.trainer.world_size > 1:
+            self.datamodule.prepare("fit")
+        self._seed_again()
+        self._start = time.monotonic()
+
+    def before_predict(self) -> None:
+        """Seed again, so that no result depends on the random numbers drawn while the objects were built."""
+        self._seed_again()
+
+    before_validate = before_test = before_predict
+
+    def _seed_again(self) -> None:
+        seed = self.config[self.config.subcommand].seed_everything
+        if seed is not False:
+            seed_everything(None if seed is True else seed, workers=True, verbose=False)
+
+    @rank_zero_only
+    def after_fit(self) -> None:
+        """Print how the fit ended, where its result is, and the command that uses it."""
+        loss = self.trainer.callback_metrics.get("loss")
+        seconds = time.monotonic() - self._start
+        print(
+            f"fitted:     {self.trainer.global_step} steps in {seconds:.1f} s"
+            + ("" if loss is None else f", loss {float(loss):.4g}")
+        )
+        paths = {
+            type(callback): os.path.relpath(callback.best_model_path)
+            for callback in self.trainer.checkpoint_callbacks
+            if isinstance(callback, ModelCheckpoint) and callback.best_model_path
+        }
+        last, best = paths.get(LastCheckpoint), paths.get(BestCheckpoint)
+        if last:
+            print(f"checkpoint: {last}")
+        if best:
+            print(f"best:       {best} (by val_loss)")
+        if last:
+            program = " ".join(["torchdenoise", *import_options(user_classes(self.model.recipe())).split()])
+            print(f"use it:     {program} predict --ckpt_path {last} --data.path FILE")
+
+
+class _Parser(LightningArgumentParser):
+    @override
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if not self.exit_on_error:  # the parser of a class's arguments, inside another parser
+            super().error(message, ex)
+        raise one_line_error(message, sys.argv)
+
+
+class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """jsonargparse's help, with descriptions printed as written."""
+
+
+class _RecipeAction(ActionConfigFile):
+    """``--config``, which takes a recipe's name too; a file may name classes by their short or former names."""
+
+    @override
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        path = recipe_path(values)
+        content = read_config(values)
+        public = with_public_paths(content)
+        super().__call__(parser, cfg, str(path) if public == content else json.dumps(public), option_string)
+
+
+def _check_tensorboard(logger: Namespace) -> None:
+    if logger.class_path.endswith("TensorBoardLogger") and not any(
+        importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")
+    ):
+        raise UserError("--trainer.logger TensorBoardLogger needs the extra: pip install torchdenoise[tensorboard]")
+
+
+def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
+    """Refuse to resume a fit that has reached its last step or epoch already."""
+    if path is None:
+        return
+    checkpoint = read_checkpoint(path)
+    done = checkpoint.get("global_step", 0)
+    if 0 <= trainer.max_steps <= done:
+        raise UserError(f"{path}: fitted for {done} steps already: raise --trainer.max_steps {trainer.max_steps}")
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= epochs:
+        raise UserError(f"{path}: fitted for {epochs} epochs already: raise --trainer.max_epochs {trainer.max_epochs}")
