@@ -276,14 +276,13 @@ def check_denoiser(
 def _check_fit(denoiser: Denoiser, data: "_OneBatch", steps: int, device: str, where: str, folder: Path) -> None:
     noisy = data.batch["noisy"]
     limit = steps * max(1, len(denoiser.stages()))
-    trainer = lightning.Trainer(**{**HYGIENE, **accelerator(device)}, max_steps=limit)
+    before = _Snapshot()
+    trainer = lightning.Trainer(**{**HYGIENE, **accelerator(device)}, max_steps=limit, callbacks=[before])
     if denoiser.stages():
         seed_all(0)
-        denoiser.match_pictures(*noisy.shape[1:])
-        before = _copied(dict(denoiser.named_parameters()))
         with _contract(denoiser, f"a fit of {limit} steps must work for {where}"):
             trainer.fit(denoiser, datamodule=data)
-        learned = any(not torch.equal(before[name], value.cpu()) for name, value in denoiser.named_parameters())
+        learned = any(not torch.equal(before.weights[name], value.cpu()) for name, value in denoiser.named_parameters())
         _require(learned, denoiser, "a fit must change the network's weights")
         answer = denoiser.cpu().eval()(noisy)
         _require(answer.shape == noisy.shape, denoiser, f"calling it must give {where} for such images")
@@ -311,6 +310,16 @@ def _predicted(denoiser: Denoiser, data: "_OneBatch", device: str, where: str) -
         (clean,) = trainer.predict(denoiser, datamodule=data) or [None]
     assert isinstance(clean, Tensor), f"{type(denoiser).__name__}: predict must return one tensor for each batch"
     return clean.cpu()
+
+
+class _Snapshot(lightning.Callback):
+    """The weights at the start of a fit."""
+
+    weights: dict[str, Tensor]
+
+    @override
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.weights = {name: value.detach().cpu().clone() for name, value in pl_module.named_parameters()}
 
 
 class _OneBatch(DenoisingData):
