@@ -11,7 +11,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
-# Torch's CPU build of this version is on no package index: on Linux this installs the CUDA build, several gigabytes.
+# PyPI has only the CUDA build of this torch for Linux: several gigabytes.
 $(READY_MIN): pyproject.toml constraints-min.txt
 	$(PYTHON) -m venv .venv-min
 	.venv-min/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
