@@ -2,12 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+READY_MIN := .venv-min/.ready
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test test-min slow lint clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	touch $@
+
+# PyPI has only the CUDA build of this torch for Linux: several gigabytes.
+$(READY_MIN): pyproject.toml constraints-min.txt
+	$(PYTHON) -m venv .venv-min
+	.venv-min/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
+		--constraint constraints-min.txt
 	touch $@
 
 demo: $(READY)  ## denoise a picture, or your own: make demo IMAGE=my.png
@@ -15,6 +23,9 @@ demo: $(READY)  ## denoise a picture, or your own: make demo IMAGE=my.png
 
 test: $(READY) lint
 	$(BIN)/python -m pytest --doctest-modules torchdenoise tests
+
+test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyproject.toml allows
+	.venv-min/bin/python -m pytest -W ignore::DeprecationWarning tests
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow tests
@@ -26,4 +37,4 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf .venv demo runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-min demo runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
