@@ -59,6 +59,7 @@ class PictureWriter(Callback):
 
 
 def named_data(trainer: Trainer) -> DenoisingData:
+    """Return the data module that names the pictures; DataError for one that does not."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, DenoisingData):
         raise DataError(f"{type(data).__name__} does not name its pictures: derive it from DenoisingData")
