@@ -21,7 +21,7 @@ from typing_extensions import override
 from torchdenoise.data import DenoisingData, Picture
 from torchdenoise.denoisers import Denoiser, DenoisingLoss, Downsampler
 from torchdenoise.fitting import HYGIENE, accelerator
-from torchdenoise.isolation import own_random_state, quiet, seed_all
+from torchdenoise.isolation import restored_random_state, quiet, seed_all
 from torchdenoise.noise import NoiseModel, from_spec
 from torchdenoise.registry import Registered, build
 
@@ -64,7 +64,7 @@ def check_loss(
         for count in channels:
             where = f"images of {height}x{width} pixels and {count} channel(s)"
             batches = [_batch(loss, (2, count, height, width), seed, batch_keys, device) for seed in (0, 1)]
-            with own_random_state():
+            with restored_random_state():
                 draws = _check_draw(loss, functools.partial(loss.draw, batches[0]), device, where)
                 _check_terms(loss, batches[0], draws, where)
                 if stackable:
@@ -136,7 +136,7 @@ def check_downsampler(
         >>> check_downsampler(DiagonalDownsampler())
     """
     _check_recipe(downsampler)
-    with own_random_state():
+    with restored_random_state():
         for height, width in sizes:
             for count in channels:
                 where = f"images of {height}x{width} pixels and {count} channel(s)"
@@ -203,7 +203,7 @@ def check_noise_model(
     with _contract(model, f"its spec {model.spec!r} must be readable"):
         same = from_spec(model.spec) == model
     _require(same, model, f"its spec {model.spec!r} must give an equal model: write every argument into it")
-    with own_random_state():
+    with restored_random_state():
         for height, width in sizes:
             for count in channels:
                 _check_forward(model, _scene((2, count, height, width)).to(device), device)
@@ -269,7 +269,7 @@ def check_denoiser(
             where = f"images of {height}x{width} pixels and {count} channel(s)"
             noisy = _noisy((1, count, height, width), 0, "cpu")
             batch = {"noisy": noisy, **_level_and_target(noisy), **(batch_keys(noisy) if batch_keys else {})}
-            with own_random_state(), quiet(), tempfile.TemporaryDirectory() as folder:
+            with restored_random_state(), quiet(), tempfile.TemporaryDirectory() as folder:
                 _check_fit(copy.deepcopy(denoiser), _OneBatch(batch), steps, device, where, Path(folder))
 
 
