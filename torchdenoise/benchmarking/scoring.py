@@ -202,7 +202,7 @@ def _denoised(
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
         if _several_pictures(jobs):
             return fit_images(noisy, method.recipe, options)
-        return fit_shared(noisy[0], [each.method.recipe for each in jobs if each.method.recipe], options)
+        return fit_shared(noisy[0], [(each.method.recipe, options) for each in jobs if each.method.recipe])
 
 
 _warm: set[str] = set()

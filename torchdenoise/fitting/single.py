@@ -45,18 +45,19 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
     Raises:
         UserError: a recipe that needs a data set, a device that is not available, a loss that became NaN.
     """
-    return fit_shared(image, [recipe], options)[0]
+    return fit_shared(image, [(recipe, options)])[0]
 
 
-def fit_shared(image: Tensor, recipes: Sequence[Mapping[str, Any]], options: Options) -> list[Fitted]:
-    """Return the results of recipes that differ only in their readout, from one shared fit to an image.
+def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]]) -> list[Fitted]:
+    """Return the results of recipes with options that differ only in their readout, from one shared fit to an image.
 
     Each equals that of ``fit_image``. A readout that accumulates outputs during the fit cannot share another's fit, so
     only the first recipe may have one.
     """
     with restored_random_state(), quiet(), interruptible(), memory_errors():
-        readouts = [build_objects(recipe, options).model.readout for recipe in recipes[1:]]
-        fit = build_objects(recipes[0], options)
+        readouts = [build_objects(*each).model.readout for each in fits[1:]]
+        recipe, options = fits[0]
+        fit = build_objects(recipe, options)
         data = zero_shot_data(fit)
         data.use(image, options.level)
         trainer = make_trainer(fit.trainer, options)

@@ -281,7 +281,7 @@ def test_every_readout_of_one_fit_hides_the_share_that_was_found():
     recipes[2]["model"]["init_args"]["readout"] = {"class_path": "CappedRemoval", "init_args": {"inner": "MaskedMean"}}
     overrides = [f"model.{each}" for each in ("network.width=12", "ratio.independent=1000", "ratio.correlated=2000")]
     options = Options(max_steps=6, device="cpu", overrides=overrides)
-    together = fit_shared(image(), recipes, options)
+    together = fit_shared(image(), [(recipe, options) for recipe in recipes])
     assert len({fitted_together.image.std().item() for fitted_together in together}) == 3
     for recipe, fitted_together in zip(recipes, together, strict=True):
         assert torch.equal(fitted_together.image, fit_image(image(), recipe, options).image)
