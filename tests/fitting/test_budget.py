@@ -1,4 +1,4 @@
-"""Steps chosen for a time, with a clock of the test's own."""
+"""Steps chosen for a time budget, with a simulated clock."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torchdenoise.fitting.budget import Budget
 
 
 class Clock:
-    """Passes as told; its fit takes so long for each step and for the rest."""
+    """A simulated clock, and a fit that takes ``step`` seconds per step and ``rest`` seconds besides."""
 
     def __init__(self, monkeypatch, step, rest):
         self.now, self.step, self.rest = 0.0, step, rest
@@ -29,17 +29,17 @@ class Clock:
 
 
 def test_the_steps_fill_the_time(monkeypatch):
-    clock, told = Clock(monkeypatch, step=0.01, rest=0.5), []
-    chosen = Budget(2.0, clock.fit, told.append)
+    clock, messages = Clock(monkeypatch, step=0.01, rest=0.5), []
+    chosen = Budget(2.0, clock.fit, messages.append)
     image = torch.zeros(1, 3, 100, 90)
     assert chosen.fit(image) is image
     steps = clock.fits[-1][1]
     assert steps == pytest.approx(132, abs=1)  # the slow ones count as rest
-    assert told == [f"{steps} steps, chosen for a budget of 2 s on this machine"]
+    assert messages == [f"{steps} steps, chosen for a budget of 2 s on this machine"]
     assert clock.fits == [((1, 3, 64, 64), 1), ((1, 3, 100, 90), 12), ((1, 3, 100, 90), steps)]
 
 
-def test_a_size_is_tried_once(monkeypatch):
+def test_each_size_gets_one_trial(monkeypatch):
     clock = Clock(monkeypatch, step=0.01, rest=0.0)
     chosen = Budget(1.0, clock.fit)
     for size in (80, 80, 90):
@@ -66,8 +66,8 @@ def test_mistakes(arguments, message):
         denoise(torch.rand(1, 1, 8, 8), **arguments)
 
 
-def test_doubts_about_the_noise_are_told_once():
+def test_an_assumption_warning_is_given_once():
     noisy = torch.from_numpy(correlated_noise()).float().permute(2, 0, 1)[None]
-    with pytest.warns(AssumptionWarning) as told:
+    with pytest.warns(AssumptionWarning) as caught:
         denoise(noisy, budget=0.2, device="cpu", data_range=1.0)
-    assert len(told) == 1
+    assert len(caught) == 1

@@ -95,7 +95,7 @@ def test_it_leaves_the_caller_alone(monkeypatch):
     assert lightning.fabric.utilities.seed.os.environ["PL_GLOBAL_SEED"] == "77"
 
 
-def test_parts_are_objects_of_ones_own():
+def test_parts_are_a_users_objects():
     class Mine(DenoisingLoss):
         def forward(self, denoise, batch, draws, progress):
             return {"mine": (denoise(batch["noisy"]) - 0.25).square().mean()}
@@ -106,7 +106,7 @@ def test_parts_are_objects_of_ones_own():
     assert small.shape == (24, 28, 3)
 
 
-def test_an_object_of_ones_own_is_not_changed_and_every_picture_begins_with_it_anew():
+def test_a_users_network_is_unchanged_and_every_picture_starts_from_it():
     network = SmallCNN(3, width=4)
     before = [parameter.clone() for parameter in network.parameters()]
     stack = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -115,10 +115,10 @@ def test_an_object_of_ones_own_is_not_changed_and_every_picture_begins_with_it_a
     assert all(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
 
 
-def test_progress_is_told_after_every_step():
-    told = []
-    denoise(noisy_scene(), max_steps=3, device="cpu", progress=lambda step, steps: told.append((step, steps)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+def test_progress_is_called_after_every_step():
+    calls = []
+    denoise(noisy_scene(), max_steps=3, device="cpu", progress=lambda step, steps: calls.append((step, steps)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_key_press_in_a_fit_is_a_keyboard_interrupt_and_the_key_works_on():

@@ -23,7 +23,7 @@ def with_readout(name):
 
 def test_readouts_of_a_shared_fit_equal_those_of_separate_fits():
     recipes = [with_readout(f"torchdenoise.denoisers.{name}") for name in ("OnePass", "EightTurns")]
-    shared = fit_shared(image(), recipes, OPTIONS)
+    shared = fit_shared(image(), [(recipe, OPTIONS) for recipe in recipes])
     separate = [fit_image(image(), recipe, OPTIONS) for recipe in recipes]
     assert all(torch.equal(one.image, other.image) for one, other in zip(shared, separate, strict=True))
     assert not torch.equal(shared[0].image, shared[1].image)

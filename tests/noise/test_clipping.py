@@ -18,7 +18,7 @@ def test_moments_are_those_of_many_draws(clean, sigma):
 
 
 @given(st.floats(0.005, 0.5), st.floats(0, 1))
-def test_undoing_the_mean_leads_back(sigma, clean):
+def test_the_mean_is_undone(sigma, clean):
     mean, _ = clipped_moments(torch.tensor([clean]).double(), sigma)
     assert undo_clipped_mean(mean, sigma).item() == pytest.approx(clean, abs=2e-3)
 

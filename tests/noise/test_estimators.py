@@ -29,7 +29,7 @@ def noisy(spec, clean, seed=0):
 
 
 def slow_level(image):
-    """Return the level by the formula as it is published, patch by patch."""
+    """Return the level by the published formula, patch by patch."""
     picture = image[0].double().numpy()
     _, height, width = picture.shape
     rows = [

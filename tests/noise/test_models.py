@@ -151,7 +151,7 @@ def test_numbers_of_all_kinds_are_levels(ends):
     assert GaussianNoise(np.float32(25)) == GaussianNoise(np.int8(25)) == GaussianNoise(25)
 
 
-def test_a_model_of_ones_own_needs_only_forward():
+def test_a_users_model_needs_only_forward():
     class _Mixed(NoiseModel, name="mixed"):
         def __init__(self, share, mode="salt"):
             self.share = share

@@ -111,7 +111,7 @@ def test_every_bad_spec_is_one_line(spec, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_class_of_ones_own_by_import_path(tmp_path, monkeypatch):
+def test_a_users_class_by_import_path(tmp_path, monkeypatch):
     (tmp_path / "my_salt.py").write_text(
         "import torch\n"
         "from torchdenoise.noise import NoiseModel\n"

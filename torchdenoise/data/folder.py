@@ -79,7 +79,7 @@ class FolderData(DenoisingData):
             if value < smallest:
                 raise DataError(f"--data.{name} {value}: must be at least {smallest}")
         self.folders = folders
-        self.crop = crop
+        self.crop: int = crop
         self.channels = channels
         self.batch_size = batch_size
         self.repeats = repeats

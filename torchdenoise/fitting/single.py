@@ -49,7 +49,7 @@ def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fit
 
 
 def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]]) -> list[Fitted]:
-    """Return the results of recipes, with options, that differ only in their readout, from one shared fit to an image.
+    """Return the results of recipes with options that differ only in their readout, from one shared fit to an image.
 
     Each equals that of ``fit_image``. A readout that accumulates outputs during the fit cannot share another's fit, so
     only the first recipe may have one.
