@@ -78,7 +78,7 @@ class FolderData(DenoisingData):
             if value < smallest:
                 raise UserError(f"--data.{name} {value}: must be at least {smallest}")
         self.places = places
-        self.crop = crop
+        self.crop: int = crop
         self.channels = channels
         self.batch_size = batch_size
         self.repeats = repeats
