@@ -75,10 +75,10 @@ class Denoiser(Checkpointed):
         self.readout = readout or OnePass()
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
-        self._seed = 0
-        self._plan: Plan | None = None
+        self._seed = 0  # of the current run
+        self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
-        self._context: PictureContext | None = None  # a cache
+        self._context: PictureContext | None = None  # of the last images, a cache
 
     @abstractmethod
     def stages(self) -> list[Stage]:
@@ -242,9 +242,6 @@ class Denoiser(Checkpointed):
     @override
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the clean images of a batch, clamped to 0..1."""
-        return self._restored(batch)
-
-    def _restored(self, batch: dict[str, Tensor]) -> Tensor:
         for key in self.requires:
             if key not in batch:
                 raise DataError(
@@ -254,7 +251,7 @@ class Denoiser(Checkpointed):
         return self.restore(batch["noisy"], **{key: batch[key] for key in self.requires})
 
     def _scores(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        return metrics.scores(self._restored(batch), batch)
+        return metrics.scores(self.predict_step(batch, 0), batch)
 
     def _refuse(self, terms: Terms) -> None:
         bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]

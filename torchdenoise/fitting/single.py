@@ -90,7 +90,7 @@ def build_objects(recipe: Mapping[str, Any], options: Options) -> Fit:
 
 def zero_shot_data(fit: Fit) -> SingleImage:
     """Return the data of a zero-shot fit; RecipeError if the recipe is trained on a data set."""
-    if not getattr(type(fit.data), "zero_shot", isinstance(fit.data, SingleImage)):
+    if not fit.data.zero_shot:
         raise RecipeError(
             f"{type(fit.model).__name__} with {type(fit.data).__name__} is trained on a data set: "
             "use `torchdenoise fit`, then `torchdenoise denoise --ckpt`"

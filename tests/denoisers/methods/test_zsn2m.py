@@ -216,6 +216,7 @@ def test_each_stage_has_its_own_optimizer_and_schedule(tmp_path):
             SmallCNN(1, width=4),
             GRDNet(1, width=2),
             refiner_loss=OnCrops(GRDLoss(), size=8),
+            share=0.5,
             refiner_optimizer=lambda parameters: SGD(parameters, lr=1e-5),
             refiner_scheduler=lambda optimizer: StepLR(optimizer, 1, 0.5),
         )
