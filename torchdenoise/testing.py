@@ -21,7 +21,7 @@ from typing_extensions import override
 from torchdenoise.data import DenoisingData, Picture
 from torchdenoise.denoisers import Denoiser, DenoisingLoss, Downsampler
 from torchdenoise.fitting import HYGIENE, accelerator
-from torchdenoise.isolation import restored_random_state, quiet, seed_all
+from torchdenoise.isolation import quiet, restored_random_state, seed_all
 from torchdenoise.noise import NoiseModel, from_spec
 from torchdenoise.registry import Registered, build
 

@@ -476,7 +476,7 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
         ("--recipes zsn2n --data nowhere --noise gaussian:25", "nowhere: no such file"),
         ("--recipes zsn2n", "no pictures: give --data DIR"),
         ("--recipes zsn2n --noisy clean --clean more", "no picture of the same name for more/p2.png"),
-        ("--recipes zsn2n --noisy clean --data clean", "give one of both"),
+        ("--recipes zsn2n --noisy clean --data clean", "use one or the other"),
         ("--recipes zsn2n --clean clean", "--clean needs the noisy pictures"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: must be at least 1"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --seeds 0,x", "--seeds 0,x: give whole numbers"),

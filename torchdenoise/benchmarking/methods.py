@@ -191,7 +191,6 @@ def fits_one_picture(recipe: Mapping[str, Any]) -> bool:
     if not isinstance(name, str):
         return True  # building it raises the error
     try:
-        cls = find(DenoisingData, name)  # type: ignore[type-abstract]
+        return find(DenoisingData, name).zero_shot  # type: ignore[type-abstract]
     except UserError:
         return False
-    return getattr(cls, "zero_shot", cls.__name__ == "SingleImage")

@@ -21,7 +21,7 @@ from typing_extensions import override
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
 from torchdenoise.commands.experiment_arguments import checkpoint_file
 from torchdenoise.commands.experiment_help import EXAMPLES
-from torchdenoise.data import DenoisingData, SingleImage
+from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import read_checkpoint
 from torchdenoise.errors import UserError
@@ -98,9 +98,9 @@ class ExperimentCLI(LightningCLI):
         sys.argv[1:] = self._words  # what a launcher starts other processes with
         config = self.config[self.config.subcommand]
         data = resolve(config.data.class_path) if config.get("data") else None
-        zero_shot = data is not None and getattr(data, "zero_shot", data is SingleImage)
-        if zero_shot and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
-            config.trainer.max_steps = getattr(data, "default_steps", SingleImage.default_steps)
+        steps = data.default_steps if data is not None and issubclass(data, DenoisingData) else None
+        if steps is not None and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
+            config.trainer.max_steps = steps
         if isinstance(config.trainer.logger, Namespace):
             _check_tensorboard(config.trainer.logger)
             arguments = config.trainer.logger.get("init_args", {})
