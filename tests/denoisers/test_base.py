@@ -286,7 +286,9 @@ def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint
     (tmp_path / "stranger.py").write_text("raise AssertionError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
     edited(path, class_path="stranger.Method")
-    with pytest.raises(UserError, match=r"fitted with stranger.Method, which is not known here; .* add --import stranger"):
+    with pytest.raises(
+        UserError, match=r"fitted with stranger.Method, which is not known here; .* add --import stranger"
+    ):
         Denoiser.load(path)
 
 

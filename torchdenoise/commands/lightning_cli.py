@@ -182,7 +182,7 @@ class _RecipeAction(ActionConfigFile):
         path = recipe_path(values)
         content = read_config(values)
         public = with_public_paths(content)
-        super().__call__(parser, cfg, str(path) if public == content else json.dumps(public), option_string)
+        super().__call__(parser, cfg, str(path) if public == content else json.dumps(public), option_string)  # type: ignore[no-untyped-call]
 
 
 def _check_tensorboard(logger: Namespace) -> None:
