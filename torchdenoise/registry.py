@@ -17,6 +17,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_hints
 
+from typing_extensions import override
+
 from torchdenoise.errors import CheckpointError, UserError, did_you_mean
 
 T = TypeVar("T", bound="Registered")
@@ -56,6 +58,7 @@ class Registered:
     """Arguments that ``recipe`` leaves out, because a fitted object does not need them."""
     arguments: dict[str, Any]
 
+    @override
     def __init_subclass__(
         cls, *, kind: str = "", name: str = "", source: str = "", formerly: tuple[str, ...] = (), **kwargs: Any
     ) -> None:

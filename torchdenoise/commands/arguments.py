@@ -4,6 +4,8 @@ import argparse
 import re
 from typing import NoReturn
 
+from typing_extensions import override
+
 from torchdenoise.errors import UserError, did_you_mean
 
 
@@ -56,6 +58,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    @override
     def error(self, message: str) -> NoReturn:
         """Raise the message as UserError; for an unknown option it suggests the nearest one."""
         hint = ""
