@@ -10,17 +10,8 @@ import pytest
 import torch
 
 from torchdenoise.errors import UserError
-from torchdenoise.registry import (
-    PLUGINS,
-    Registered,
-    build,
-    class_path,
-    entries,
-    find,
-    load_plugins,
-    matching,
-    one_line,
-)
+from torchdenoise.registry import PLUGINS, Registered, class_path, entries, find, load_plugins, matching, one_line
+from torchdenoise.stored_recipes import build
 
 
 class Shape(Registered, kind="shapes"):

@@ -23,7 +23,8 @@ from torchdenoise.denoisers import Denoiser, DenoisingLoss, Downsampler
 from torchdenoise.fitting import HYGIENE, accelerator
 from torchdenoise.isolation import quiet, restored_random_state, seed_all
 from torchdenoise.noise import NoiseModel, from_spec
-from torchdenoise.registry import Registered, build
+from torchdenoise.registry import Registered
+from torchdenoise.stored_recipes import build
 
 __all__ = ["check_denoiser", "check_downsampler", "check_loss", "check_noise_model"]
 

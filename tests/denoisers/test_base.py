@@ -16,7 +16,7 @@ from torchdenoise.errors import CheckpointError, DataError, UserError
 from torchdenoise.fitting import HYGIENE
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.recipes.building import build_fit
-from torchdenoise.registry import unknown_classes
+from torchdenoise.stored_recipes import unknown_classes
 
 
 def picture(channels=3, seed=0):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from torchdenoise.errors import UserError
 from torchdenoise.noise import ClippedNoise, GaussianNoise, NoiseModel, PoissonNoise, SummedNoise
-from torchdenoise.registry import build
+from torchdenoise.stored_recipes import build
 
 
 def seeded(seed=0):

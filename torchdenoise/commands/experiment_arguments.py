@@ -10,7 +10,7 @@ from torchdenoise.data import SingleImage
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import RecipeError
 from torchdenoise.recipes.class_defaults import with_class_defaults
-from torchdenoise.registry import require_known, unknown_classes
+from torchdenoise.stored_recipes import require_known, unknown_classes
 
 _MODEL_OPTIONS = ("--config", "-c", "--model", "--ckpt_path")
 _OURS = {"test": "--verbose", "predict": "--return_predictions"}

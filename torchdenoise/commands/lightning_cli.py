@@ -29,7 +29,8 @@ from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed
 from torchdenoise.recipes.building import one_line_error
 from torchdenoise.recipes.files import read_config, recipe_path
-from torchdenoise.registry import import_options, resolve, user_classes, with_public_paths
+from torchdenoise.registry import resolve
+from torchdenoise.stored_recipes import import_options, user_classes, with_public_paths
 
 RUNS = "runs"
 """The folder, inside the working folder, where fits are kept unless ``--trainer.default_root_dir`` names another."""

@@ -15,7 +15,8 @@ from typing_extensions import override
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.stages import class_names
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.registry import Recipe, Registered, build, class_paths, require_known, resolve, with_public_paths
+from torchdenoise.registry import Recipe, Registered, resolve
+from torchdenoise.stored_recipes import build, class_paths, require_known, with_public_paths
 
 KEY = "torchdenoise"
 """Of our part of a checkpoint."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.noise.models import ClippedNoise, MixedNoise, NoiseModel, SummedNoise
-from torchdenoise.registry import entries, find, may_import
+from torchdenoise.registry import entries, find
+from torchdenoise.stored_recipes import may_import
 
 EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gaussian:25:clip"
 

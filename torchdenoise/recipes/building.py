@@ -21,7 +21,8 @@ from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
-from torchdenoise.registry import all_classes, load_plugins, with_public_paths
+from torchdenoise.registry import all_classes, load_plugins
+from torchdenoise.stored_recipes import with_public_paths
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
 """The type of a constructor argument, by the last word of its name."""

@@ -24,7 +24,8 @@ from torchdenoise.metrics import psnr
 from torchdenoise.noise import gaussian_level, repeatable
 from torchdenoise.protocols import DataDescription
 from torchdenoise.recipes import load_recipe
-from torchdenoise.registry import build, entries
+from torchdenoise.registry import entries
+from torchdenoise.stored_recipes import build
 
 BLIND = [BM3D, AnscombeBM3D, NLMeans, TotalVariation, Wavelet]
 RECIPES = ["anscombe-bm3d", "bm3d", "nlm", "tv", "wavelet"]

@@ -6,7 +6,8 @@ import torch
 from torchdenoise.denoisers import networks
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import padded_call
-from torchdenoise.registry import build, find
+from torchdenoise.registry import find
+from torchdenoise.stored_recipes import build
 
 NARROW = {"Noise2FastNet": {"width": 4, "depth": 4}, "TwoScaleCNN": {"width": 6, "inner": 6}, "SkipNet": {"width": 4}}
 NETWORKS = [getattr(networks, name) for name in networks.__all__ if name != "Network"]

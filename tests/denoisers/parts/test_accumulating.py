@@ -5,7 +5,7 @@ import torch
 
 from torchdenoise import UserError, denoise
 from torchdenoise.denoisers import LastMean, RunningMean
-from torchdenoise.registry import build
+from torchdenoise.stored_recipes import build
 
 
 def outputs(count=7):

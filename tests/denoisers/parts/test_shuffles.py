@@ -7,7 +7,7 @@ import torch
 from torchdenoise import UserError
 from torchdenoise.denoisers import CellShuffle, TileShuffle
 from torchdenoise.denoisers.parts.shuffles import merge_tiles, split_tiles
-from torchdenoise.registry import build
+from torchdenoise.stored_recipes import build
 
 
 def generator(seed=0):
