@@ -1,10 +1,125 @@
-"""PSNR and SSIM as papers print them: for each image, all channels, data range 1."""
+"""What a result is measured by: PSNR and SSIM as papers print them, and what can be measured without a clean image.
+
+A new metric is one class, here or in a file of the user's; ``compare``, ``test`` and ``list`` then have it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from typing_extensions import override
+
+from torchdenoise.errors import UserError
+from torchdenoise.registry import Registered, all_classes, entries
 
 SSIM_WINDOW = 11
+
+
+class Metric(Registered, ABC, kind="metrics"):
+    """One number for each result. Its short name is the column in ``results.csv``, its docstring's first line the hint.
+
+    Example:
+        >>> class MeanError(Metric, name="mae"):
+        ...     "Mean absolute error over all channels."
+        ...     heading, digits, higher_is_better, requires = "MAE", 4, False, ("clean",)
+        ...     def __call__(self, result, batch):
+        ...         return (result - batch["clean"]).abs().mean((1, 2, 3))
+        >>> image = torch.zeros(2, 1, 16, 16)
+        >>> scores(image, {"noisy": image, "clean": image + 0.5})["mae"]
+        tensor([0.5000, 0.5000])
+    """
+
+    heading: ClassVar[str] = ""
+    """The heading of its column in tables; the short name unless given."""
+    digits: ClassVar[int] = 3
+    """Decimals in tables."""
+    higher_is_better: ClassVar[bool | None] = None
+    """None: neither high nor low is better."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Batch keys that it needs beyond ``noisy``. One that needs ``clean`` is computed for the noisy image, too."""
+
+    @abstractmethod
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the metric of each image as ``(B,)``.
+
+        Args:
+            result: denoised images ``(B, C, H, W)`` in 0..1.
+            batch: ``noisy``, and ``clean`` where there is one, of the same shape.
+        """
+
+
+class PSNR(Metric, name="psnr", source="Hore and Ziou, ICPR 2010"):
+    """Peak signal-to-noise ratio in dB, over all channels."""
+
+    heading, digits, higher_is_better, requires = "PSNR", 2, True, ("clean",)
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        return psnr(result, batch["clean"])
+
+
+class SSIM(Metric, name="ssim", source="Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 2004"):
+    """Structural similarity: 11x11 Gaussian window with sigma 1.5, mean over channels."""
+
+    heading, digits, higher_is_better, requires = "SSIM", 3, True, ("clean",)
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        return ssim(result, batch["clean"])
+
+
+class Removed(Metric, name="removed", source="method noise, Buades, Coll and Morel, CVPR 2005"):
+    """Standard deviation of noisy minus result, on the 0-255 scale."""
+
+    heading, digits = "removed", 2
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        return 255 * (batch["noisy"] - result).flatten(1).std(1)
+
+
+class Correlation(Metric, name="correlation", source="method noise, Buades, Coll and Morel, CVPR 2005"):
+    """Correlation of neighbouring pixels of noisy minus result: near 0 if only pixel-wise independent noise is gone."""
+
+    heading, digits = "correlation", 2
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        removed = 255 * (batch["noisy"] - result)
+        centred = removed - removed.mean((-2, -1), keepdim=True)
+        across = (centred[..., :-1] * centred[..., 1:]).mean((1, 2, 3))
+        down = (centred[..., :-1, :] * centred[..., 1:, :]).mean((1, 2, 3))
+        return (across + down) / 2 / centred.square().mean((1, 2, 3)).clamp(min=1e-12)
+
+
+def all_metrics() -> dict[str, Metric]:
+    """Return short name -> metric for all registered ones, in the order of their definition."""
+    current = set(entries(Metric).values())  # type: ignore[type-abstract]
+    return {cls.short_name: _made(cls) for cls in all_classes() if issubclass(cls, Metric) and cls in current}
+
+
+@cache
+def _made(cls: type[Metric]) -> Metric:
+    return cls()  # once: it may load weights
+
+
+def scores(result: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return short name -> ``(B,)`` of every metric whose keys the batch has.
+
+    Raises:
+        UserError: a metric that does not return one value for each image.
+    """
+    found = {}
+    for name, metric in all_metrics().items():
+        if all(key in batch for key in metric.requires):
+            found[name] = metric(result, batch)
+            if not isinstance(found[name], Tensor) or found[name].shape != result.shape[:1]:
+                raise UserError(f"{type(metric).__name__} must return a tensor with one value for each image")
+    return found
 
 
 def psnr(image: Tensor, clean: Tensor) -> Tensor:
@@ -16,9 +131,7 @@ def psnr(image: Tensor, clean: Tensor) -> Tensor:
         >>> psnr(torch.full((1, 1, 2, 2), 0.1), torch.zeros(1, 1, 2, 2)).round(decimals=2)
         tensor([20.])
     """
-    return torch.stack(
-        [peak_signal_noise_ratio(one, other, data_range=1.0) for one, other in zip(image, clean, strict=True)]
-    )
+    return peak_signal_noise_ratio(image, clean, data_range=1.0, dim=(1, 2, 3), reduction="none")
 
 
 def ssim(image: Tensor, clean: Tensor) -> Tensor:
@@ -32,8 +145,8 @@ def ssim(image: Tensor, clean: Tensor) -> Tensor:
     """
     if min(image.shape[-2:]) < SSIM_WINDOW:
         return torch.full((image.shape[0],), float("nan"))
-    _, everywhere = structural_similarity_index_measure(
+    _, per_pixel = structural_similarity_index_measure(
         image, clean, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
     )
-    border = SSIM_WINDOW // 2  # torchmetrics' own mean takes in the border, where its window meets reflected pixels
-    return everywhere[..., border:-border, border:-border].mean((-3, -2, -1))
+    border = SSIM_WINDOW // 2  # torchmetrics' own mean includes the border, where its window covers padding
+    return per_pixel[..., border:-border, border:-border].mean((-3, -2, -1))

@@ -108,7 +108,7 @@ def test_pairs_and_noisy_pictures_alone(run, clean, tmp_path):
     outcome = run("compare", "--recipes", "zsn2n", "--noisy", noisy, *SHORT, "-o", "alone")
     assert outcome.code == 0, outcome.err
     assert all(row["psnr"] == "" and float(row["removed"]) > 0 for row in rows(Path("alone")))
-    assert "nothing to measure against" in Path("alone/report.html").read_text()
+    assert "no clean pictures to compare with" in Path("alone/report.html").read_text()
 
 
 def test_a_pair_is_on_one_scale(run, tmp_path):
@@ -371,10 +371,10 @@ class Stop(Silent):
     def __init__(self, after):
         self.left = after
 
-    def planned(self, jobs, done):
+    def on_plan(self, jobs, done):
         self.done = done
 
-    def ended(self, job, outcome):
+    def on_end(self, job, outcome):
         self.left -= 1
         if not self.left:
             raise KeyboardInterrupt
@@ -464,12 +464,15 @@ def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, ba
             r"torchdenoise: wide: model.netwrok.width: no such option \(did you mean model.network.width\?\)$",
         ),
         ("--recipes zsn2n,zsn2n --data clean --noise gaussian:25", "zsn2n is named twice"),
-        ("--recipes q* --data clean --noise gaussian:25", r"q\*: no recipe for single pictures has such a name"),
+        ("--recipes q* --data clean --noise gaussian:25", r"q\*: no recipe for single pictures matches"),
         ("--recipes n2n --data clean --noise gaussian:25", "n2n is trained on a data set: .* n2n=FILE.ckpt"),
         ("--recipes n2n=no.ckpt --data clean --noise gaussian:25", "no.ckpt: no such checkpoint file"),
         ("--recipes zsn2n --data clean --noise gausian:25", r"no noise is called 'gausian' \(did you mean gaussian"),
         ("--recipes zsn2n --data clean", "clean pictures need a noise: give --noise"),
-        ("--recipes zsn2n --noisy clean --noise gaussian:25", "have their own noise: leave out --noise"),
+        (
+            "--recipes zsn2n --noisy clean --noise gaussian:25",
+            "--noise is for clean pictures, and these are noisy: leave it out",
+        ),
         ("--recipes zsn2n --data nowhere --noise gaussian:25", "nowhere: no such file"),
         ("--recipes zsn2n", "no pictures: give --data DIR"),
         ("--recipes zsn2n --noisy clean --clean more", "no partner of the same name for p2"),
@@ -541,16 +544,39 @@ def test_what_is_wrong_with_a_recipe_is_one_line_with_its_name(run, clean, text,
     assert not Path("res").exists()
 
 
-def test_rows_of_another_version_are_left_alone(run, clean):
+def test_rows_of_another_version_are_kept_and_reported(run, clean):
+    """An earlier version had fewer columns, and a metric that is not there now."""
+    words = ("compare", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res", "--recipes")
+    assert run(*words, "zsn2n").code == 0
+    table = rows(Path("res"))
+    fields = ["lpips", *(name for name in table[0] if name not in ("correlation", "warning"))]
+    with Path("res/results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fields, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({**row, "lpips": "0.1", "torchdenoise": "0.0.9"} for row in table)
+    outcome = run(*words, "zsn2n,zsn2m-star")
+    assert outcome.code == 0, outcome.err
+    assert "2 of 4 jobs were done before" in outcome.out
+    assert "2 rows were computed by torchdenoise 0.0.9" in outcome.out
+    found = rows(Path("res"))
+    assert list(found[0]) == [*table[0], "lpips"]
+    assert {(row["recipe"], row["lpips"], row["correlation"] == "") for row in found} == {
+        ("zsn2n", "0.1", True),
+        ("zsn2m-star", "", False),
+    }
+    assert "| zsn2n | 2 |" in outcome.out
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "recipe,image,noise,seed,psnr\nzsn2n,p0,gaussian:25,0,30\n"])
+def test_a_table_that_is_no_comparison_s_is_left_alone(run, clean, content):
     words = ("compare", "--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
     assert run(*words).code == 0
     path = Path("res/results.csv")
-    before = path.read_text().replace(",warning,", ",remark,")
-    path.write_text(before)
+    path.write_text(content)
     outcome = run(*words)
     assert outcome.code == 2
-    assert "res: results.csv has other columns than this version writes; choose a new folder with -o" in outcome.err
-    assert path.read_text() == before
+    assert "res: results.csv is not what a comparison writes; choose a new folder with -o" in outcome.err
+    assert path.read_text() == content
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("threads", 0), ("batch", 0), ("crop", 0)])

@@ -1,4 +1,4 @@
-"""Comparisons that a referee would accept: the same noisy pictures for all methods, nothing done twice."""
+"""Comparisons: all methods on the same noisy pictures, in a folder that a later run resumes."""
 
 from torchdenoise.benchmarking.comparing import compare
 

@@ -1,7 +1,7 @@
-"""Small line and point charts as SVG text, so that a report needs no script, font or network for them."""
+"""Small line and point charts as SVG text, which need no script, font or network."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 44
 
 @dataclass(frozen=True)
 class Series:
-    """Points ``(x, y)`` under a name; ``number`` chooses its colour and dashes, the same in all charts of a report."""
+    """Named points ``(x, y)``; ``number`` chooses colour and dashes, so that all charts of a report agree."""
 
     name: str
     number: int
@@ -28,13 +28,13 @@ class Series:
 
     @property
     def dashes(self) -> str:
-        """The pattern that tells series of one colour apart."""
+        """The pattern that distinguishes series of one colour."""
         return DASHES[self.number // len(COLOURS) % len(DASHES)]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis from ``low`` to ``high`` over so many pixels."""
+    """An axis from ``low`` to ``high``, drawn from pixel ``begin`` to pixel ``end``."""
 
     low: float
     high: float
@@ -44,40 +44,43 @@ class Axis:
 
     @classmethod
     def over(cls, values: Sequence[float], begin: float, end: float, log: bool = False) -> "Axis":
-        """Return the axis that holds all values, with a little room."""
+        """Return an axis that holds all values, with a margin."""
         low, high = min(values), max(values)
         if log:
             return cls(low / 1.3, high * 1.3, begin, end, log)
-        room = 0.06 * (high - low) or 0.5
-        return cls(low - room, high + room, begin, end)
+        margin = 0.06 * (high - low) or 0.5
+        return cls(low - margin, high + margin, begin, end)
 
     def place(self, value: float) -> float:
-        """Return where a value lies, in pixels."""
+        """Return the position of a value in pixels."""
         low, high, value = (math.log10(each) if self.log else each for each in (self.low, self.high, value))
         return self.begin + (self.end - self.begin) * (value - low) / (high - low)
 
     def ticks(self) -> list[float]:
-        """Return round numbers along the axis."""
-        if self.log:
-            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            fine = (1, 2, 5) if self.high / self.low < 1000 else (1,)
-            every = [factor * 10.0**decade for decade in decades for factor in fine]
-        else:
-            step = 10 ** math.floor(math.log10((self.high - self.low) / 4))
-            step *= next(factor for factor in (1, 2, 5, 10) if (self.high - self.low) / (step * factor) <= 6)
-            every = [step * number for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        return [tick for tick in every if self.low <= tick <= self.high]
+        """Return round numbers along the axis, at least three."""
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1) if self.log else ()
+        for factors in ((1,), (1, 2, 5), range(1, 10)):
+            ticks = self._inside(factor * 10.0**decade for decade in decades for factor in factors)
+            if len(ticks) >= 3:
+                return ticks
+        step = 10 ** math.floor(math.log10((self.high - self.low) / 4))
+        step *= next(factor for factor in (1, 2, 5, 10) if (self.high - self.low) / (step * factor) <= 7.5)
+        numbers = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return self._inside(step * number for number in numbers)
+
+    def _inside(self, ticks: Iterable[float]) -> list[float]:
+        return [tick for tick in ticks if self.low <= tick <= self.high]
 
 
 def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, joined: bool = True) -> str:
-    """Return an SVG of series: joined points, or single ones with their names beside them.
+    """Return an SVG of series as lines, or as points with their names beside them.
 
     Args:
         series: at least one, each with at least one point.
         across: title of the horizontal axis.
         up: title of the vertical axis.
-        log: whether the horizontal axis is logarithmic; its values are then above 0.
-        joined: lines for curves, or points with names.
+        log: whether the horizontal axis is logarithmic; its values must then be above 0.
+        joined: whether to draw lines, and not points with names.
 
     Example:
         >>> chart([Series("a", 0, [(1, 2), (3, 4)])], "steps", "PSNR, dB")[:4]
@@ -106,7 +109,7 @@ def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, 
 
 
 def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]]) -> str:
-    """Return a point's name beside it, moved down past the names that are there already."""
+    """Return a point's name beside it, moved down until it overlaps no other."""
     end = x > WIDTH - 130
     while any(abs(y - other) < 11 and abs(x - place) < 110 for place, other in taken):
         y += 3

@@ -1,4 +1,4 @@
-"""``compare()``: methods, pictures and noises in, rows, a table and a report out."""
+"""``compare()``: from methods, pictures and noise specs to rows, a table and a report."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,53 +8,61 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import torch
+from typing_extensions import override
 
-from torchdenoise.benchmarking.jobs import REAL, Job, Method, Recipes, Settings, bundles, methods, plan, scenes
+from torchdenoise.benchmarking.columns import columns, row_key
+from torchdenoise.benchmarking.jobs import REAL, Job, Settings, bundles, plan, scenes
+from torchdenoise.benchmarking.methods import Method, Recipes, methods
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
-from torchdenoise.benchmarking.scoring import Outcome, Row, parts_of, row_key, starting_point
+from torchdenoise.benchmarking.scoring import VERSION, Outcome, starting_parts, starting_point
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.datasets import header
-from torchdenoise.errors import UserError
+from torchdenoise.errors import DataError, UserError
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import read_errors, write_errors
+from torchdenoise.registry import load_plugins
 
 Paths = str | Path | Sequence[str | Path]
 
 
 class Listener(Protocol):
-    """What is told of a comparison while it runs."""
+    """Callbacks of a running comparison."""
 
-    def said(self, line: str) -> None:
-        """Hear what is good to know."""
+    def on_message(self, line: str) -> None:
+        """Take an informational message."""
 
-    def planned(self, jobs: Sequence[Job], done: int) -> None:
-        """Hear of all jobs, and how many were done before."""
+    def on_plan(self, jobs: Sequence[Job], done: int) -> None:
+        """Take all jobs, and the number of those that were done before."""
 
-    def started(self, job: Job) -> None:
-        """Hear that a job was handed to a worker."""
+    def on_start(self, job: Job) -> None:
+        """Take a job that is handed to a worker."""
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
-        """Hear what became of it."""
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        """Take a job's outcome."""
 
 
-class Silent:
-    """A listener that says nothing."""
+class Silent(Listener):
+    """A listener that does nothing."""
 
-    def said(self, line: str) -> None:
-        """Say nothing."""
+    @override
+    def on_message(self, line: str) -> None:
+        """Do nothing."""
 
-    def planned(self, jobs: Sequence[Job], done: int) -> None:
-        """Say nothing."""
+    @override
+    def on_plan(self, jobs: Sequence[Job], done: int) -> None:
+        """Do nothing."""
 
-    def started(self, job: Job) -> None:
-        """Say nothing."""
+    @override
+    def on_start(self, job: Job) -> None:
+        """Do nothing."""
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
-        """Say nothing."""
+    @override
+    def on_end(self, job: Job, outcome: Outcome) -> None:
+        """Do nothing."""
 
 
 def compare(
@@ -77,41 +85,43 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Return a row for each method, picture, noise and seed, with numbers as numbers; a failure is a row too.
 
-    All methods see the same noisy pictures, and nobody but the metric sees the clean ones. No number depends on the
-    order of anything, on what else is compared, or on the number of workers.
+    All methods get the same noisy pictures, and only the metrics see the clean ones. No number depends on the order of
+    anything, on what else is compared, or on the number of workers.
 
     Args:
         recipes: names, patterns (``"zsn2*"``), YAML files, ``"NAME=CHECKPOINT"``, variants
             ``"NAME=RECIPE:KEY=VALUE,KEY=VALUE"``; one string with commas, or a list. Or a mapping of names to a recipe
             (name, file or dict), ``(recipe, ["KEY=VALUE"])`` or a checkpoint's path.
-        images: clean pictures, files or folders; the partners of ``noisy`` where both are given.
+        images: clean pictures, files or folders; with ``noisy``, its partners of the same names.
         noise: specs of synthetic noise for the clean pictures.
-        noisy: pictures with noise of their own; without clean partners there is no PSNR.
+        noisy: noisy pictures; without clean partners there is no PSNR.
         seeds: of noise and fits.
-        crop: side of the centre crop that is compared; the whole pictures unless given.
-        max_steps: cuts every fit.
-        threads: of each job; as many as torch takes unless given.
-        workers: jobs at a time; above 1 the seconds are contended.
-        batch: pictures that are fitted together where the method can, which rounds a little differently.
+        crop: side of the centre crop that is compared; by default the whole picture.
+        max_steps: replaces the number of steps of every recipe.
+        threads: per job; by default as many as torch uses.
+        workers: jobs at a time; above 1 they compete for the processor, and seconds grow.
+        batch: number of pictures that are fitted together where the method can; numbers differ by rounding.
         dask: address of a Dask cluster that does the jobs.
         device: as in ``denoise``.
-        output: folder for ``results.csv``, ``table.md``, ``report.html`` and the pictures; what is done there already
-            is not done again.
-        listener: told what happens.
-        command: what the report says made it.
+        output: folder for ``results.csv``, ``table.md``, ``report.html`` and the pictures. Jobs that are done there are
+            not repeated.
+        listener: its methods are called as the comparison runs.
+        command: printed in the table and the report.
 
     Raises:
-        UserError: whatever the caller can mend, before any work is done where it can be known before.
+        UserError: anything that the caller can fix; before any work where possible.
 
     Example:
         >>> from tempfile import mkdtemp
+        >>> import numpy as np
         >>> from torchdenoise.data import Picture, write_picture
         >>> picture = Picture.from_array((255 * np.random.default_rng(0).random((16, 16, 3))).astype(np.uint8))
         >>> path = Path(mkdtemp(), "a.png")
         >>> write_picture(path, picture.image, picture)
-        >>> [row] = compare("zsn2n", path, "gaussian:25", max_steps=2)
-        >>> row["recipe"], row["status"], row["psnr"] > 10
-        ('zsn2n', 'done', True)
+        >>> variants = {"zsn2n": "zsn2n", "wide": ("zsn2n", ["model.network.width=64"])}
+        >>> wide, plain = compare(variants, path, "gaussian:25", max_steps=2)
+        >>> plain["recipe"], plain["status"], plain["psnr"] > 10, wide["parameters"] > plain["parameters"]
+        ('zsn2n', 'done', True, True)
     """
     for name, number in (("workers", workers), ("batch", batch), ("threads", threads), ("crop", crop)):
         if number is not None and number < 1:
@@ -119,33 +129,35 @@ def compare(
     for seed in seeds:
         check_seed(seed)
     accelerator(device)
+    load_plugins()
     listener = listener or Silent()
     named = methods(recipes)
-    clean, own = (_paths(given) for given in (images, noisy))
-    pictures = scenes(clean, own)
+    pictures = scenes(_paths(images), _paths(noisy))
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
-    # Settled here: left to itself, each of several workers would take fewer threads than one alone.
+    # Fixed here: by default, each of several workers would use fewer threads than one alone.
     settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device, batch)
     traits = {method.name: _traits(method, settings) for method in named}
-    jobs = _suited(plan(named, pictures, list(specs), seeds, settings), traits, listener.said)
-    gathering = {name for name, trait in traits.items() if trait.needs_outputs}
+    jobs = _feasible(plan(named, pictures, list(specs), seeds, settings), traits, listener.on_message)
+    unshared = {name for name, trait in traits.items() if trait.needs_outputs}
     _check_pictures(jobs)
     with _folder(output) as folder:
         store = Store(folder, jobs)
         done = store.done(jobs)
-        listener.planned(jobs, len(done))
+        listener.on_plan(jobs, len(done))
+        _report_versions(store, done, listener.on_message)
         by_key = {job.key: job for job in jobs}
-        missing = bundles((job for job in jobs if job.key not in done), gathering)
-        for outcome in outcomes(missing, workers, dask, listener.started):
+        missing = bundles((job for job in jobs if job.key not in done), unshared)
+        for outcome in outcomes(missing, workers, dask, listener.on_start):
             store.add(outcome)
-            listener.ended(by_key[row_key(outcome.row)], outcome)
+            listener.on_end(by_key[row_key(outcome.row)], outcome)
         store.tidy()
         rows = store.rows_of(jobs)
         if output is not None:
             with write_errors(folder):
                 (folder / "table.md").write_text(markdown(rows, command), encoding="utf-8")
                 (folder / "report.html").write_text(report(store, jobs, command), encoding="utf-8")
-    return [_typed(row) for row in rows]
+    known = columns()
+    return [{name: known[name].typed(row[name]) for name in known} for row in rows]
 
 
 @dataclass(frozen=True)
@@ -153,44 +165,45 @@ class _Traits:
     """What is known of a method once it is built."""
 
     requires: tuple[str, ...] = ()
-    """What it must be told."""
-    alone: str = ""
+    """What it needs to know beyond the noisy image."""
+    stacking_obstacle: str = ""
     """Why its fits are not stacked, if they should be and are not."""
     needs_outputs: bool = False
-    """Its readout accumulates outputs of the fit."""
+    """Whether its readout accumulates outputs during the fit."""
 
 
-def _suited(jobs: Sequence[Job], traits: Mapping[str, _Traits], say: Callable[[str], None]) -> list[Job]:
-    """Return the jobs whose noise has what their method must be told, one by one where the method cannot be stacked.
+def _feasible(jobs: Sequence[Job], traits: Mapping[str, _Traits], on_message: Callable[[str], None]) -> list[Job]:
+    """Return the jobs whose noise has what their method requires; those that cannot be stacked get a batch of one.
 
     Raises:
-        UserError: a method that none of the noises suits.
+        UserError: no noise has what a method requires.
     """
     for name, trait in traits.items():
-        if trait.alone:
-            say(f"{name}, one picture at a time: {trait.alone}")
-    fitting = []
+        if trait.stacking_obstacle:
+            on_message(f"{name}, one picture at a time: {trait.stacking_obstacle}")
+    feasible = []
     for job in jobs:
         trait = traits[job.method.name]
         if "level" not in trait.requires or _has_level(job.noise):
-            fitting.append(replace(job, settings=replace(job.settings, batch=1)) if trait.alone else job)
-    left = {job.method.name for job in fitting}
+            single = replace(job.settings, batch=1)
+            feasible.append(replace(job, settings=single) if trait.stacking_obstacle else job)
+    left = {job.method.name for job in feasible}
     for job in jobs:
         if job.method.name not in left:
             raise UserError(
-                f"{job.method.name} is told the true level of the noise, which only Gaussian noise of one level has: "
+                f"{job.method.name} needs the true noise level, which only Gaussian noise of one level has: "
                 "add --noise gaussian:25, or leave it out"
             )
-    return fitting
+    return feasible
 
 
 def _traits(method: Method, settings: Settings) -> _Traits:
-    """Build a method and return what is known of it then; UserError if it cannot be built."""
+    """Return the traits of a method; UserError if it cannot be built."""
     together = settings.batch > 1
     start = starting_point(method)
     if method.recipe is None:
-        return _Traits(alone="a checkpoint is applied" if together else "")
-    options = Options(max_steps=settings.max_steps, overrides=method.overrides, parts=parts_of(start))
+        return _Traits(stacking_obstacle="a checkpoint is applied" if together else "")
+    options = Options(max_steps=settings.max_steps, overrides=method.overrides, parts=starting_parts(start))
     with read_errors(Path(method.name)):
         model = build(method.recipe, options)
     return _Traits(
@@ -204,24 +217,30 @@ def _has_level(noise: str) -> bool:
     return noise != REAL and from_spec(noise).level is not None
 
 
+def _report_versions(store: Store, done: set[tuple[str, ...]], on_message: Callable[[str], None]) -> None:
+    """Report rows that another version of torchdenoise has computed; they count as done."""
+    versions = [row["torchdenoise"] for row in store.rows() if row_key(row) in done]
+    others = sorted(set(versions) - {VERSION})
+    if others:
+        count = sum(each != VERSION for each in versions)
+        on_message(f"{count} rows were computed by torchdenoise {', '.join(others)}; a new folder computes them again")
+
+
 def _check_pictures(jobs: Sequence[Job]) -> None:
     """Raise UserError for pictures smaller than the crop, or that differ from their partners in size or type."""
+    crop = jobs[0].settings.crop
     for scene in {job.scene.name: job.scene for job in jobs}.values():
         headers = {path: header(path) for path in (scene.clean, scene.noisy) if path is not None}
         if len({each.dtype for each in headers.values()}) > 1:
-            told = ", ".join(f"{path} {each.dtype}" for path, each in headers.items())
-            raise UserError(
-                f"the pictures of a pair hold different types: {told}: write both with the same type and range"
-            )
-        sizes = {path: each[:3] for path, each in headers.items()}
+            types = ", ".join(f"{path} {each.dtype}" for path, each in headers.items())
+            raise DataError(f"a pair of different types: {types}: write both with the same type and range")
+        sizes = {path: f"{each.width}x{each.height}x{each.channels}" for path, each in headers.items()}
         if len(set(sizes.values())) > 1:
-            told = ", ".join(f"{path} {width}x{height}x{channels}" for path, (channels, height, width) in sizes.items())
-            raise UserError(f"the pictures of a pair differ in size or kind: {told}")
-        for path, (_, height, width) in sizes.items():
-            if min(height, width) < (jobs[0].settings.crop or 1):
-                raise UserError(
-                    f"{path}: {width}x{height} pixels, smaller than --crop {jobs[0].settings.crop}: lower it"
-                )
+            different = ", ".join(f"{path} {size}" for path, size in sizes.items())
+            raise DataError(f"a pair of different size or colour: {different}: crop or convert one of them")
+        for path, each in headers.items():
+            if min(each.height, each.width) < (crop or 1):
+                raise DataError(f"{path}: {each.width}x{each.height} pixels, smaller than --crop {crop}: lower it")
 
 
 def _paths(given: Paths) -> list[Path]:
@@ -235,16 +254,3 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
         return
     with TemporaryDirectory() as folder:
         yield Path(folder)
-
-
-NUMBERS = {
-    **dict.fromkeys(
-        ("psnr", "ssim", "noisy_psnr", "noisy_ssim", "removed", "correlation", "seconds", "memory_mb"), float
-    ),
-    **dict.fromkeys(("seed", "steps", "parameters", "batch", "crop", "threads", "workers"), int),
-}
-
-
-def _typed(row: Row) -> dict[str, Any]:
-    """Return a row with numbers as numbers, and None where there is nothing."""
-    return {name: NUMBERS.get(name, str)(value) if value else None for name, value in row.items()}

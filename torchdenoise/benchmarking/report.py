@@ -1,10 +1,10 @@
-"""The report of a comparison: one HTML file that holds everything it shows."""
+"""The report of a comparison: one HTML file without links to others."""
 
 import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -16,36 +16,24 @@ from PIL import Image
 from torch import Tensor
 
 from torchdenoise.benchmarking.charts import Series, chart
+from torchdenoise.benchmarking.columns import Column, Row, row_key, shown
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import Curve
-from torchdenoise.benchmarking.scoring import Row, as_bytes, images, row_key
+from torchdenoise.benchmarking.scoring import as_bytes, read_images
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import Line, lines, setting, shown, warned
+from torchdenoise.benchmarking.tables import HINTS, Line, lines, setting, table_columns, warning_lines
 
-SCENES = 8
-"""So many pictures are shown at most; all of them would make files that no browser likes."""
+MAX_SCENES = 8
+"""The largest number of pictures that a report shows; browsers are slow with hundreds."""
 DETAIL = 128
-GAIN = 4
-"""How much errors are enlarged before they are shown."""
-
-COLUMNS = (
-    ("recipe", "method"),
-    ("n", "pictures that all methods of this table have finished"),
-    ("PSNR", "dB, mean over these pictures"),
-    ("±", "deviation of PSNR between pictures"),
-    ("SSIM", "mean over these pictures"),
-    ("seconds", "a picture, without imports and warm-up"),
-    ("steps", "of optimisation"),
-    ("parameters", "of the networks"),
-    ("MiB", "by which memory grew at most"),
-    ("removed", "deviation of what was taken away, 0-255 scale"),
-    ("correlation", "of neighbouring pixels of what was taken away; near 0 if it is nothing but independent noise"),
-)
+"""Side of the shown square of each picture."""
+ERROR_GAIN = 4
+"""Factor by which errors are enlarged."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture among others: its images as data URLs, one below the other."""
+    """A result and its error, as data URLs that are shown one below the other."""
 
     name: str
     text: str
@@ -59,7 +47,7 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
     curves = store.curves()
     table = lines(rows)
     noises = list(dict.fromkeys(row["noise"] for row in rows))
-    done = {row_key(row)[1:] for row in rows if row["status"] == "done"}  # others may be pictures that cannot be read
+    done = {row_key(row)[1:] for row in rows if row["status"] == "done"}  # others may have an unreadable picture
     seen = [job for job in jobs if job.seed == jobs[0].seed and job.key[1:] in done]
     pictured = list({(job.scene.name, job.noise): job for job in seen}.values())
     page = {
@@ -67,17 +55,17 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
         "summary": _summary(table),
         "setting": setting(rows),
         "command": command,
-        "columns": COLUMNS,
+        "columns": [*HINTS.items(), *((column.heading, column.hint) for column in table_columns())],
         "parts": [_part(noise, table, rows, curves, numbers) for noise in noises],
         "levels": _levels(table, numbers),
         "legend": [_legend(Series(name, number, [])) for name, number in numbers.items()],
-        "warnings": warned(rows),
+        "warnings": warning_lines(rows),
         "failures": [row for row in rows if row["status"] == "failed"],
-        "scenes": [_scene(job, rows, store) for job in pictured[:SCENES]],
-        "more": max(0, len(pictured) - SCENES),
+        "scenes": [_scene(job, rows, store) for job in pictured[:MAX_SCENES]],
+        "more": max(0, len(pictured) - MAX_SCENES),
         "errors": any(row["psnr"] for row in rows),
         "detail": DETAIL,
-        "gain": GAIN,
+        "gain": ERROR_GAIN,
     }
     template = (files("torchdenoise.benchmarking") / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -85,13 +73,13 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
 
 
 def _summary(table: Sequence[Line]) -> str:
-    told = []
+    leaders = []
     for noise in dict.fromkeys(line.noise for line in table):
         ranked = [line for line in table if line.noise == noise and line.psnr is not None]
         if ranked:
             best = ranked[0]
-            told.append(f"{noise}: {best.recipe} leads with {shown(best.psnr)} dB in {shown(best.seconds, 1)} s")
-    return "; ".join(told) or "No clean pictures: there is nothing to measure against, but much to look at."
+            leaders.append(f"{noise}: {best.recipe} leads with {shown(best.psnr)} dB in {shown(best['seconds'], 1)} s")
+    return "; ".join(leaders) or "There are no clean pictures to compare with: judge the results by eye."
 
 
 def _part(
@@ -99,9 +87,9 @@ def _part(
 ) -> dict[str, Any]:
     mine = [line for line in table if line.noise == noise]
     charts = []
-    timed = [line for line in mine if _drawable(line.psnr) and line.seconds]
+    timed = [line for line in mine if _finite(line.psnr) and line["seconds"]]
     if timed:
-        points = [Series(line.recipe, numbers[line.recipe], [(line.seconds or 0, line.psnr or 0)]) for line in timed]
+        points = [Series(line.recipe, numbers[line.recipe], [(line["seconds"] or 0, line.psnr or 0)]) for line in timed]
         charts.append(("PSNR against time", chart(points, "seconds a picture", "PSNR, dB", log=True, joined=False)))
     fits = []
     for line in mine:
@@ -109,42 +97,48 @@ def _part(
         if curve:
             fits.append(Series(line.recipe, numbers[line.recipe], curve))
     if fits:
-        charts.append(("PSNR in the course of the fits, one pass", chart(fits, "steps", "PSNR, dB", log=True)))
-    return {"noise": noise, "lines": [_cells(line) for line in mine], "charts": charts}
+        charts.append(("PSNR during the fits, one pass", chart(fits, "steps", "PSNR, dB", log=True)))
+    return {"noise": noise, "lines": _table(mine), "charts": charts}
 
 
-def _cells(line: Line) -> dict[str, Any]:
-    counted = f"{line.shared}" + (f" of {line.done}" if line.done != line.shared else "")
-    counted += f", {line.failed} failed" if line.failed else ""
-    cells: list[tuple[str, Any]] = [(line.recipe, line.recipe), (counted, line.shared)]
-    figures = asdict(line)
-    for name, digits in (("psnr", 2), ("spread", 2), ("ssim", 3), ("seconds", 2)):
-        cells.append((shown(figures[name], digits), "" if figures[name] is None else figures[name]))
-    cells += [(f"{int(text):,}" if text else "-", text) for text in (line.steps, line.parameters)]
-    for name, digits in (("memory", 0), ("removed", 2), ("correlation", 2)):
-        cells.append((shown(figures[name], digits), "" if figures[name] is None else figures[name]))
-    return {"shared": line.shared, "cells": cells}
+def _table(table: Sequence[Line]) -> list[dict[str, Any]]:
+    """Return the cells of each line: text, value to sort by, and whether it is the best of its column."""
+    found = []
+    for line in table:
+        cells = [(line.recipe, line.recipe, False), (line.count(), line.shared, False)]
+        for column in table_columns():
+            value = line[column.name]
+            cells.append((line.cell(column), "" if value is None else value, _is_best(value, column, table)))
+        found.append({"shared": line.shared, "cells": cells})
+    return found
+
+
+def _is_best(value: float | None, column: Column, table: Sequence[Line]) -> bool:
+    values = [each for each in (line[column.name] for line in table) if each is not None]
+    if column.higher_is_better is None or value is None or len(values) < 2:
+        return False
+    return value == (max(values) if column.higher_is_better else min(values))
 
 
 def _mean_curve(rows: Sequence[Row], curves: Mapping[str, Curve]) -> Curve:
-    """Return the mean over pictures at the steps that all their fits have."""
+    """Return the mean over pictures, at the steps that all their curves have."""
     each = [dict(curves[row["fingerprint"]]) for row in rows if row["fingerprint"] in curves]
     steps = sorted(set.intersection(*(set(curve) for curve in each))) if each else []
     means = [(step, sum(curve[step] for curve in each) / len(each)) for step in steps]
-    return [(step, mean) for step, mean in means if _drawable(mean)]
+    return [(step, mean) for step, mean in means if _finite(mean)]
 
 
-def _drawable(psnr: float | None) -> bool:
-    """Return whether there is a place for it on an axis: there is none for a perfect result."""
+def _finite(psnr: float | None) -> bool:
+    """Return whether a PSNR is a number that an axis can show: a perfect result's is infinite."""
     return psnr is not None and math.isfinite(psnr)
 
 
 def _levels(table: Sequence[Line], numbers: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return a chart for each kind of noise that ran at several levels."""
+    """Return a chart for each kind of noise with several levels."""
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for line in table:
         kind, level = _level(line.noise)
-        if level is not None and line.psnr is not None and _drawable(line.psnr):
+        if level is not None and line.psnr is not None and _finite(line.psnr):
             found.setdefault(kind, {}).setdefault(line.recipe, []).append((level, line.psnr))
     charts = []
     for kind, series in found.items():
@@ -155,7 +149,7 @@ def _levels(table: Sequence[Line], numbers: Mapping[str, int]) -> list[tuple[str
 
 
 def _level(noise: str) -> tuple[str, float | None]:
-    """Return the kind of a noise and its level, where it has one number."""
+    """Return the kind of a noise and its level, if that is one number."""
     if noise == REAL:
         return noise, None
     name, *texts = noise.removesuffix(":clip").split(":")
@@ -171,7 +165,8 @@ def _legend(series: Series) -> tuple[str, str, str]:
 
 
 def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
-    noisy, clean = images(job)
+    pair = read_images(job)
+    noisy, clean = pair.noisy, pair.clean
     top, left, side = _detail(noisy if clean is None else clean)
 
     def cut(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -184,12 +179,12 @@ def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
     noisy_psnr = next((f"{float(row['noisy_psnr']):.2f} dB" for row in mine if row["noisy_psnr"]), "")
     tiles.append(Tile("noisy", noisy_psnr, [_url(cut(as_bytes(noisy)))]))
     for row in sorted(mine, key=lambda row: -float(row["psnr"] or 0)):
-        if not store.picture_path(row).exists():  # rows can be kept, and passed on, without their pictures
+        if not store.picture_path(row).exists():  # rows may be kept without their pictures
             continue
         picture = store.picture(row)
         shown_images = [cut(picture)]
         if clean is not None:
-            error = 128 + GAIN * (picture.astype(np.float32) - 255 * clean[0].permute(1, 2, 0).numpy())
+            error = 128 + ERROR_GAIN * (picture.astype(np.float32) - 255 * clean[0].permute(1, 2, 0).numpy())
             shown_images.append(cut(error.clip(0, 255).astype(np.uint8)))
         score = f"{float(row['psnr']):.2f} dB, {float(row['seconds']):.1f} s" if row["psnr"] else f"{row['seconds']} s"
         tiles.append(Tile(row["recipe"], score, [_url(array) for array in shown_images]))
@@ -197,7 +192,7 @@ def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
 
 
 def _detail(image: Tensor) -> tuple[int, int, int]:
-    """Return (top, left, side) of the square with most structure: the largest differences after some smoothing."""
+    """Return (top, left, side) of the square with most structure: the largest differences after smoothing."""
     side = min(DETAIL, *image.shape[-2:])
     if side < 4:
         return 0, 0, side

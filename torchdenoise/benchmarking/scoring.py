@@ -1,243 +1,253 @@
-"""Jobs that are done at once: noisy pictures made, denoised and scored, with the clock and the memory watched."""
+"""Score jobs that share a fit or a stack: make the noisy images, denoise them, measure results and costs."""
 
 import contextlib
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise import metrics
-from torchdenoise.benchmarking.jobs import REAL, Job, Method
-from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, peak_memory, surroundings
-from torchdenoise.data import read_alike
+from torchdenoise.benchmarking.columns import KEY, Key, Row, columns, row_key
+from torchdenoise.benchmarking.jobs import REAL, Job
+from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, device_kind, device_name, peak_memory
+from torchdenoise.benchmarking.methods import Method
+from torchdenoise.data import centre_crop, read_alike
 from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_readings
+from torchdenoise.errors import AssumptionWarning, DataError, UserError
+from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_readings, unwrap
 from torchdenoise.noise import from_spec, repeatable
+from torchdenoise.paths import read_errors
 
-FIELDS = [
-    "recipe", "image", "noise", "seed", "status", "psnr", "ssim", "noisy_psnr", "noisy_ssim", "removed", "correlation",
-    "seconds", "steps", "parameters", "memory_mb", "batch", "crop", "threads", "workers", "device", "torch",
-    "lightning", "torchdenoise", "fingerprint", "warning", "error",
-]  # fmt: skip
-"""The columns of ``results.csv``; `removed` is the deviation of what was taken away on the 0-255 scale, `correlation`
-that of neighbouring pixels of it, which is 0 for noise that is independent from pixel to pixel, `warning` what the
-method found wrong with the noise. `batch` pictures were fitted together: the seconds are a share, the memory is all."""
-
+VERSION = version("torchdenoise")
 WARM_UP = 64
-"""Side of the corner on which a method takes a step before the clock runs."""
-
-Row = dict[str, str]
-Key = tuple[str, str, str, str]
-Pictures = tuple[Tensor, Tensor | None]
-"""Noisy and, where there is one, clean image."""
+"""Side of the corner on which a method takes one step before the clock runs."""
 
 
-def row_key(row: Row) -> Key:
-    """Return what names a row, as the key of a job does."""
-    return (row["recipe"], row["image"], row["noise"], row["seed"])
+@dataclass(frozen=True)
+class ImagePair:
+    """The images ``(1, C, H, W)`` of a job; only the metrics see the clean one."""
+
+    noisy: Tensor
+    clean: Tensor | None
 
 
 @dataclass
 class Outcome:
-    """What a job leaves: its row, its picture in 8 bits, and how PSNR went."""
+    """What a job leaves: its row, its result in 8 bits, and PSNR in the course of the fit."""
 
     row: Row
     picture: NDArray[np.uint8] | None = None
     curve: Curve = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Run:
+    """The results of jobs that were done together, and what they cost."""
+
+    results: Sequence[Result]
+    seconds: Sequence[float]
+    memory: float
+    meter: CostMeter
+    batch: int
+
+
 def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
     """Return the outcomes of jobs of one noise and seed, done together; a failure is a row too.
 
-    They are a method's on several pictures, or of methods that read one fit to one picture.
-    The process has as many threads afterwards as before.
+    They are one method on several pictures, or methods that share a fit to one picture. The process's number of threads
+    is restored afterwards.
     """
     baseline()
     threads = torch.get_num_threads()
     torch.set_num_threads(jobs[0].settings.threads)
-    pictures: dict[Key, Pictures] = {}
+    pairs: dict[Key, ImagePair] = {}
     outcomes: dict[Key, Outcome] = {}
     try:
         for job in jobs:
             try:
-                pictures[job.key] = images(job)
-            except Exception as error:  # whatever a job raises is its own failure, and the others go on
-                outcomes[job.key] = failed(job, workers, _one_line(error))
-        ready = [job for job in jobs if job.key in pictures]
-        made = _outcomes(ready, [pictures[job.key] for job in ready], workers) if ready else []
+                pairs[job.key] = read_images(job)
+            except Exception as error:  # whatever a job raises is its own failure: the others go on
+                outcomes[job.key] = failed(job, workers, error)
+        ready = [job for job in jobs if job.key in pairs]
+        made = _scored(ready, [pairs[job.key] for job in ready], workers) if ready else []
     finally:
         torch.set_num_threads(threads)
     outcomes |= {row_key(outcome.row): outcome for outcome in made}
     return [outcomes[job.key] for job in jobs]
 
 
-def _outcomes(jobs: Sequence[Job], pictures: Sequence[Pictures], workers: int) -> list[Outcome]:
-    noisy = [image for image, _ in pictures]
-    several = _several_pictures(jobs)
-    watch = CostMeter(noisy[0], None) if several else CostMeter(*pictures[0])
+def _scored(jobs: Sequence[Job], pairs: Sequence[ImagePair], workers: int) -> list[Outcome]:
+    """Do jobs together, or one by one if that fails: one may have failed and the others not."""
     try:
-        _warm_up(jobs, noisy[0])
-        start = starting_point(jobs[0].method)
-        with peak_memory(jobs[0].settings.device) as memory:
-            begin = time.perf_counter()
-            results = _denoised(jobs, noisy, start, watch)
-            took = time.perf_counter() - begin - watch.spent
-        # A method that shares its fit is charged with all of it, and with its own reading.
-        readings = [took / len(jobs)] * len(jobs) if several else watch.readings
-        fit = took - sum(readings)
+        run = _run(jobs, pairs)
     except Exception as error:  # as above
-        if len(jobs) > 1:  # one may fail where all would do by themselves
-            return [_outcomes([job], [pair], workers)[0] for job, pair in zip(jobs, pictures, strict=True)]
-        return [failed(jobs[0], workers, _one_line(error))]
-    about = {
+        if len(jobs) == 1:
+            return [failed(jobs[0], workers, error)]
+        return [_scored([job], [pair], workers)[0] for job, pair in zip(jobs, pairs, strict=True)]
+    each = zip(jobs, pairs, run.results, run.seconds, strict=True)
+    return [_outcome(job, pair, result, seconds, run, workers) for job, pair, result, seconds in each]
+
+
+def _run(jobs: Sequence[Job], pairs: Sequence[ImagePair]) -> Run:
+    """Do jobs together, with the clock and the memory watched."""
+    noisy = [pair.noisy for pair in pairs]
+    stacked = _several_pictures(jobs)
+    meter = CostMeter(noisy[0], None if stacked else pairs[0].clean)
+    _warm_up(jobs, noisy[0])
+    start = starting_point(jobs[0].method)
+    with peak_memory(jobs[0].settings.device) as memory:
+        begin = time.perf_counter()
+        results = _denoised(jobs, noisy, start, (meter,))
+        took = time.perf_counter() - begin - meter.spent
+    if stacked:
+        return Run(results, [took / len(jobs)] * len(jobs), memory[0], meter, len(jobs))
+    fit = took - sum(meter.readings)  # each method that shares the fit is charged with all of it
+    return Run(results, [fit + reading for reading in meter.readings], memory[0], meter, 1)
+
+
+def _outcome(job: Job, pair: ImagePair, result: Result, seconds: float, run: Run, workers: int) -> Outcome:
+    try:
+        fitted = unwrap(result)
+        if not torch.isfinite(fitted).all():
+            raise UserError("the result holds NaN or infinity: lower the learning rate")
+        scores = _scores(pair, fitted)
+    except Exception as error:  # as above
+        return failed(job, workers, error)
+    row = _row(job, workers) | {
         "status": "done",
-        "steps": str(watch.steps),
-        "parameters": str(watch.parameters),
-        "memory_mb": f"{memory[0]:.0f}",
-        "batch": str(len(noisy)) if several else "1",
-        "device": watch.device,
+        **scores,
+        "seconds": f"{seconds:.3f}",
+        "steps": str(run.meter.steps),
+        "parameters": str(run.meter.parameters),
+        "memory_mb": f"{run.memory:.0f}",
+        "batch": str(run.batch),
+        "device": run.meter.device,
+        "warning": "; ".join(result.assumption_warnings) if isinstance(result, Fitted) else "",
     }
-    made = []
-    for job, (image, clean), result, reading in zip(jobs, pictures, results, readings, strict=True):
-        if isinstance(result, UserError):
-            made.append(failed(job, workers, _one_line(result)))
-            continue
-        if not torch.isfinite(result.image).all():
-            made.append(failed(job, workers, "the result holds NaN or infinity: lower the learning rate"))
-            continue
-        own = {"seconds": f"{fit + reading:.3f}", "warning": "; ".join(result.assumption_warnings)}
-        row = _begun(job, workers) | about | own | _scores(image, clean, result.image)
-        made.append(Outcome(row, as_bytes(result.image), watch.curve))
-    return made
+    return Outcome(row, as_bytes(fitted), run.meter.curve)
 
 
-def _several_pictures(jobs: Sequence[Job]) -> bool:
-    """Return whether jobs are a method's on several pictures, or else what methods read out of a fit to one."""
-    return len({job.scene for job in jobs}) > 1
+def failed(job: Job, workers: int, error: Exception) -> Outcome:
+    """Return the outcome of a job that raised an error."""
+    line = " ".join(str(error).split())
+    reason = line if isinstance(error, UserError) else f"{type(error).__name__}: {line}"
+    return Outcome(_row(job, workers) | {"status": "failed", "error": reason})
 
 
-def failed(job: Job, workers: int, error: str) -> Outcome:
-    """Return the outcome of a job that came to nothing."""
-    return Outcome(_begun(job, workers) | {"status": "failed", "error": error})
+def _row(job: Job, workers: int) -> Row:
+    """Return what is known of a row before its job is done: all columns, most of them empty."""
+    settings = job.settings
+    return (
+        dict.fromkeys(columns(), "")
+        | dict(zip(KEY, job.key, strict=True))
+        | {
+            "crop": str(settings.crop or ""),
+            "threads": str(settings.threads),
+            "workers": str(workers),
+            "device": device_name(device_kind(settings.device)),
+            "torch": torch.__version__,
+            "lightning": lightning.__version__,
+            "torchdenoise": VERSION,
+            "fingerprint": job.fingerprint(),
+        }
+    )
 
 
-def _begun(job: Job, workers: int) -> Row:
-    named = dict(zip(("recipe", "image", "noise", "seed"), job.key, strict=True))
-    return dict.fromkeys(FIELDS, "") | named | surroundings(job, workers) | {"fingerprint": job.fingerprint()}
+def _scores(pair: ImagePair, result: Tensor) -> Row:
+    """Return all metrics of a result as text, and those of the noisy image that compare with the clean one."""
+    batch = {"noisy": pair.noisy} | ({} if pair.clean is None else {"clean": pair.clean})
+    found = metrics.scores(result, batch)
+    found |= {f"noisy_{name}": value for name, value in metrics.scores(pair.noisy.clamp(0, 1), batch).items()}
+    known = columns()
+    return {name: f"{value.item():.{known[name].digits + 2}f}" for name, value in found.items() if name in known}
 
 
-def images(job: Job) -> tuple[Tensor, Tensor | None]:
-    """Return the noisy and the clean image ``(1, C, H, W)`` of a job, cropped to its centre.
+def read_images(job: Job) -> ImagePair:
+    """Return the images of a job, cropped to the centre.
 
     Raises:
         UserError: a picture that cannot be read, is smaller than the crop, or differs from its partner in size.
     """
     paths = {"clean": job.scene.clean, "noisy": job.scene.noisy}
     given = {name: path for name, path in paths.items() if path is not None}
-    pictures = zip(given.items(), read_alike(list(given.values())), strict=True)
-    found = {name: _cropped(path, picture.image, job.settings.crop) for (name, path), picture in pictures}
+    found = {}
+    for (name, path), picture in zip(given.items(), read_alike(list(given.values())), strict=True):
+        with read_errors(path):
+            found[name] = centre_crop(picture.image, job.settings.crop)
     clean, noisy = found.get("clean"), found.get("noisy")
     if noisy is None:
         assert clean is not None
-        return repeatable(from_spec(job.noise), clean, job.seed), clean
+        return ImagePair(repeatable(from_spec(job.noise), clean, job.seed), clean)
     if clean is not None and clean.shape != noisy.shape:
-        raise UserError(f"{job.scene.name}: noisy {tuple(noisy.shape[1:])} and clean {tuple(clean.shape[1:])} differ")
-    return noisy, clean
-
-
-def _cropped(path: Path, image: Tensor, crop: int | None) -> Tensor:
-    height, width = image.shape[-2:]
-    if crop is None:
-        return image
-    if min(height, width) < crop:
-        raise UserError(f"{path}: {width}x{height} pixels, smaller than the crop of {crop}: lower --crop")
-    top, left = (height - crop) // 2, (width - crop) // 2
-    return image[..., top : top + crop, left : left + crop]
+        raise DataError(f"{job.scene.name}: noisy {tuple(noisy.shape[1:])} and clean {tuple(clean.shape[1:])} differ")
+    return ImagePair(noisy, clean)
 
 
 def as_bytes(image: Tensor) -> NDArray[np.uint8]:
-    """Return ``(1, C, H, W)`` in 0..1 as ``(H, W, C)`` in 8 bits, to be looked at."""
+    """Return ``(1, C, H, W)`` in 0..1 as ``(H, W, C)`` in 8 bits."""
     array: NDArray[np.uint8] = image[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     return array
 
 
 def starting_point(method: Method) -> Denoiser | None:
-    """Return the trained denoiser that a method applies or begins with, if any."""
+    """Return the trained denoiser that a method applies or starts from, if any."""
     return None if method.checkpoint is None else Denoiser.load(method.checkpoint)
 
 
-def parts_of(start: Denoiser | None) -> dict[str, Any]:
-    """Return with which parts a fit begins that starts there."""
+def starting_parts(start: Denoiser | None) -> dict[str, Any]:
+    """Return the constructor arguments of a fit that starts from a trained denoiser."""
     return {} if start is None else {"network": start.stages()[-1].network}
+
+
+def _several_pictures(jobs: Sequence[Job]) -> bool:
+    """Return whether jobs are one method on several pictures, and not methods that share a fit to one."""
+    return len({job.scene for job in jobs}) > 1
 
 
 def _denoised(
     jobs: Sequence[Job],
     noisy: Sequence[Tensor],
     start: Denoiser | None,
-    watch: CostMeter | None,
+    callbacks: Sequence[lightning.Callback] = (),
     max_steps: int | None = None,
 ) -> Sequence[Result]:
-    """Return the results of jobs that are done at once; nobody but the watch sees a clean image."""
+    """Return the results of jobs that are done together."""
     job = jobs[0]
-    method, device = job.method, job.settings.device
-    callbacks = () if watch is None else (watch,)
-    if method.recipe is None:
+    device = job.settings.device
+    if job.method.recipe is None:
         assert start is not None
         return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
-    level = None if job.noise == REAL else from_spec(job.noise).level
-    steps = max_steps or job.settings.max_steps
-    parts = parts_of(start)
-    options = Options(max_steps=steps, device=device, callbacks=callbacks, level=level, seed=job.seed, parts=parts)
-    fits = [
-        (each.method.recipe, replace(options, overrides=each.method.overrides)) for each in jobs if each.method.recipe
-    ]
+    options = Options(
+        max_steps=max_steps or job.settings.max_steps,
+        device=device,
+        callbacks=callbacks,
+        level=None if job.noise == REAL else from_spec(job.noise).level,
+        seed=job.seed,
+        parts=starting_parts(start),
+    )
+    methods = [each.method for each in jobs]
+    fits = [(each.recipe, replace(options, overrides=each.overrides)) for each in methods if each.recipe]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
-        if _several_pictures(jobs):
-            return fit_images(noisy, *fits[0])
-        return fit_readings(noisy[0], fits)
+        return fit_images(noisy, *fits[0]) if _several_pictures(jobs) else fit_readings(noisy[0], fits)
 
 
 _warm: set[str] = set()
-"""The methods that this process has run already."""
+"""The fits that this process has warmed up."""
 
 
 def _warm_up(jobs: Sequence[Job], noisy: Tensor) -> None:
-    """Take the methods' first step on a corner, so that imports and kernels are there before the clock runs."""
+    """Let each method take its first step on a corner: imports and the choice of kernels are no cost of a fit."""
     for job in jobs:
         if job.method.name not in _warm:
             _warm.add(job.method.name)
-            with contextlib.suppress(UserError):  # what is wrong, the picture itself will tell
-                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], starting_point(job.method), None, max_steps=1)
-
-
-def _scores(noisy: Tensor, clean: Tensor | None, result: Tensor) -> Row:
-    removed = 255 * (noisy - result)
-    row = {"removed": f"{removed.std():.3f}", "correlation": f"{_neighbours(removed):.3f}"}
-    if clean is not None:
-        for name, image in (("", result), ("noisy_", noisy.clamp(0, 1))):
-            row[f"{name}psnr"] = f"{metrics.psnr(image, clean).item():.4f}"
-            row[f"{name}ssim"] = f"{metrics.ssim(image, clean).item():.5f}"
-    return row
-
-
-def _neighbours(removed: Tensor) -> float:
-    """Return the mean correlation of a pixel with its right and its lower neighbour."""
-    centred = removed - removed.mean((-2, -1), keepdim=True)
-    across = (centred[..., :-1] * centred[..., 1:]).mean()
-    down = (centred[..., :-1, :] * centred[..., 1:, :]).mean()
-    return float((across + down) / 2 / centred.square().mean().clamp(min=1e-12))
-
-
-def _one_line(error: Exception) -> str:
-    told = " ".join(str(error).split())
-    return told if isinstance(error, UserError) else f"{type(error).__name__}: {told}"
+            with contextlib.suppress(UserError):  # the fit itself will raise it
+                _denoised([job], [noisy[..., :WARM_UP, :WARM_UP]], starting_point(job.method), max_steps=1)

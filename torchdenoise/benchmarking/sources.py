@@ -1,4 +1,4 @@
-"""Digests of what decides a result: files, and the user's own code that a recipe names."""
+"""Digests of files, and of the user's code that a recipe names."""
 
 import hashlib
 import itertools
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from torchdenoise.paths import read_errors
+from torchdenoise.registry import all_classes
 
 INSTALLED = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-"""Folders of what does not change while a comparison is made."""
+"""Folders of installed code, which does not change during a comparison."""
 
 
 def digest(path: Path) -> str:
@@ -33,16 +34,18 @@ def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a c
 
 
 def own_code(description: Any) -> tuple[str, ...]:
-    """Return digests of the files in which the user's own classes and functions are that a plain description names.
+    """Return digests of the user's files whose classes and functions a plain description names.
 
     Args:
-        description: nested mappings, lists and strings; what looks like ``module.name`` is an import path.
+        description: nested mappings, lists and strings: import paths, ``module.name``, and names of registered classes.
 
     Example:
         >>> own_code({"class_path": "torchdenoise.denoisers.ZSN2NLoss", "init_args": {"size": 2}})
         ()
     """
-    modules = {name.rpartition(".")[0] for name in _strings(description)}
+    names = set(_strings(description))
+    modules = {name.rpartition(".")[0] for name in names}
+    modules |= {cls.__module__ for cls in all_classes() if names & {cls.__name__, cls.short_name}}
     files = {file for file in map(_own_file, modules) if file is not None}
     return tuple(sorted(digest(file) for file in files))
 
@@ -58,7 +61,7 @@ def _strings(description: Any) -> Iterator[str]:
 
 
 def _own_file(module: str) -> Path | None:
-    """Return a module's file if it is neither ours nor installed."""
+    """Return a module's file, unless it belongs to torchdenoise or an installed package."""
     if module.partition(".")[0] == "torchdenoise" or not all(part.isidentifier() for part in module.split(".")):
         return None
     origin = getattr(sys.modules[module], "__file__", None) if module in sys.modules else _found(module)
@@ -67,7 +70,7 @@ def _own_file(module: str) -> Path | None:
 
 
 def _found(module: str) -> str | None:
-    """Return where a module's file is, if anywhere; importlib's own search imports the packages around it."""
+    """Return the path of a module's file without importing its parent packages, as importlib's own search does."""
     places, spec = None, None
     for name in itertools.accumulate(module.split("."), lambda package, part: f"{package}.{part}"):
         spec = PathFinder.find_spec(name, places)

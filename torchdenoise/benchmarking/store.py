@@ -1,4 +1,4 @@
-"""The folder of a comparison: rows, curves and pictures, each written as its job ends."""
+"""The folder of a comparison: rows, curves and pictures, written when each job ends."""
 
 import csv
 import hashlib
@@ -13,23 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from torchdenoise.benchmarking.columns import KEY, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
-from torchdenoise.benchmarking.scoring import FIELDS, Outcome, Row, row_key
+from torchdenoise.benchmarking.scoring import Outcome
 from torchdenoise.errors import UserError
 from torchdenoise.paths import read_errors, write_errors
 
 ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
 CURVE_FIELDS = ["fingerprint", "step", "psnr"]
-LONGEST = 200
-"""So many bytes a name of ours has at most; systems take 255, with endings."""
+REQUIRED = {*KEY, "status", "fingerprint"}
+"""The columns without which a file is no comparison's."""
+MAX_NAME_BYTES = 200
+"""Of a file name; file systems allow 255, suffix included."""
 
 
 class Store:
-    """Keeps what a comparison has found out, in files that other programs can read.
+    """Stores the results of a comparison in files that other programs can read.
+
+    Rows of an earlier version, or with metrics that are not registered now, keep their columns. Missing values are
+    empty.
 
     Args:
-        folder: where; it is made, or goes on from an earlier run of the same comparison.
+        folder: a new one, or that of an earlier run of the same comparison.
         jobs: of the comparison.
 
     Raises:
@@ -43,7 +49,7 @@ class Store:
         about = {"pictures": " and ".join(kinds), "crop": crop}
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _check_columns(folder / ROWS)
+            self.fields = _fields(folder / ROWS)
             if not (folder / ABOUT).exists():
                 if any(path.name != f"{ABOUT}.new" for path in folder.iterdir()):
                     raise UserError("holds other files than a comparison's; choose a new folder with -o")
@@ -52,21 +58,24 @@ class Store:
                 fresh.replace(folder / ABOUT)
             found = _read_about(folder / ABOUT)
             if found != about:
-                told = f"of {found['pictures']} pictures, crop {found['crop']}"
-                raise UserError(f"holds a comparison {told}; choose a new folder with -o")
+                earlier = f"{found['pictures']} pictures, crop {found['crop']}"
+                raise UserError(f"holds a comparison of {earlier}; choose a new folder with -o")
             names = {row["image"] for row in self.rows()}
             if names and not names & {job.scene.name for job in jobs}:
-                told = ", ".join(sorted(names)[:3])
-                raise UserError(f"holds a comparison of other pictures ({told} ...); choose a new folder with -o")
+                some = ", ".join(sorted(names)[:3])
+                raise UserError(f"holds a comparison of other pictures ({some} ...); choose a new folder with -o")
+        if _header(folder / ROWS) not in ([], self.fields):
+            self.tidy()
 
     def rows(self) -> list[Row]:
-        """Return all rows, the newest of each job alone."""
+        """Return the newest row of each job."""
         return self.read(self.folder)
 
     @staticmethod
     def read(folder: Path) -> list[Row]:
-        """Return the rows of a folder that may not be a comparison's yet."""
-        newest = {row_key(row): row for row in _read(folder / ROWS)}
+        """Return the rows of a folder, with all known columns; none if there is no such folder."""
+        empty = dict.fromkeys(columns(), "")
+        newest = {row_key(row): empty | row for row in _read(folder / ROWS)}
         return list(newest.values())
 
     def rows_of(self, jobs: Iterable[Job]) -> list[Row]:
@@ -75,12 +84,12 @@ class Store:
         return [row for row in self.rows() if row_key(row) in wanted]
 
     def done(self, jobs: Iterable[Job]) -> set[tuple[str, ...]]:
-        """Return the keys of the jobs that are done, with the recipe, the files and the settings as they are now."""
+        """Return the keys of the jobs that are done with the present recipe, files and settings."""
         fingerprints = {row_key(row): row["fingerprint"] for row in self.rows() if row["status"] == "done"}
         return {job.key for job in jobs if fingerprints.get(job.key) == job.fingerprint()}
 
     def add(self, outcome: Outcome) -> None:
-        """Keep the outcome of a job: picture and curve first, so that a row always has both."""
+        """Write the outcome of a job: picture and curve first, so that a row always has both."""
         row = outcome.row
         with write_errors(self.folder):
             if outcome.picture is not None:
@@ -89,19 +98,19 @@ class Store:
                 _image(outcome.picture).save(path)
             points = [(row["fingerprint"], str(step), f"{psnr:.3f}") for step, psnr in outcome.curve]
             _append(self.folder / CURVES, CURVE_FIELDS, [dict(zip(CURVE_FIELDS, each, strict=True)) for each in points])
-            _append(self.folder / ROWS, FIELDS, [row])
+            _append(self.folder / ROWS, self.fields, [row])
 
     def tidy(self) -> None:
-        """Put the rows in an order that does not depend on how the run went, and leave out those that were replaced."""
+        """Sort the rows, and remove those that newer ones replace."""
         rows = sorted(self.rows(), key=lambda row: (row["noise"], row["image"], int(row["seed"]), row["recipe"]))
         fresh = self.folder / f"{ROWS}.new"
         with write_errors(self.folder):
             fresh.unlink(missing_ok=True)
-            _append(fresh, FIELDS, rows)
+            _append(fresh, self.fields, rows)
             fresh.replace(self.folder / ROWS)
 
     def picture_path(self, row: Row) -> Path:
-        """Return where the picture of a row is."""
+        """Return the path of a row's picture."""
         noise = row["noise"].replace(":", "-").replace("|", "-or-")
         scene = f"{row['image']}_{noise}_{row['seed']}"
         return self.folder / "pictures" / _short(scene) / f"{_short(row['recipe'])}.png"
@@ -113,7 +122,7 @@ class Store:
         return array if array.ndim == 3 else array[..., None]
 
     def curves(self) -> dict[str, Curve]:
-        """Return the curve of each row by fingerprint."""
+        """Return fingerprint -> curve."""
         found: dict[str, Curve] = {}
         for row in _read(self.folder / CURVES):
             found.setdefault(row["fingerprint"], []).append((int(row["step"]), float(row["psnr"])))
@@ -121,7 +130,7 @@ class Store:
 
 
 def _read(path: Path) -> list[Row]:
-    """Return the rows of a file but the last one where a full disk or a kill has cut it off, as ``_append`` does."""
+    """Return the complete rows of a file: a full disk or a kill may have cut off the last one."""
     if not path.is_file():
         return []
     content = path.read_bytes()
@@ -137,19 +146,27 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o") from None
 
 
-def _check_columns(path: Path) -> None:
-    if path.is_file():
-        with path.open(newline="") as file:
-            columns = next(csv.reader(file), FIELDS)
-        if columns != FIELDS:
-            raise UserError(f"{path.name} has other columns than this version writes; choose a new folder with -o")
+def _header(path: Path) -> list[str]:
+    """Return the columns of a file; none if it is missing or empty."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _fields(path: Path) -> list[str]:
+    """Return the known columns, and after them others that a file has."""
+    present = _header(path)
+    if present and REQUIRED - set(present):
+        raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o")
+    return list(dict.fromkeys([*columns(), *present]))
 
 
 def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
     content = path.read_bytes() if path.exists() else b""
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
-        os.truncate(path, whole)  # the last row was cut off: it must not swallow this one
+        os.truncate(path, whole)  # the last row was cut off: remove it, or the next one would continue it
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, fields)
         if not whole:
@@ -158,11 +175,11 @@ def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
 
 
 def _short(name: str) -> str:
-    """Return a file's name that every system takes: the end of a long one tells it from others."""
+    """Return a file name that every system accepts: a long one ends in a digest."""
     content = name.encode()
-    if len(content) <= LONGEST:
+    if len(content) <= MAX_NAME_BYTES:
         return name
-    return f"{content[: LONGEST - 17].decode(errors='ignore')}_{hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{content[: MAX_NAME_BYTES - 17].decode(errors='ignore')}_{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _image(array: NDArray[np.uint8]) -> Image.Image:

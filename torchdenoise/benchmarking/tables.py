@@ -1,76 +1,96 @@
-"""The table of a comparison: means over the pictures that all its rows share."""
+"""The table of a comparison: means over the pictures that all its methods have finished."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import mean, stdev
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Column, Row, columns, shown
+
+HINTS = {
+    "recipe": "the method",
+    "n": "pictures, and seeds, that all methods of this table have finished",
+}
+"""Of the columns that are not figures."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A method under one noise: figures over the shared pictures, as numbers; None where there are none."""
+    """A method under one noise: figures by column, over the shared pictures; None where there is none."""
 
     recipe: str
     noise: str
     shared: int
     done: int
     failed: int
-    psnr: float | None
+    figures: Mapping[str, float | None]
     spread: float | None
-    ssim: float | None
-    removed: float | None
-    correlation: float | None
-    seconds: float | None
-    memory: float | None
-    steps: str
-    parameters: str
+    """Standard deviation of PSNR between pictures."""
+
+    def __getitem__(self, column: str) -> float | None:
+        return self.figures[column]
+
+    @property
+    def psnr(self) -> float | None:
+        """The mean PSNR in dB."""
+        return self.figures["psnr"]
+
+    def count(self) -> str:
+        """Return the number of shared pictures in words, with those beyond and failures."""
+        more = f" of {self.done}" if self.done != self.shared else ""
+        return f"{self.shared}{more}" + (f" ({self.failed} failed)" if self.failed else "")
+
+    def cell(self, column: Column) -> str:
+        """Return a figure as text, PSNR with its spread."""
+        spread = f" ± {shown(self.spread)}" if column.name == "psnr" and self.spread is not None else ""
+        return f"{column.shown(self[column.name])}{spread}"
+
+
+def table_columns() -> list[Column]:
+    """Return the columns of figures that tables show."""
+    return [column for column in columns().values() if column.heading]
 
 
 def lines(rows: Sequence[Row]) -> list[Line]:
     """Return a line for each method and noise, best first; methods without a finished row come last.
 
-    A method is ranked by the pictures (and seeds) that every method with a finished row has finished.
+    Figures are over the pictures (and seeds) that every method with a finished row has finished.
     """
     noises = dict.fromkeys(row["noise"] for row in rows)
     return [line for noise in noises for line in _of_noise(noise, [row for row in rows if row["noise"] == noise])]
 
 
 def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
-    recipes = dict.fromkeys(row["recipe"] for row in rows)
-    done = {recipe: [row for row in rows if row["recipe"] == recipe and row["status"] == "done"] for recipe in recipes}
     shared = shared_scenes(rows)
-    made = []
-    for recipe, each in done.items():
-        common = [row for row in each if _scene(row) in shared]
-        failures = sum(row["recipe"] == recipe and row["status"] == "failed" for row in rows)
+    found = []
+    for recipe in dict.fromkeys(row["recipe"] for row in rows):
+        mine = [row for row in rows if row["recipe"] == recipe]
+        done = [row for row in mine if row["status"] == "done"]
+        common = [row for row in done if _scene(row) in shared]
         psnr = _values(common, "psnr")
-        first = each[0] if each else {}
-        made.append(
+        found.append(
             Line(
                 recipe=recipe,
                 noise=noise,
                 shared=len(common),
-                done=len(each),
-                failed=failures,
-                psnr=mean(psnr) if psnr else None,
+                done=len(done),
+                failed=sum(row["status"] == "failed" for row in mine),
+                figures={column.name: _figure(column, done, common) for column in table_columns()},
                 spread=stdev(psnr) if len(psnr) > 1 and all(map(isfinite, psnr)) else None,
-                ssim=_mean(common, "ssim"),
-                removed=_mean(common, "removed"),
-                correlation=_mean(common, "correlation"),
-                seconds=_mean(common, "seconds"),
-                memory=_mean(common, "memory_mb"),
-                steps=first.get("steps", ""),
-                parameters=first.get("parameters", ""),
             )
         )
-    return sorted(made, key=lambda line: (not line.shared, -(line.psnr or 0), line.correlation or 0, line.recipe))
+    return sorted(found, key=lambda line: (not line.shared, -(line.psnr or 0), line["correlation"] or 0, line.recipe))
+
+
+def _figure(column: Column, done: Sequence[Row], common: Sequence[Row]) -> float | None:
+    """Return the mean of a float column over the shared rows, or the first value of an int column."""
+    values = _values(common if column.kind is float else done[:1], column.name)
+    return mean(values) if values else None
 
 
 def shared_scenes(rows: Sequence[Row]) -> set[tuple[str, str]]:
-    """Return picture and seed of what every method with a finished row has finished, of rows of one noise."""
+    """Return picture and seed of what every method with a finished row has finished, for rows of one noise."""
     finished: dict[str, set[tuple[str, str]]] = {}
     for row in rows:
         if row["status"] == "done":
@@ -83,51 +103,38 @@ def _scene(row: Row) -> tuple[str, str]:
 
 
 def _values(rows: Sequence[Row], name: str) -> list[float]:
-    return [float(row[name]) for row in rows if row[name]]
-
-
-def _mean(rows: Sequence[Row], name: str) -> float | None:
-    values = _values(rows, name)
-    return mean(values) if values else None
+    """Return a column's values; none unless all rows have one, because a mean over fewer would not compare."""
+    values = [float(row[name]) for row in rows if row[name]]
+    return values if len(values) == len(rows) else []
 
 
 def setting(rows: Sequence[Row]) -> str:
-    """Return how rows were made, in words: seeds, crop, threads, device and versions."""
-    told = {
+    """Return seeds, crop, threads, device and versions of rows as a sentence."""
+    found = {
         name: ", ".join(sorted({row[name] for row in rows if row[name]}))
         for name in ("seed", "crop", "threads", "device", "torch", "lightning", "torchdenoise")
     }
-    crop = f"Centre crops {told['crop']}x{told['crop']}" if told["crop"] else "Whole pictures"
-    threads = f"{told['threads']} thread{'' if told['threads'] == '1' else 's'}"
+    crop = f"Centre crops {found['crop']}x{found['crop']}" if found["crop"] else "Whole pictures"
+    threads = f"{found['threads']} thread{'' if found['threads'] == '1' else 's'}"
     together = max((int(row["batch"]) for row in rows if row["batch"]), default=1)
     batch = f", up to {together} pictures fitted together" if together > 1 else ""
     busy = any(row["workers"] not in ("", "1") for row in rows)
     contended = ", several jobs at a time: **seconds are contended**" if busy else ""
     return (
-        f"{crop}, seed {told['seed']}, {threads} a job on {told['device']}{batch}{contended}; "
-        f"torch {told['torch']}, lightning {told['lightning']}, torchdenoise {told['torchdenoise']}"
+        f"{crop}, seed {found['seed']}, {threads} a job on {found['device']}{batch}{contended}; "
+        f"torch {found['torch']}, lightning {found['lightning']}, torchdenoise {found['torchdenoise']}"
     )
 
 
 def markdown(rows: Sequence[Row], command: str) -> str:
     """Return the page of a comparison."""
-    text = [
-        "# Comparison",
-        "",
-        f"`{command}`",
-        "",
-        f"{setting(rows)}.",
-        "",
-        "PSNR and SSIM of each picture over all channels, output clamped to 0..1, then the mean over the n pictures "
-        "that all methods of a table have finished, ± the deviation between pictures. `removed`: deviation of what a "
-        "method took away, on the 0-255 scale; `correlation`: of its neighbouring pixels, near 0 if it took away "
-        "nothing but noise that is independent from pixel to pixel.",
-    ]
+    text = ["# Comparison", "", f"`{command}`", "", f"{setting(rows)}.", ""]
+    text.append("Means over the n pictures that all methods of a table have finished, ± their standard deviation.")
+    text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns())]
     for noise in dict.fromkeys(row["noise"] for row in rows):
         text += ["", f"## {noise}", "", *_table([line for line in lines(rows) if line.noise == noise])]
-    told = warned(rows)
-    if told:
-        text += ["", "## Warnings", "", *(f"- {line}" for line in told)]
+    if warnings := warning_lines(rows):
+        text += ["", "## Warnings", "", *(f"- {line}" for line in warnings)]
     failures = [row for row in rows if row["status"] == "failed"]
     if failures:
         text += ["", "## Failed", ""]
@@ -135,31 +142,18 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     return "\n".join([*text, ""])
 
 
-def warned(rows: Sequence[Row]) -> list[str]:
-    """Return what methods found wrong with the noise, and on how many pictures."""
-    told = []
+def warning_lines(rows: Sequence[Row]) -> list[str]:
+    """Return the assumptions that the noise violates, by method and noise, with the number of pictures."""
+    found = []
     for recipe, noise in dict.fromkeys((row["recipe"], row["noise"]) for row in rows):
         mine = [row for row in rows if (row["recipe"], row["noise"], row["status"]) == (recipe, noise, "done")]
         reasons = Counter(row["warning"] for row in mine if row["warning"])
-        told += [f"{recipe}, {noise}, {count} of {len(mine)}: {reason}" for reason, count in reasons.items()]
-    return told
+        found += [f"{recipe}, {noise}, {count} of {len(mine)}: {reason}" for reason, count in reasons.items()]
+    return found
 
 
 def _table(table: Sequence[Line]) -> list[str]:
-    head = "| recipe | n | PSNR | SSIM | s | steps | parameters | MiB | removed | correlation |"
-    body = []
-    for line in table:
-        count = f"{line.shared}" + (f" of {line.done}" if line.done != line.shared else "")
-        count += f" ({line.failed} failed)" if line.failed else ""
-        spread = f" ± {line.spread:.2f}" if line.spread is not None else ""
-        body.append(
-            f"| {line.recipe} | {count} | {shown(line.psnr)}{spread} | {shown(line.ssim, 3)} | {shown(line.seconds)} | "
-            f"{line.steps or '-'} | {line.parameters or '-'} | {shown(line.memory, 0)} | {shown(line.removed)} | "
-            f"{shown(line.correlation)} |"
-        )
-    return [head, "|---|" + "---|" * 9, *body]
-
-
-def shown(value: float | None, digits: int = 2) -> str:
-    """Return a figure as it stands in a table; a dash for none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    shown_columns = table_columns()
+    rows = [["recipe", "n", *(column.heading for column in shown_columns)], ["---"] * (2 + len(shown_columns))]
+    rows += [[line.recipe, line.count(), *map(line.cell, shown_columns)] for line in table]
+    return [f"| {' | '.join(cells)} |" for cells in rows]

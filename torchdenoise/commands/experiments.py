@@ -19,7 +19,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, GracefulInterrupt, LastCheckpoint, SavedConfig
-from torchdenoise.callbacks.results import PictureWriter, ScoreTable
+from torchdenoise.callbacks.results import PictureWriter
+from torchdenoise.callbacks.score_table import ScoreTable
 from torchdenoise.data import DenoisingData, SingleImage
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint

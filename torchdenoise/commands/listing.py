@@ -8,7 +8,18 @@ from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
 from torchdenoise.recipes import describe, recipe_names
 
-KINDS = ("recipes", "denoisers", "losses", "networks", "downsamplers", "readouts", "domains", "noise", "data")
+KINDS = (
+    "recipes",
+    "denoisers",
+    "losses",
+    "networks",
+    "downsamplers",
+    "readouts",
+    "domains",
+    "noise",
+    "data",
+    "metrics",
+)
 
 EXAMPLES = """\
   torchdenoise list
@@ -46,7 +57,7 @@ def _rows(kind: str, pattern: str) -> Iterator[Row]:
     if kind == "recipes":
         yield from ((kind, name, describe(name), "") for name in _matching(recipe_names(), pattern))
         return
-    from torchdenoise import data, denoisers, noise
+    from torchdenoise import data, denoisers, metrics, noise
     from torchdenoise.registry import Registered, entries, load_plugins, one_line
 
     load_plugins()
@@ -61,6 +72,7 @@ def _rows(kind: str, pattern: str) -> Iterator[Row]:
             denoisers.Readout,
             noise.NoiseModel,
             data.DenoisingData,
+            metrics.Metric,
         )
     }
     table = entries(bases[kind])

@@ -77,34 +77,34 @@ class JobProgress:
         self._done = 0
         self._all = 0
 
-    def said(self, line: str) -> None:
+    def on_message(self, line: str) -> None:
         """Print a line above the bar."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def planned(self, jobs: "Sequence[Job]", done: int) -> None:
+    def on_plan(self, jobs: "Sequence[Job]", done: int) -> None:
         """Begin with what was done before."""
         self._done, self._all = done, len(jobs)
         if done:
-            self.said(f"{done} of {len(jobs)} jobs were done before")
+            self.on_message(f"{done} of {len(jobs)} jobs were done before")
         if self._bars is not None and self._bar is not None:
             self._bars.update(self._bar, total=len(jobs) - done)
 
-    def started(self, job: "Job") -> None:
+    def on_start(self, job: "Job") -> None:
         """Show a job among those that run."""
         self._running[job.key] = f"{job.method.name} {job.scene.name}"
         self._show()
 
-    def ended(self, job: "Job", outcome: "Outcome") -> None:
-        """Count a job, and say what became of it."""
+    def on_end(self, job: "Job", outcome: "Outcome") -> None:
+        """Count a job and print its result."""
         self._running.pop(job.key, None)
         self._done += 1
         row = outcome.row
         result = f"failed: {row['error']}" if row["status"] == "failed" else f"{row['seconds']} s"
         if row["psnr"]:
             result = f"{row['psnr']} dB, {result}"
-        self.said(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
+        self.on_message(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
         if row["warning"]:
-            self.said(f"warning: {row['warning']}")
+            self.on_message(f"warning: {row['warning']}")
         if self._bars is not None and self._bar is not None:
             self._bars.advance(self._bar)
         self._show()

@@ -200,14 +200,14 @@ class Denoiser(Checkpointed, kind="denoisers"):
         return stage, seen, stage.loss.draw(seen, seeded(self._seed, step, turn, device=seen["noisy"].device))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log ``val_loss``, which needs no clean image, and ``val_psnr`` and ``val_ssim`` where there is one."""
+        """Log ``val_loss``, which needs no clean image, and every metric as ``val_NAME`` where there is one."""
         size = len(batch["noisy"])
         if self.stages():
             self._log_loss(batch, batch_idx)
         if "clean" in batch:
-            scores = self._scores(batch)
-            self.log("val_psnr", scores["psnr"].mean(), batch_size=size, prog_bar=True, sync_dist=True)
-            self.log("val_ssim", scores["ssim"].mean(), batch_size=size, sync_dist=True)
+            for name, value in self._scores(batch).items():
+                shown = name == "psnr"
+                self.log(f"val_{name}", value.mean(), batch_size=size, prog_bar=shown, sync_dist=True)
 
     def _log_loss(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         index = self._planned().index(self.global_step)
@@ -222,7 +222,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         self.log(name, torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return ``psnr`` and ``ssim`` of every picture, and log their means."""
+        """Return every metric of every picture, and log their means."""
         scores = self._scores(batch)
         for name, value in scores.items():
             self.log(f"test_{name}", value.mean(), batch_size=len(value), sync_dist=True)
@@ -242,8 +242,7 @@ class Denoiser(Checkpointed, kind="denoisers"):
         return self.restore(batch["noisy"], **{key: batch[key] for key in self.requires})
 
     def _scores(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        restored, clean = self._restored(batch), batch["clean"]
-        return {"psnr": metrics.psnr(restored, clean), "ssim": metrics.ssim(restored, clean)}
+        return metrics.scores(self._restored(batch), batch)
 
     def _terms(
         self,

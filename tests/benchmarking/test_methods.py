@@ -5,7 +5,7 @@ import re
 import pytest
 
 from torchdenoise import UserError
-from torchdenoise.benchmarking.jobs import methods
+from torchdenoise.benchmarking.methods import methods
 from torchdenoise.recipes import load_recipe
 
 JSON = 'model.network={"class_path": "SmallCNN", "init_args": {"width": 8, "depth": 2}}'
