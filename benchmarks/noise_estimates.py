@@ -136,8 +136,8 @@ def page() -> str:
         "## Gaussian noise",
         "",
         "The default recipe uses `noise_level_function`. Taken for Poisson: the share of images in which it finds "
-        "noise that grows with the signal; they are left out of its column. Warned: the share in which `broken_assumptions` "
-        "reports something, although only clipping is present.",
+        "noise that grows with the signal; they are left out of its column. Warned: the share in which "
+        "`broken_assumptions` reports something, although only clipping is present.",
         "",
         "| noise | `noise_level_function` | taken for Poisson | `gaussian_level` | `wavelet_level` | warned |",
         "|---|---|---|---|---|---|",

@@ -228,7 +228,7 @@ def table(name: str, section: Section) -> list[str]:
 
 
 def _cell(line: Line | None) -> str:
-    return f"{line.psnr:.2f} / {line.ssim:.3f} ({line.shared})" if line and line.shared else "not run"
+    return f"{line.psnr:.2f} / {line['ssim']:.3f} ({line.shared})" if line and line.shared else "not run"
 
 
 def timed(name: str, columns: tuple[str, ...], measurements: dict[str, Callable[[], dict[str, Number]]]) -> None:

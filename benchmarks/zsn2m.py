@@ -26,7 +26,7 @@ from studies import (
     setting,
 )
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Row
 
 BOTH = ("zsn2n", "zsn2m-star")
 HALF = " bf16-mixed"
