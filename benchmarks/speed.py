@@ -354,7 +354,7 @@ def write_page() -> None:
     lines = [
         "# Speed",
         "",
-        "256x256 centre crops unless said, by the rules of the [protocol](../protocol.md); printed by "
+        "256x256 centre crops unless stated otherwise, by the rules of the [protocol](../protocol.md); printed by "
         "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` estimate the noise "
         "themselves.",
         "",
