@@ -36,6 +36,11 @@ class Line:
         """The mean PSNR in dB."""
         return self.figures["psnr"]
 
+    @property
+    def ssim(self) -> float | None:
+        """The mean SSIM."""
+        return self.figures["ssim"]
+
     def count(self) -> str:
         """Return the number of shared pictures in words, with those beyond and failures."""
         more = f" of {self.done}" if self.done != self.shared else ""
