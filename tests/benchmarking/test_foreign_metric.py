@@ -35,7 +35,7 @@ import own_metrics
 from torchdenoise.cli import main
 
 data = ["--data", "clean", "--noise", "gaussian:25"]
-assert main(["compare", "--recipes", "tv", *data, "--threads", "1", "--workers", "2", "-o", "res"]) == 0
+assert main(["compare", "--recipes", "tv", *data, "--threads", "1", "-o", "res"]) == 0
 assert main(["list", "metrics"]) == 0
 folder = ["--data", "ImageFolder", "--data.test", "clean", "--data.noise", "gaussian:25"]
 assert main(["test", "--model", "TotalVariation", *folder, "--trainer.accelerator", "cpu"]) == 0

@@ -1,4 +1,4 @@
-"""``torchdenoise compare``: methods against each other on the same noisy pictures."""
+"""``torchdenoise compare``: several methods on the same noisy pictures."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,wide=zsn2n:model.network.width=64,trainer.max_steps=900 --data clean/ \\
       --noise gaussian:25 -o results/
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/     your own pairs
-  torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ -o results/                    no clean ones: to look at
+  torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ -o results/                    without ground truth
 
-results: results.csv (a row a job, written as it ends), table.md, report.html (open it in a browser), pictures/
-A command that was stopped, or is given again with more recipes, does what is missing. Exit code 1: a job failed.
+results: results.csv (a row for each job, written when it ends), table.md, report.html (open it in a browser), pictures/
+Run the command again, with more recipes if you like, and it does only what is missing. Exit code 1: a job failed.
 """
 
 
@@ -32,18 +32,18 @@ def parser() -> Parser:
     )
     options.add_argument("--data", nargs="+", type=Path, default=[], metavar="DIR", help="clean pictures for --noise")
     options.add_argument("--noise", default="", metavar="SPEC,...", help="e.g. gaussian:25,gaussian:25:clip,poisson:25")
+    options.add_argument("--noisy", nargs="+", type=Path, default=[], metavar="DIR", help="noisy pictures")
     options.add_argument(
-        "--noisy", nargs="+", type=Path, default=[], metavar="DIR", help="pictures with their own noise"
+        "--clean", nargs="+", type=Path, default=[], metavar="DIR", help="ground truth of --noisy, same names"
     )
-    options.add_argument("--clean", nargs="+", type=Path, default=[], metavar="DIR", help="partners of --noisy by name")
-    options.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the results go")
+    options.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     options.add_argument("--crop", type=positive, metavar="N", help="compare the N x N centre of each picture")
-    options.add_argument("--seeds", default="0", metavar="N,...", help="of noise and fits (default: 0)")
-    options.add_argument("--max-steps", type=positive, metavar="N", help="cut every fit")
+    options.add_argument("--seeds", default="0", metavar="N,...", help="seeds of noise and fits (default: 0)")
+    options.add_argument("--max-steps", type=positive, metavar="N", help="steps of every fit")
     options.add_argument("--workers", type=positive, default=1, metavar="N", help="jobs at a time (default: 1)")
-    options.add_argument("--threads", type=positive, metavar="N", help="of each job (default: all cores)")
+    options.add_argument("--threads", type=positive, metavar="N", help="threads per job (default: all cores)")
     options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
-    options.add_argument("--dask", metavar="ADDRESS", help="do the jobs on a Dask cluster (the extra [cluster])")
+    options.add_argument("--dask", metavar="ADDRESS", help="run the jobs on a Dask cluster (the extra [cluster])")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     return options
 
@@ -53,10 +53,10 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     if options.data and (options.noisy or options.clean):
         raise UserError(
-            "--data is for synthetic noise, --noisy and --clean for pictures with their own: give one of both"
+            "--data is for synthetic noise, --noisy and --clean for pictures that are noisy: use one or the other"
         )
     if options.clean and not options.noisy:
-        raise UserError("--clean needs the noisy pictures beside it: add --noisy DIR, or use --data DIR with --noise")
+        raise UserError("--clean needs the noisy pictures, too: add --noisy DIR, or use --data DIR with --noise")
     from torchdenoise.benchmarking import compare
     from torchdenoise.commands.progress import shown_jobs
 
@@ -82,7 +82,7 @@ def run(words: Sequence[str]) -> int:
     print((options.output / "table.md").read_text(encoding="utf-8"))
     print(f"report: {options.output / 'report.html'}")
     if failed:
-        print(f"{failed} of {len(rows)} jobs failed: see above; the same command tries them again")
+        print(f"{failed} of {len(rows)} jobs failed: see above; the same command repeats them")
     return 1 if failed else 0
 
 

@@ -82,7 +82,7 @@ class JobProgress:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def on_plan(self, jobs: "Sequence[Job]", done: int) -> None:
-        """Begin with what was done before."""
+        """Print how many jobs were done before, and size the bar for the rest."""
         self._done, self._all = done, len(jobs)
         if done:
             self.on_message(f"{done} of {len(jobs)} jobs were done before")
@@ -90,7 +90,7 @@ class JobProgress:
             self._bars.update(self._bar, total=len(jobs) - done)
 
     def on_start(self, job: "Job") -> None:
-        """Show a job among those that run."""
+        """Show a job as running."""
         self._running[job.key] = f"{job.method.name} {job.scene.name}"
         self._show()
 
