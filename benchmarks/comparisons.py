@@ -16,9 +16,9 @@ from published import cell, differences
 from studies import CLIPPED, FOUR, RECIPES, RESULTS, Part, Variant, kodak24, noisy_images, real_part, run_parts
 from training import runs_folder
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Row, shown
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import Line, lines, setting, shared_scenes, shown
+from torchdenoise.benchmarking.tables import Line, lines, setting, shared_scenes
 
 FOLDER = RESULTS / "compare"
 CLASSICAL = ("bm3d", "bm3d-oracle", "anscombe-bm3d", "nlm", "tv", "wavelet")
@@ -185,13 +185,14 @@ def kodak24_shift(names: set[str], noise: str) -> float:
 
 def _table(table: list[Line]) -> list[str]:
     head = ["| recipe | n | PSNR | SSIM | s | steps | parameters | MiB | published |", "|---|" + "---|" * 8]
-    return head + [
-        f"| `{line.recipe}` | {line.shared} | {shown(line.psnr)} ± {shown(line.spread)} | {shown(line.ssim, 3)} | "
-        f"{shown(line['seconds'], 1)} | {shown(line['steps'], 0)} | {shown(line['parameters'], 0)} | "
-        f"{shown(line['memory_mb'], 0)} | "
-        f"{cell(line.noise, line.recipe)} |"
-        for line in table
-    ]
+    digits = {"ssim": 3, "seconds": 1, "steps": 0, "parameters": 0, "memory_mb": 0}
+    body = []
+    for line in table:
+        figures = [shown(line[name], places) for name, places in digits.items()]
+        psnr = f"{shown(line.psnr)} ± {shown(line.spread)}"
+        cells = [f"`{line.recipe}`", str(line.shared), psnr, *figures, cell(line.noise, line.recipe)]
+        body.append(f"| {' | '.join(cells)} |")
+    return head + body
 
 
 def main() -> None:

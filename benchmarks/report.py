@@ -15,7 +15,7 @@ from statistics import mean, stdev
 from studies import BF16, FOUR, RESULTS, Part, data_folder, kodak24, run_parts, setting
 from training import runs_folder, trained
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Row
 
 EPOCHS = 50
 NOISES = ("gaussian:25", "gaussian:50", "gaussian:75", "poisson:15", "poisson:20", "poisson:25")

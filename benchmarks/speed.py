@@ -228,7 +228,7 @@ def table(name: str, section: Section) -> list[str]:
 
 
 def _cell(line: Line | None) -> str:
-    return f"{line.psnr:.2f} / {line.ssim:.3f} ({line.shared})" if line and line.shared else "not run"
+    return f"{line.psnr:.2f} / {line['ssim']:.3f} ({line.shared})" if line and line.shared else "not run"
 
 
 def timed(name: str, columns: tuple[str, ...], measurements: dict[str, Callable[[], dict[str, Number]]]) -> None:
@@ -354,7 +354,7 @@ def write_page() -> None:
     lines = [
         "# Speed",
         "",
-        "256x256 centre crops unless said, by the rules of the [protocol](../protocol.md); printed by "
+        "256x256 centre crops unless stated otherwise, by the rules of the [protocol](../protocol.md); printed by "
         "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` estimate the noise "
         "themselves.",
         "",

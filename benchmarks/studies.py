@@ -15,8 +15,8 @@ import torch
 
 from torchdenoise import compare
 from torchdenoise.benchmarking import tables
+from torchdenoise.benchmarking.columns import Row
 from torchdenoise.benchmarking.jobs import REAL
-from torchdenoise.benchmarking.scoring import Row
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.commands.progress import shown_jobs
 from torchdenoise.data import read_picture

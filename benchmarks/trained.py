@@ -18,7 +18,7 @@ import torch
 from studies import RESULTS, Part, average, kodak24, run_parts, setting
 from training import runs_folder, trained
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Row
 from torchdenoise.denoisers.checkpoints import read_checkpoint
 
 MINUTES = RESULTS / "trained_minutes.csv"

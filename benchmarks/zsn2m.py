@@ -26,7 +26,7 @@ from studies import (
     setting,
 )
 
-from torchdenoise.benchmarking.scoring import Row
+from torchdenoise.benchmarking.columns import Row
 
 BOTH = ("zsn2n", "zsn2m-star")
 HALF = " bf16-mixed"
@@ -171,8 +171,8 @@ def write_page() -> None:
         "`python benchmarks/zsn2m.py`, rows: `studies/zsn2m`. The paper's figures are for its own settings and all of "
         "Kodak24, all of Set14, 20 images of each real set; a dash where it has none. Its gaps were filled as in "
         "[zsn2m_choices](zsn2m_choices.md), which also shows what was tried for the second network: its losses (eq. 5 "
-        "and 6) depend only on the means of 2x2 cells, and leave the content of a cell to its architecture. Other jobs "
-        "ran beside those with one thread, so their seconds are too high.",
+        "and 6) depend only on the means of 2x2 cells, and leave the content of a cell to its architecture. Several "
+        "jobs ran at a time, so the seconds are too high.",
         "",
     ]
     lines += [line for section in sections().values() for line in table(section)]

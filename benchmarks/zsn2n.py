@@ -24,7 +24,8 @@ def write_page() -> None:
         "",
         f"Centre crops 256x256, `{CLIPPED}`, output clamped, PSNR and SSIM (11x11 Gaussian window, sigma 1.5, valid "
         f"area) of each image over all channels, n = {len(EIGHT)}; {setting(rows)}. Printed by `python "
-        "benchmarks/zsn2n.py`; rows: `studies/zsn2n`. The two cores also did other work, so the seconds are too high.",
+        "benchmarks/zsn2n.py`; rows: `studies/zsn2n`. The two cores also did other work during 12 of the "
+        "16 fits, so the seconds are too high.",
         "",
         "| image | noisy PSNR | `zsn2n` PSNR | SSIM | s | `zsn2n-3000` PSNR | SSIM | s |",
         "|---|---|---|---|---|---|---|---|",

@@ -442,8 +442,8 @@ def own_recipe(loss, name="own.yaml"):
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_failing_job_is_a_row_and_the_others_go_on(run, clean, monkeypatch, batch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    own = own_recipe({"class_path": "test_compare.Fragile"})
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parent.parent}")
+    own = own_recipe({"class_path": f"{__name__}.Fragile"})
     words = ("compare", "--recipes", f"zsn2n,{own}", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
     outcome = run(*words, "--batch", batch)
     assert outcome.code == 1, outcome.err
@@ -605,11 +605,11 @@ class Deadly(DenoisingLoss):
 @pytest.mark.slow
 @pytest.mark.parametrize(("mark", "failures"), [("once", 0), ("never", 1)])
 def test_a_killed_worker_costs_its_own_job_one_retry(run, tmp_path, monkeypatch, mark, failures):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parent.parent}")
     monkeypatch.chdir(tmp_path)
     clean = pictures(tmp_path / "clean", scene, count=4)
     path = mark if mark == "never" else str(tmp_path / mark)
-    own = own_recipe({"class_path": "test_compare.Deadly", "init_args": {"height": 21, "mark": path}})
+    own = own_recipe({"class_path": f"{__name__}.Deadly", "init_args": {"height": 21, "mark": path}})
     words = ("compare", "--recipes", f"zsn2n,{own}", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
     outcome = run(*words, "--workers", "2")
     assert outcome.code == failures, outcome.out + outcome.err
@@ -654,14 +654,14 @@ class Speckle(NoiseModel, name="speckle"):
 
 @pytest.mark.slow
 def test_workers_know_one_s_own_classes(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parent.parent}")
     clean = pictures(tmp_path / "clean", scene, count=2)
     checkpoint, data = tmp_path / "own.ckpt", SingleImage()
     data.use(read_picture(clean / "p1.png").image)
     trainer = Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 1})
     trainer.fit(ZSN2N(SmallCNN(3, width=4), loss=Fragile()), data)
     trainer.save_checkpoint(checkpoint)
-    how = {"noise": "test_compare.Speckle:0.2", "max_steps": 2, "threads": 1}
+    how = {"noise": f"{__name__}.Speckle:0.2", "max_steps": 2, "threads": 1}
     alone = compare(["zsn2n", f"mine={checkpoint}"], clean, **how)
     beside = compare(["zsn2n", f"mine={checkpoint}"], clean, workers=2, **how)
     assert {row["status"] for row in alone} == {"done"}
