@@ -46,6 +46,7 @@ def python(site, folder, *words):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_plugin_is_listed_fitted_tested_and_loaded_in_a_fresh_process(site, tmp_path):
     write_png(tmp_path / "noisy.png", noisy_scene())
     recipe = site / "hidden_pixels" / "hidden-pixels.yaml"
