@@ -37,8 +37,8 @@ PHASES: dict[str, tuple[Any, str]] = {
     "backward passes": (torch.Tensor, "backward"),
     "Muon": (Muon, "step"),
     "eight turns": (EightTurns, "forward"),
-    "similar patches": (NonLocalRidge, "_combined"),
-    "noise level function": (level_function, "_classes"),
+    "similar patches": (NonLocalRidge, "_estimate"),
+    "noise level function": (level_function, "_brightness_classes"),
     "assumption checks": (method, "broken_assumptions"),
 }
 KERNELS = {

@@ -43,7 +43,7 @@ def work(monkeypatch):
                 counted.read += pixels
 
     handle = register_module_forward_hook(seen)
-    classes, groups, mixing = level_function._classes, NonLocalRidge._groups, nonlocal_ridge._mixing
+    classes, groups, mixing = level_function._brightness_classes, NonLocalRidge._groups, nonlocal_ridge._mixing
 
     def counted_classes(*args):
         counted.noise_estimates += 1
@@ -58,7 +58,7 @@ def work(monkeypatch):
         counted.combined.append(len(xs))
         return mixing(xs, deviation)
 
-    monkeypatch.setattr(level_function, "_classes", counted_classes)
+    monkeypatch.setattr(level_function, "_brightness_classes", counted_classes)
     monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
     monkeypatch.setattr(nonlocal_ridge, "_mixing", counted_mixing)
     yield counted
