@@ -243,7 +243,10 @@ def test_a_checkpoint_is_applied_or_a_fit_starts_from_it(run, clean, noisy_png):
     content = torch.load(last, weights_only=True)
     content["torchdenoise"]["recipe"]["class_path"] = "my.Foo"
     torch.save(content, "foreign.ckpt")
-    assert "my.Foo: unknown class; import my first" in run("compare", "--recipes", "a=foreign.ckpt", *words).err
+    assert (
+        "fitted with my.Foo, which is not known here; if you trust it, add --import my"
+        in run("compare", "--recipes", "a=foreign.ckpt", *words).err
+    )
 
 
 def test_pictures_fitted_together_give_what_each_alone_gives(run, clean):

@@ -26,7 +26,7 @@ class TinyNet(Network):
     def forward(self, noisy):
         return self.layer(noisy)
 
-class MyLoss(DenoisingLoss, name="mine", formerly=("older",)):
+class OwnSquares(DenoisingLoss, name="mine", formerly=("older",)):
     def __init__(self, weight: float = 1.0):
         self.weight = weight
 
@@ -97,8 +97,8 @@ def test_unknown_classes_are_named_in_one_message(fitted, words):
     refused = call(folder, words)
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [
-        f"torchdenoise: {CHECKPOINT}: fitted with my_code.MyLoss and my_code.TinyNet, which are not known here; if you "
-        "trust them, add --import my_code (in Python: import the module first)"
+        f"torchdenoise: {CHECKPOINT}: fitted with my_code.OwnSquares and my_code.TinyNet, which are not known here; "
+        "if you trust them, add --import my_code (in Python: import the module first)"
     ]
 
 
@@ -115,14 +115,14 @@ def own(run, noisy_png, monkeypatch):
 
 @pytest.mark.parametrize(
     "loss",
-    ["--model.loss mine", "--model.loss=mine", "--model.loss older", "--model.loss MyLoss", "--config own.yaml"],
+    ["--model.loss mine", "--model.loss=mine", "--model.loss older", "--model.loss OwnSquares", "--config own.yaml"],
 )
 def test_a_class_is_known_by_each_of_its_names(own, noisy_png, loss):
     noisy_png.with_name("own.yaml").write_text("model:\n  init_args:\n    loss:\n      class_path: mine\n")
     outcome = own("--import", "my_code", *FIT.split(), *loss.split(), "--model.loss.weight", "2")
     assert outcome.code == 0, outcome.err
     recipe = Denoiser.load(CHECKPOINT).loss.recipe()
-    assert recipe == {"class_path": "my_code.MyLoss", "init_args": {"weight": 2.0}}
+    assert recipe == {"class_path": "my_code.OwnSquares", "init_args": {"weight": 2.0}}
     assert "TORCHDENOISE_IMPORT" not in os.environ
     assert sys.argv == ["torchdenoise"]
 

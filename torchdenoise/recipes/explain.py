@@ -38,7 +38,8 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         return f"{where}: {name} needs {needed}: give both at once, {given}"
     if match := _FILE.search(message):
         return f"{where}: {match[0]}"
-    if match := _ABSTRACT.search(message):
+    nested = _NESTED.search(message)  # the argument of a class that is not given
+    if not nested and (match := _ABSTRACT.search(message)):
         return f"{where}: {match[1] or match[2]} is abstract: define the methods that its base class leaves open"
     if match := _TYPE.search(message):
         return f"{where}: expected {match[1]}, got {match[2].strip()}"
@@ -46,8 +47,8 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         name = next(group for group in match.groups() if group is not None)
         hint = did_you_mean(name, classes) or "; give a short name (`torchdenoise list`) or your own module.Class"
         return f"{where}: no class {name} fits here{hint}"
-    if match := _NESTED.search(message):
-        return f"{where}.{match[1]}: give the class first, --{where} NAME"
+    if nested:
+        return f"{where}.{nested[1]}: give the class first, --{where} NAME"
     reason = re.sub(r"^\s*Parser key \"[\w.]+\":", "", message)
     return f"{where}: {' '.join(reason.split())}".removeprefix(": ")
 
