@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_MIN := .venv-min/.ready
+PARALLEL := --numprocesses auto --maxprocesses 4
 
 .PHONY: demo test test-min slow lint clean
 
@@ -22,10 +23,10 @@ demo: $(READY)  ## denoise a picture, or your own: make demo IMAGE=my.png
 	$(BIN)/python benchmarks/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(READY) lint
-	$(BIN)/python -m pytest --doctest-modules torchdenoise tests
+	$(BIN)/python -m pytest $(PARALLEL) --doctest-modules torchdenoise tests
 
 test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyproject.toml allows
-	.venv-min/bin/python -m pytest -W ignore::DeprecationWarning tests
+	.venv-min/bin/python -m pytest $(PARALLEL) -W ignore::DeprecationWarning tests
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow tests
