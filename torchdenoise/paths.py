@@ -2,15 +2,65 @@
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from torchdenoise.errors import PictureError, UserError
 
-JPEG_SUFFIXES = (".jpg", ".jpeg")
-TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (".png", *TIFF_SUFFIXES, *JPEG_SUFFIXES)
-"""File name suffixes of pictures, in lower case; upper case counts too."""
+_FORMATS = {
+    ".png": ("PNG", ""),
+    ".tiff": ("TIFF", ""),
+    ".tif": ("TIFF", ""),
+    ".jpg": ("JPEG", ".png"),
+    ".jpeg": ("JPEG", ".png"),
+}
+"""Format and ``PictureFormat.output_suffix`` of each suffix. The formats of this package are here, so that a mistake
+shows before they are imported; every ``PictureFormat`` adds itself."""
+
+
+def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> None:
+    """Make file names with these suffixes pictures; a later format takes a suffix over.
+
+    Raises:
+        TypeError: a suffix without a dot or with capital letters.
+    """
+    if isinstance(suffixes, str) or any(not each.startswith(".") or each != each.lower() for each in suffixes):
+        raise TypeError(f"{name}.suffixes is {suffixes!r}: give a tuple of lower-case suffixes, such as ('.png',)")
+    _FORMATS.update(dict.fromkeys(suffixes, (name, output_suffix)))
+
+
+def format_suffixes() -> dict[str, str]:
+    """Return the names of the formats, each with its first suffix.
+
+    Example:
+        >>> format_suffixes()["JPEG"]
+        '.jpg'
+    """
+    first: dict[str, str] = {}
+    for suffix, (name, _) in _FORMATS.items():
+        first.setdefault(name, suffix)
+    return first
+
+
+def either(words: Iterable[str]) -> str:
+    """Return words as a message lists alternatives.
+
+    Example:
+        >>> either([".png", ".tiff", ".jpg"])
+        '.png, .tiff or .jpg'
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}"
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a name has the suffix of a picture; for an unknown one, import the installed plugins first."""
+    suffix = path.suffix.lower()
+    if suffix and suffix not in _FORMATS:
+        from torchdenoise.registry import load_plugins_once  # here, because it doubles the time of this import
+
+        load_plugins_once()
+    return suffix in _FORMATS
 
 
 @contextlib.contextmanager
@@ -73,8 +123,9 @@ def check_suffix(path: Path) -> None:
     Example:
         >>> check_suffix(Path("a.PNG"))
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise PictureError(f"{path.suffix or 'a name without suffix'} is not supported; use .png, .tiff or .jpg")
+    if not _is_picture(path):
+        known = either(format_suffixes().values())
+        raise PictureError(f"{path.suffix or 'a name without suffix'} is not supported; use {known}")
 
 
 def check_input(path: Path) -> None:
@@ -98,7 +149,7 @@ def check_input(path: Path) -> None:
 
 
 def find_pictures(folder: str | Path) -> list[Path]:
-    """Return the PNG, TIFF and JPEG files directly in ``folder``, sorted, without hidden ones.
+    """Return the picture files directly in ``folder``, sorted, without hidden ones.
 
     Raises:
         PictureError: there are none, or no such folder.
@@ -114,25 +165,26 @@ def find_pictures(folder: str | Path) -> list[Path]:
     with read_errors(folder):
         if not folder.is_dir():
             raise PictureError("no such folder; check its name")
-        named = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+        named = (path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path))
         pictures = sorted(path for path in named if path.is_file())
         if not pictures:
-            raise PictureError("no PNG, TIFF or JPEG picture in this folder")
+            raise PictureError(f"no {either(format_suffixes())} picture in this folder")
     return pictures
 
 
 def default_output(path: Path) -> Path:
-    """Return ``NAME_denoised.EXT`` next to the input; PNG for JPEG input, to add no new artefacts.
+    """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
 
     Example:
         >>> default_output(Path("night.jpg")).name
         'night_denoised.png'
     """
-    return path.with_name(f"{path.stem}_denoised{_lossless(path)}")
+    return path.with_name(f"{path.stem}_denoised{_output_suffix(path)}")
 
 
-def _lossless(path: Path) -> str:
-    return ".png" if path.suffix.lower() in JPEG_SUFFIXES else path.suffix
+def _output_suffix(path: Path) -> str:
+    _, output_suffix = _FORMATS.get(path.suffix.lower(), ("", ""))
+    return output_suffix or path.suffix
 
 
 def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
@@ -168,7 +220,7 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
     elif several or output.is_dir():
         # An earlier result that is listed explicitly is an input.
         pictures = [picture for picture in pictures if picture not in earlier or picture in inputs]
-        pairs = [(picture, output / f"{picture.stem}{_lossless(picture)}") for picture in pictures]
+        pairs = [(picture, output / f"{picture.stem}{_output_suffix(picture)}") for picture in pictures]
     else:
         pairs = [(inputs[0], output)]
     _check_pairs(pairs)
@@ -185,20 +237,21 @@ def make_folders(pairs: list[tuple[Path, Path]]) -> None:
 def _listed(path: Path) -> list[Path]:
     """Return the pictures in a folder, or the picture at ``path``."""
     with read_errors(path):
-        if not path.is_dir() or path.suffix.lower() in SUFFIXES:  # a folder called x.png is probably a mistake
+        if not path.is_dir() or _is_picture(path):  # a folder called x.png is probably a mistake
             check_input(path)
             return [path]
     return find_pictures(path)
 
 
 def _check_folder(output: Path) -> None:
-    if not output.is_dir() and (output.exists() or output.suffix.lower() in SUFFIXES):
+    if not output.is_dir() and (output.exists() or _is_picture(output)):
         raise PictureError("is a file; several pictures need a folder: choose one with -o")
 
 
 def _check_file(output: Path) -> None:
-    if output.suffix.lower() not in SUFFIXES:
-        raise PictureError("is neither a folder nor a name with .png, .tiff or .jpg; create the folder or add a suffix")
+    if not _is_picture(output):
+        known = either(format_suffixes().values())
+        raise PictureError(f"is neither a folder nor a name with {known}; create the folder or add a suffix")
     if not output.parent.is_dir():
         raise PictureError(f"{output.parent}: no such folder; create it first")
 

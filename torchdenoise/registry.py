@@ -166,7 +166,7 @@ def resolve(path: str) -> "type[Registered] | None":
     """
     found = _resolve(path)
     if found is None:
-        _load_plugins_once()
+        load_plugins_once()
         found = _resolve(path)
     return found
 
@@ -207,7 +207,7 @@ def find(base: type[T], name: str) -> type[T]:
     Raises:
         UserError: no such name; the message suggests the nearest one.
     """
-    _load_plugins_once()
+    load_plugins_once()
     table = entries(base)
     if name in table:
         return table[name]
@@ -236,7 +236,8 @@ def load_plugins() -> None:
 
 
 @cache
-def _load_plugins_once() -> None:
+def load_plugins_once() -> None:
+    """Import the installed plugins at the first call in a process."""
     load_plugins()
 
 

@@ -18,6 +18,7 @@ KINDS = (
     "domains",
     "noise",
     "data",
+    "formats",
     "metrics",
 )
 
@@ -72,6 +73,7 @@ def _rows(kind: str, pattern: str) -> Iterator[Row]:
             denoisers.Readout,
             noise.NoiseModel,
             data.DenoisingData,
+            data.PictureFormat,
             metrics.Metric,
         )
     }

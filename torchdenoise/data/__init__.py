@@ -3,6 +3,7 @@
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.crops import centre_crop
 from torchdenoise.data.files import check_output, read_picture, write_picture
+from torchdenoise.data.formats import PictureFormat
 from torchdenoise.data.image_folder import ImageFolder
 from torchdenoise.data.pairs import PairFolder
 from torchdenoise.data.partners import read_partners
@@ -17,6 +18,7 @@ __all__ = [
     "ImageFolder",
     "PairFolder",
     "Picture",
+    "PictureFormat",
     "Scaling",
     "SeveralImages",
     "SingleImage",

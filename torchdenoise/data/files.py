@@ -1,4 +1,4 @@
-"""Reading and writing PNG, TIFF and JPEG files; depth, layout, transparency, colour profile and density are kept.
+"""Reading and writing picture files; depth, layout, transparency, colour profile and density are kept.
 
 Of the metadata, EXIF and a TIFF's description are copied. Authors, XMP and GPS coordinates outside EXIF are not.
 
@@ -23,9 +23,9 @@ _MEGABYTE = 10**6
 
 
 def read_picture(path: str | Path, data_range: float | tuple[float, float] | None = None) -> Picture:
-    """Return the picture in a PNG, TIFF or JPEG file, ``data_range`` as in ``Scaling.of``.
+    """Return the picture in a file, ``data_range`` as in ``Scaling.of``.
 
-    PNG palettes and depths below 8 bits become 8-bit RGB and grey. The content decides the format, not the suffix.
+    The content decides the format, not the suffix. Palettes and depths below 8 bits become 8-bit RGB and grey.
 
     Raises:
         PictureError: the file is not one readable grey or RGB picture of finite values.
@@ -43,7 +43,7 @@ def read_picture(path: str | Path, data_range: float | tuple[float, float] | Non
     with read_errors(path):
         check_input(path)
         with path.open("rb") as file:
-            array, metadata = decode(file)
+            array, metadata = decode(file, path.suffix.lower())
         return Picture.from_array(array, data_range, **metadata)
 
 

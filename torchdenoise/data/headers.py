@@ -1,45 +1,24 @@
 """Picture headers: size and type without decoding, so that unsuitable pictures are refused before any work."""
 
 import contextlib
-import struct
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
-
-import numpy as np
-from PIL import JpegImagePlugin
 
 from torchdenoise.data.files import read_picture
-from torchdenoise.data.formats import MAX_PIXELS
-from torchdenoise.data.picture import Picture
+from torchdenoise.data.formats import MAX_PIXELS, Header, read_header
 from torchdenoise.errors import PictureError
 
 
-class Header(NamedTuple):
-    """Size and type of a picture, alpha not counted."""
-
-    channels: int
-    height: int
-    width: int
-    dtype: np.dtype[Any]
-
-    @classmethod
-    def of(cls, picture: Picture) -> "Header":
-        """Return the header of a decoded picture."""
-        _, channels, height, width = picture.image.shape
-        return cls(channels, height, width, picture.scaling.dtype)
-
-
 def header(path: Path) -> Header:
-    """Return size and type of a picture; PNG and JPEG files are not decoded for that.
+    """Return size and type of a picture; formats with a ``header`` are not decoded for that.
 
     Raises:
         PictureError: as ``read_picture``.
 
     Example:
         >>> from tempfile import mkdtemp
-        >>> from torchdenoise.data import write_picture
+        >>> from torchdenoise.data import Picture, write_picture
         >>> path = Path(mkdtemp(), "grey.png")
         >>> picture = Picture.from_array(np.zeros((8, 9), dtype=np.uint16))
         >>> write_picture(path, picture.image, picture)
@@ -79,20 +58,7 @@ def _header(path: Path, modified: int, size: int) -> Header:  # noqa: ARG001  # 
     found = None
     # Anything unusual is left to the full reader, which reports what is wrong.
     with contextlib.suppress(Exception), path.open("rb") as file:
-        found = _parse(file)
+        found = read_header(file, path.suffix.lower())
     if found is not None and 0 < found.height * found.width <= MAX_PIXELS:
         return found
     return Header.of(read_picture(path))
-
-
-def _parse(file: BinaryIO) -> Header | None:
-    head = file.read(26)
-    if head.startswith(b"\x89PNG"):
-        width, height, depth, kind = struct.unpack_from(">IIBB", head, 16)
-        channels = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}[kind]  # grey, RGB, palette, grey and RGB with alpha
-        return Header(channels, height, width, np.dtype(np.uint16 if depth == 16 else np.uint8))
-    if head.startswith(b"\xff\xd8"):
-        file.seek(0)
-        picture = JpegImagePlugin.JpegImageFile(file)
-        return Header({"L": 1, "RGB": 3}[picture.mode], picture.height, picture.width, np.dtype(np.uint8))
-    return None

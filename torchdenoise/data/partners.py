@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torchdenoise.data.files import read_picture
-from torchdenoise.data.headers import Header, and_more, header
+from torchdenoise.data.formats import Header
+from torchdenoise.data.headers import and_more, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import DataError
 

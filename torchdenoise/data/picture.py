@@ -42,6 +42,8 @@ class Picture:
     """Chunks that only PNG can hold, by name."""
     tiff: Mapping[str, Any] = field(default_factory=dict)
     """How a TIFF was written, as arguments of ``tifffile.imwrite``."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What another format reads and needs again to write the result; other formats ignore it."""
 
     @classmethod
     def from_array(

@@ -1,0 +1,183 @@
+"""A format of the user's own: one class in one file, here ``pgm.py``, is enough."""
+
+import gc
+import importlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import noisy_scene, random_pixels, save_picture
+
+from torchdenoise import paths
+from torchdenoise.data import PictureFormat, check_output, find_pictures, read_picture, write_picture
+from torchdenoise.data.formats import JPEG, PNG, TIFF, check_fit, decode, encode
+from torchdenoise.data.headers import Header, header
+from torchdenoise.data.picture import Picture
+from torchdenoise.errors import PictureError
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """Forget the formats that a test defines."""
+    monkeypatch.setattr(paths, "_FORMATS", dict(paths._FORMATS))
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def pgm(own, monkeypatch):
+    """Import the user's module."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    importlib.import_module("pgm")
+    yield
+    del sys.modules["pgm"]
+
+
+def save_pgm(path, array):
+    white = np.iinfo(array.dtype).max
+    path.write_bytes(f"P5\n{array.shape[1]} {array.shape[0]}\n{white}\n".encode() + array.byteswap().tobytes())
+    return path
+
+
+def pixels(path):
+    """Return the pixels of a 16-bit PGM without any code of the format."""
+    lines = path.read_bytes().split(b"\n", 1)
+    _, width, height, _ = lines[0].split()
+    return np.frombuffer(lines[1], ">u2").reshape(int(height), int(width))
+
+
+def test_the_ground_floor_knows_the_formats_of_the_package():
+    known = {suffix: paths._FORMATS[suffix] for cls in (PNG, TIFF, JPEG) for suffix in cls.suffixes}
+    assert known == {suffix: (cls.__name__, cls.output_suffix) for cls in (PNG, TIFF, JPEG) for suffix in cls.suffixes}
+    assert list(paths.format_suffixes().values()) == [".png", ".tiff", ".jpg"]
+
+
+@pytest.mark.usefixtures("pgm")
+def test_an_own_format_is_read_and_written(tmp_path):
+    array = random_pixels(dtype="uint16")
+    picture = read_picture(save_pgm(tmp_path / "in.PGM", array))
+    np.testing.assert_array_equal(picture.restore(picture.image), array)
+    assert header(tmp_path / "in.PGM") == Header.of(picture)
+    write_picture(tmp_path / "out.pgm", picture.image, picture)
+    np.testing.assert_array_equal(pixels(tmp_path / "out.pgm"), array)
+    write_picture(tmp_path / "out.png", picture.image, picture)
+    np.testing.assert_array_equal(read_picture(tmp_path / "out.png").image, picture.image)
+
+
+@pytest.mark.usefixtures("pgm")
+def test_a_format_gets_back_what_only_it_can_hold(tmp_path):
+    (tmp_path / "in.pgm").write_bytes(b"P5 2 1 4095 " + np.array([7, 4095], ">u2").tobytes())
+    picture = read_picture(tmp_path / "in.pgm")
+    write_picture(tmp_path / "out.pgm", picture.image, picture)
+    assert (tmp_path / "out.pgm").read_bytes() == b"P5 2 1 4095\n" + np.array([7, 4095], ">u2").tobytes()
+
+
+@pytest.mark.usefixtures("pgm")
+def test_folders_and_outputs(tmp_path):
+    save_pgm(tmp_path / "a.pgm", random_pixels(dtype="uint16"))
+    save_picture(tmp_path / "b.png", random_pixels())
+    (tmp_path / "c.ppm").touch()
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.pgm", "b.png"]
+    assert paths.default_output(Path("a.pgm")) == Path("a_denoised.pgm")
+
+
+@pytest.mark.usefixtures("pgm")
+def test_messages_name_the_own_format(tmp_path):
+    with pytest.raises(PictureError, match=r"a.bmp: .bmp is not supported; use .png, .tiff, .jpg or .pgm$"):
+        check_output(tmp_path / "a.bmp", Picture.from_array(random_pixels()))
+    with pytest.raises(PictureError, match="no PNG, TIFF, JPEG or PGM picture in this folder"):
+        find_pictures(tmp_path)
+    with pytest.raises(PictureError, match="is not a PNG, TIFF, JPEG or PGM picture, despite its name"):
+        decode(io.BytesIO(b"nothing"))
+    with pytest.raises(PictureError, match=r"a.pgm: PGM holds grey pictures of 8 and 16 bits; write .tiff"):
+        check_output(tmp_path / "a.pgm", Picture.from_array(random_pixels((9, 7, 3))))
+    (tmp_path / "cut.pgm").write_bytes(b"P5 9 7 255\n123")
+    with pytest.raises(PictureError, match=r"cut.pgm: damaged or cut short \(.*\); copy it again"):
+        read_picture(tmp_path / "cut.pgm")
+
+
+def constant(value):
+    """Return a format whose pictures have the one given value."""
+
+    class Constant(PictureFormat):
+        def read(self, file):
+            return np.full((1, 1), value, np.uint8), {}
+
+        def write(self, array, like):
+            return b"CON%d" % value
+
+    return Constant
+
+
+@pytest.mark.usefixtures("own")
+def test_the_newest_format_of_a_suffix_wins():
+    first = type("First", (constant(1),), {"suffixes": (".con",), "magic": (b"CON",), "output_suffix": ".png"})
+    assert paths.default_output(Path("a.con")).name == "a_denoised.png"
+    second = type("Second", (constant(2),), {"suffixes": (".con",), "magic": (b"CON",)})
+    assert decode(io.BytesIO(b"CON1"), ".con")[0] == 2
+    picture = Picture.from_array(np.zeros((1, 1), np.uint8))
+    check_fit(".con", picture)
+    assert encode(picture.restore(picture.image), picture, ".con") == b"CON2"
+    assert paths.default_output(Path("a.con")).name == "a_denoised.con"
+    assert (first.short_name, second.short_name) == ("First", "Second")
+
+
+@pytest.mark.usefixtures("own")
+def test_the_suffix_decides_between_formats_that_begin_alike(tmp_path):
+    raw = type("Raw", (constant(3),), {"suffixes": (".dng",), "magic": (b"II*\0",)})
+    path = save_picture(tmp_path / "a.tif", random_pixels())
+    for suffix, shape in ((".dng", (1, 1)), (".tif", (9, 7)), (".png", (9, 7))):  # a TIFF called .png is a TIFF
+        assert read_picture(shutil.copy(path, tmp_path / f"b{suffix}")).shape == shape
+    assert raw.short_name == "Raw"
+
+
+@pytest.mark.usefixtures("own")
+def test_without_first_bytes_the_suffix_decides(tmp_path):
+    plain = type("Plain", (constant(4),), {"suffixes": (".plain",)})
+    for name, shape in (("a.plain", (1, 1)), ("b.plain", (9, 7))):
+        (tmp_path / name).write_bytes(b"12 13 14")
+        if name == "b.plain":
+            save_picture(tmp_path / "b.png", random_pixels()).rename(tmp_path / name)
+        assert read_picture(tmp_path / name).shape == shape
+    (tmp_path / "a.png").write_bytes(b"12 13 14")
+    with pytest.raises(PictureError, match="is not a PNG, TIFF, JPEG or Plain picture"):
+        read_picture(tmp_path / "a.png")
+    assert plain.short_name == "Plain"
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("suffixes", [".con", (".CON",), ("con",)])
+def test_suffixes_that_match_no_file_are_refused(suffixes):
+    with pytest.raises(TypeError, match=r"Wrong.suffixes is .*: give a tuple of lower-case suffixes"):
+        type("Wrong", (constant(5),), {"suffixes": suffixes})
+
+
+@pytest.mark.usefixtures("pgm")
+def test_commands_list_and_denoise_an_own_format(run, tmp_path):
+    assert run("--import", "pgm", "list", "formats", "pgm").out.startswith("PGM\tGrey, 8 and 16 bits, uncompressed.\t")
+    path = save_pgm(tmp_path / "noisy.pgm", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
+    words = ["denoise", path, "--recipe", "zsn2n", "--max-steps", "1", "--device", "cpu"]
+    assert run("--import", "pgm", *words).code == 0
+    assert pixels(tmp_path / "noisy_denoised.pgm").shape == (24, 28)
+
+
+@pytest.mark.slow
+def test_denoise_in_a_fresh_process(tmp_path):
+    shutil.copy(Path(__file__).with_name("pgm.py"), tmp_path)
+    save_pgm(tmp_path / "noisy.pgm", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
+    words = "-m torchdenoise --import pgm denoise noisy.pgm --recipe zsn2n --max-steps 1 --device cpu"
+    outcome = subprocess.run(
+        [sys.executable, *words.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert pixels(tmp_path / "noisy_denoised.pgm").shape == (24, 28)

@@ -1,0 +1,52 @@
+"""PNG: palettes and chunks."""
+
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+from helpers import random_pixels
+from PIL import Image
+
+from torchdenoise.data import read_picture, write_picture
+
+
+@pytest.mark.parametrize(
+    ("mode", "target", "options"),
+    [
+        ("1", "L", {}),
+        ("P", "RGB", {}),
+        ("P", "RGB", {"bits": 2}),
+        ("P", "RGBA", {"transparency": 1}),
+        ("L", "LA", {"transparency": 9}),
+    ],
+)
+def test_palettes_bits_and_transparent_colours_are_expanded(tmp_path, mode, target, options):
+    grey = Image.fromarray(random_pixels())
+    image = grey.convert("RGB").quantize(4) if mode == "P" else grey.convert(mode)
+    image.save(tmp_path / "a.png", **options)
+    picture = read_picture(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as opened:
+        np.testing.assert_array_equal(picture.restore(picture.image), np.asarray(opened.convert(target)))
+
+
+def with_chunk(data, name, content):
+    """A PNG with one more chunk after its header."""
+    size, check = struct.pack(">I", len(content)), struct.pack(">I", zlib.crc32(name + content))
+    return data[:33] + size + name + content + check + data[33:]
+
+
+def test_png_keeps_its_gamma(tmp_path):
+    data = with_chunk(imagecodecs.png_encode(random_pixels()), b"gAMA", struct.pack(">I", 100000))
+    (tmp_path / "in.png").write_bytes(data)
+    picture = read_picture(tmp_path / "in.png")
+    write_picture(tmp_path / "out.png", picture.image, picture)
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["gamma"] == 1.0
+
+
+def test_a_broken_profile_is_dropped_silently(tmp_path, capfd):
+    (tmp_path / "a.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), b"iCCP", b"icc\0\0broken"))
+    assert read_picture(tmp_path / "a.png").icc is None
+    assert capfd.readouterr() == ("", "")

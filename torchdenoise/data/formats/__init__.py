@@ -1,0 +1,120 @@
+"""Picture formats: bytes to arrays and back, with their metadata; one file for each format.
+
+Pixels keep their stored order. Orientation is copied as a tag, so viewers rotate the result as they did the input.
+"""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+
+from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
+from torchdenoise.data.formats.jpeg import JPEG
+from torchdenoise.data.formats.png import PNG
+from torchdenoise.data.formats.tiff import TIFF
+from torchdenoise.data.picture import Picture
+from torchdenoise.errors import PictureError
+from torchdenoise.paths import either, format_suffixes
+from torchdenoise.registry import subclasses
+
+__all__ = [
+    "JPEG",
+    "MAX_PIXELS",
+    "PNG",
+    "TIFF",
+    "Header",
+    "PictureFormat",
+    "check_fit",
+    "decode",
+    "encode",
+    "read_header",
+]
+
+_HEAD_BYTES = 32  # longer than the signature of any format
+
+
+def decode(file: BinaryIO, suffix: str = "") -> Pixels:
+    """Return the array of an open file, (H, W) or (H, W, samples), and its metadata: further fields of a Picture.
+
+    The content decides the format. The suffix decides between formats that begin with the same bytes.
+
+    Raises:
+        PictureError: the file cannot be decoded.
+
+    Example:
+        >>> import io, imagecodecs
+        >>> decode(io.BytesIO(imagecodecs.png_encode(np.zeros((8, 9), dtype=np.uint16))))[0].shape
+        (8, 9)
+    """
+    head = _head(file)
+    if not head:
+        raise PictureError("is empty (0 bytes); copy it again from its source")
+    found = _by_content(head, suffix)
+    if found is None:
+        names = either(format_suffixes())
+        raise PictureError(f"is not a {names} picture, despite its name; export it as one of these")
+    try:
+        with quiet():
+            return found.read(file)
+    except PictureError:
+        raise
+    except MemoryError as error:
+        raise PictureError("does not fit into memory; crop or split it first") from error
+    except Exception as error:  # the codecs raise many types of errors on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"damaged or cut short ({reason}); copy it again from its source") from error
+
+
+def read_header(file: BinaryIO, suffix: str = "") -> Header | None:
+    """Return the size and type of the picture in an open file, or None if only ``decode`` can find them."""
+    found = _by_content(_head(file), suffix)
+    return found.header(file) if found else None
+
+
+def encode(array: NDArray[Any], like: Picture, suffix: str) -> bytes:
+    """Return the encoded bytes of an array from ``like.restore`` in the format of ``suffix``; see ``check_fit``.
+
+    Example:
+        >>> picture = Picture.from_array(np.zeros((8, 9), dtype=np.uint16))
+        >>> encode(picture.restore(picture.image), picture, ".tif")[:2]
+        b'II'
+    """
+    return _by_suffix(suffix).write(array, like)
+
+
+def check_fit(suffix: str, like: Picture) -> None:
+    """Raise PictureError unless the format of ``suffix`` can hold a picture like this one.
+
+    Example:
+        >>> check_fit(".png", Picture.from_array(np.zeros((8, 9))))
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.PictureError: PNG cannot hold float64; write .tiff instead
+    """
+    _by_suffix(suffix).check(like)
+
+
+def _head(file: BinaryIO) -> bytes:
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    return head
+
+
+def _by_content(head: bytes, suffix: str) -> PictureFormat | None:
+    formats = _formats()
+    begins = [cls for cls in formats if head.startswith(cls.magic)]
+    begins = begins or [cls for cls in formats if not cls.magic and suffix in cls.suffixes]
+    named = [cls for cls in begins if suffix in cls.suffixes]
+    # The newest definition wins; for a file with the suffix of another format, the most general one, the oldest.
+    return next((cls() for cls in [*named[-1:], *begins]), None)
+
+
+def _by_suffix(suffix: str) -> PictureFormat:
+    """Return the format that writes ``suffix``: its newest definition."""
+    return [cls for cls in _formats() if suffix in cls.suffixes][-1]()
+
+
+def _formats() -> list[type[PictureFormat]]:
+    found: Iterator[type[PictureFormat]] = subclasses(PictureFormat)  # type: ignore[type-abstract]
+    return [cls for cls in found if not inspect.isabstract(cls)]

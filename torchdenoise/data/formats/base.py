@@ -1,0 +1,139 @@
+"""What a picture format is, and the checks that formats share."""
+
+import contextlib
+import logging
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from torchdenoise.data.picture import Picture
+from torchdenoise.errors import PictureError
+from torchdenoise.paths import add_format
+from torchdenoise.registry import Registered
+
+MAX_PIXELS = 500_000_000
+"""Files whose header claims more pixels are refused before decoding."""
+
+EXIF_PREFIX = b"Exif\0\0"
+
+Pixels = tuple[NDArray[Any], dict[str, Any]]
+"""An array (H, W) or (H, W, samples), and further fields of its ``Picture``."""
+
+
+class Header(NamedTuple):
+    """Size and type of a picture, alpha not counted."""
+
+    channels: int
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, picture: Picture) -> "Header":
+        """Return the header of a decoded picture."""
+        _, channels, height, width = picture.image.shape
+        return cls(channels, height, width, picture.scaling.dtype)
+
+
+class PictureFormat(Registered, ABC, kind="formats"):
+    """A file format: subclass it in one module of your own, and every command reads and writes the format::
+
+    class NumPy(PictureFormat):
+        suffixes = (".npy",)
+        magic = (b"\\x93NUMPY",)
+
+        def read(self, file):
+            return np.load(file), {}
+
+        def write(self, array, like):
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            return buffer.getvalue()
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """File name suffixes in lower case, such as ``.png``; messages show the first one."""
+    magic: ClassVar[tuple[bytes, ...]] = ()
+    """First bytes of a file, by which it is recognized; if there are none, its suffix decides."""
+    output_suffix: ClassVar[str] = ""
+    """Suffix of a result whose name is not given; empty for that of the input. A lossy format names a lossless one."""
+
+    @override
+    def __new__(cls) -> Self:
+        """Remember no arguments, because formats have none: each file read makes an object, and this is 100 times faster."""
+        made = object.__new__(cls)
+        made.arguments = {}
+        return made
+
+    @override
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_format(cls.short_name, cls.suffixes, cls.output_suffix)
+
+    @abstractmethod
+    def read(self, file: BinaryIO) -> Pixels:
+        """Return the array (H, W) or (H, W, samples) of an open file, and further fields of its ``Picture``.
+
+        The field ``extra`` is for what only this format can hold.
+
+        Raises:
+            PictureError: the picture is not supported. Any other exception is reported as a damaged file.
+        """
+
+    @abstractmethod
+    def write(self, array: NDArray[Any], like: Picture) -> bytes:
+        """Return the encoded bytes of an array with the shape and dtype of ``like``, and its metadata."""
+
+    def check(self, like: Picture) -> None:
+        """Raise PictureError, which names another suffix, unless the format can hold a picture like this one.
+
+        Called before a fit. A format that can only be read always raises.
+        """
+
+    def header(self, file: BinaryIO) -> Header | None:
+        """Return size and type of an open file without decoding it, or None if that is not possible."""
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise PictureError if the size in a header is zero or too large."""
+    if not width * height:
+        raise PictureError(f"has no pixels ({width} x {height}); export it again from its source")
+    if width * height > MAX_PIXELS:
+        limit = f"{MAX_PIXELS / 1e6:g} million"
+        raise PictureError(f"claims {width} x {height} pixels, more than the limit of {limit}; crop or split it first")
+
+
+def check_single(count: int) -> None:
+    """Raise PictureError unless a file holds one picture."""
+    if count == 0:
+        raise PictureError("holds no picture: empty or cut short; copy it again from its source")
+    if count > 1:
+        raise PictureError(f"holds {count} pages; split it into single pages first")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Suppress warnings of Pillow and log messages of tifffile about unusual metadata; failures still raise."""
+    logger = logging.getLogger("tifffile")
+
+    def mute(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(mute)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        logger.removeFilter(mute)
+
+
+def valid_dpi(density: tuple[float, float], units_per_inch: float = 1) -> tuple[float, float] | None:
+    """Return pixels per inch, or None if the density is invalid or some format cannot hold it."""
+    across, down = (float(value) * units_per_inch for value in density)
+    return (across, down) if min(across, down) > 0 and max(across, down) < 1 << 16 else None
