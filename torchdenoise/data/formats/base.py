@@ -65,7 +65,7 @@ class PictureFormat(Registered, ABC, kind="formats"):
 
     @override
     def __new__(cls) -> Self:
-        """Remember no arguments, because formats have none: each file read makes an object, and this is 100 times faster."""
+        """Remember no arguments: formats have none, and the search for them takes longer than reading a file."""
         made = object.__new__(cls)
         made.arguments = {}
         return made
