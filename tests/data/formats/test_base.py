@@ -151,6 +151,14 @@ def test_without_first_bytes_the_suffix_decides(tmp_path):
 
 
 @pytest.mark.usefixtures("own")
+def test_an_unknown_suffix_loads_the_installed_plugins(monkeypatch):
+    monkeypatch.setattr("torchdenoise.registry.load_plugins_once", lambda: paths.add_format("Late", [".late"]))
+    paths.check_suffix(Path("a.png"))
+    assert "Late" not in paths.format_suffixes()
+    paths.check_suffix(Path("a.late"))
+
+
+@pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("suffixes", [".con", (".CON",), ("con",)])
 def test_suffixes_that_match_no_file_are_refused(suffixes):
     with pytest.raises(TypeError, match=r"Wrong.suffixes is .*: give a tuple of lower-case suffixes"):
