@@ -1,6 +1,7 @@
-"""What the tests share: small pictures, and files of them."""
+"""What the tests share: small pictures, files of them, and the rows of comparisons."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import imagecodecs
 import numpy as np
 import tifffile
 import torch
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from torchdenoise.recipes import load_recipe
 
 
 def scene(height: int = 24, width: int = 28, channels: int = 3) -> NDArray[np.float64]:
@@ -102,3 +106,31 @@ def same_batches(first: Sequence[dict[str, Tensor]], second: Sequence[dict[str, 
         one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
         for one, other in zip(first, second, strict=True)
     )
+
+
+def write_pictures(folder: Path, make: Callable[[int, int], NDArray[np.float64]], count: int = 2) -> Path:
+    """Write p0.png, p1.png ... of different heights to a new folder."""
+    folder.mkdir()
+    for number in range(count):
+        write_png(folder / f"p{number}.png", make(20 + number, 22))
+    return folder
+
+
+def recipe_with_loss(loss: str | dict[str, Any]) -> Path:
+    """Write own.yaml, the recipe zsn2n with another loss."""
+    recipe = load_recipe("zsn2n")
+    recipe["model"]["init_args"]["loss"] = loss
+    path = Path("own.yaml")
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def result_rows(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of a comparison's results.csv."""
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def row_scores(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return the sorted keys and scores of rows: what must not depend on how a comparison is run."""
+    return sorted(tuple(row[name] for name in ("recipe", "image", "noise", "seed", "psnr", "ssim")) for row in rows)

@@ -1,4 +1,4 @@
-"""A metric in a file outside the package is in every place that shows metrics, in a fresh process."""
+"""A metric in a file outside the package appears wherever metrics are shown."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ class Contrast(Metric, name="contrast", source="a textbook"):
         return result.flatten(1).std(1)
 '''
 COMMANDS = """
-import own_metrics
+import user_metrics
 from torchdenoise.cli import main
 
 data = ["--data", "clean", "--noise", "gaussian:25"]
@@ -43,15 +43,15 @@ assert main(["test", "--model", "TotalVariation", *folder, "--trainer.accelerato
 
 
 @pytest.mark.slow
-def test_one_file_is_enough(tmp_path):
+def test_a_user_s_metric_needs_only_one_file(tmp_path):
     (tmp_path / "clean").mkdir()
     for name in "ab":
         write_png(tmp_path / "clean" / f"{name}.png", scene(20, 22))
-    (tmp_path / "own_metrics.py").write_text(METRICS)
+    (tmp_path / "user_metrics.py").write_text(METRICS)
     (tmp_path / "commands.py").write_text(COMMANDS)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    how = {"cwd": tmp_path, "capture_output": True, "text": True, "env": environment}
-    done = subprocess.run([sys.executable, "commands.py"], **how)
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "env": environment}
+    done = subprocess.run([sys.executable, "commands.py"], **options)
     assert done.returncode == 0, done.stderr
 
     text = (tmp_path / "res/results.csv").read_text()

@@ -1,4 +1,4 @@
-"""The jobs of a comparison, and what makes one count as done."""
+"""The jobs of a comparison and their fingerprints."""
 
 import pytest
 
@@ -13,8 +13,8 @@ from torchdenoise.benchmarking.methods import methods
         (True, [], 0, Settings(), "092f402a8f9ac9e4"),
     ],
 )
-def test_fingerprints_stay(tmp_path, noisy, noise, seed, settings, fingerprint):
-    """As commit 8d53397 computes them: a change would make all published rows count as not done."""
+def test_fingerprints_do_not_change(tmp_path, noisy, noise, seed, settings, fingerprint):
+    """A change would make all published rows count as not done."""
     (tmp_path / "own.yaml").write_text("model: ZSN2N\ntrainer: {max_steps: 9}\n")
     (tmp_path / "a.png").write_bytes(b"clean")
     (tmp_path / "noisy").mkdir()

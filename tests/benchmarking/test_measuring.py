@@ -1,4 +1,4 @@
-"""What a job costs, and Ctrl-C while that is measured."""
+"""Measuring the cost of a job, also when Ctrl-C interrupts it."""
 
 import gc
 import signal
@@ -9,7 +9,7 @@ from torchdenoise.benchmarking.measuring import peak_memory
 
 
 class Interrupted:
-    """Ctrl-C comes while it is destroyed, by the garbage collector."""
+    """Raises Ctrl-C while the garbage collector destroys it."""
 
     def __init__(self):
         self.itself = self

@@ -1,4 +1,4 @@
-"""What a comparison's words and mappings name."""
+"""The methods that the text or mapping of a comparison names."""
 
 import re
 
@@ -11,7 +11,7 @@ from torchdenoise.recipes import load_recipe
 JSON = 'model.network={"class_path": "SmallCNN", "init_args": {"width": 8, "depth": 2}}'
 
 
-def test_variants_among_other_words():
+def test_variants_among_other_recipes():
     found = methods(f"zsn2n, wide=zsn2n:{JSON},trainer.max_steps=100 ,mine=zsn2n,zsn2m-star*")
     assert [method.name for method in found] == ["zsn2n", "wide", "mine", "zsn2m-star", "zsn2m-star-real"]
     assert found[1].overrides == (JSON, "trainer.max_steps=100")
@@ -19,7 +19,7 @@ def test_variants_among_other_words():
     assert found[0].overrides == found[2].overrides == ()
 
 
-def test_a_mapping_says_the_same(tmp_path):
+def test_a_mapping_gives_the_same_methods(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("model: ZSN2N\n")
     given = {"a": "zsn2n", "b": ("zsn2n", ["model.network.width=8"]), "c": path, "d": {"model": "ZSN2N"}}
@@ -30,7 +30,7 @@ def test_a_mapping_says_the_same(tmp_path):
     assert found[1] == methods("b=zsn2n:model.network.width=8")[0]
 
 
-def test_overrides_are_a_part_of_the_identity_only_if_there_are_any():
+def test_the_identity_has_overrides_only_if_there_are_any():
     plain, variant = methods("zsn2n,wide=zsn2n:model.network.width=8")
     assert plain.identity == [load_recipe("zsn2n"), None]
     assert variant.identity == [load_recipe("zsn2n"), None, ("model.network.width=8",)]
@@ -44,7 +44,7 @@ def test_variants_that_differ_only_in_their_readout_share_a_fit():
     assert plain.fit_key == one.fit_key == mean.fit_key != wide.fit_key
 
 
-def test_the_user_s_code_in_an_override_counts(tmp_path, monkeypatch):
+def test_user_code_in_an_override_is_found(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_variant_loss.py").write_text("# one")
     words = 'a=zsn2n:model.loss=a_variant_loss.Loss,b=zsn2n:model.loss={"class_path": "a_variant_loss.Loss"},zsn2n'
@@ -69,6 +69,6 @@ def test_the_user_s_code_in_an_override_counts(tmp_path, monkeypatch):
         ({}, "no recipe to compare"),
     ],
 )
-def test_what_is_wrong_is_one_line(recipes, message):
+def test_errors_are_one_line(recipes, message):
     with pytest.raises(UserError, match=re.escape(message)):
         methods(recipes)

@@ -1,11 +1,11 @@
-"""Whose code a description names."""
+"""The files of the user's code that a recipe names."""
 
 import sys
 
 from torchdenoise.benchmarking.sources import own_code
 
 
-def test_files_of_one_s_own_and_no_others(tmp_path, monkeypatch):
+def test_only_files_of_the_user_are_found(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("first_own", "second_own"):
         (tmp_path / f"{name}.py").write_text(f"# {name}")
@@ -28,11 +28,11 @@ def test_files_of_one_s_own_and_no_others(tmp_path, monkeypatch):
     assert len({*both, *own_code(loss)}) == 3
 
 
-def test_nothing_is_imported_to_find_them(tmp_path, monkeypatch):
+def test_finding_them_imports_nothing(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "a_stranger").mkdir()
+    (tmp_path / "a_user_package").mkdir()
     for name in ("__init__", "inner"):
-        (tmp_path / "a_stranger" / f"{name}.py").write_text("raise AssertionError('imported')")
-    assert len(own_code({"class_path": "a_stranger.inner.Network"})) == 1
-    assert own_code("a_stranger.missing.Network") == ()
-    assert not [name for name in sys.modules if name.startswith("a_stranger")]
+        (tmp_path / "a_user_package" / f"{name}.py").write_text("raise AssertionError('imported')")
+    assert len(own_code({"class_path": "a_user_package.inner.Network"})) == 1
+    assert own_code("a_user_package.missing.Network") == ()
+    assert not [name for name in sys.modules if name.startswith("a_user_package")]

@@ -1,0 +1,38 @@
+"""The HTML report in unusual cases."""
+
+from pathlib import Path
+
+from helpers import correlated_noise, result_rows, scene, write_png
+
+SHORT = ("--max-steps", "3", "--threads", "1")
+
+
+def test_infinite_psnr_has_a_report(run, tmp_path):
+    (tmp_path / "black").mkdir()
+    for name in "ab":
+        write_png(tmp_path / "black" / f"{name}.png", 0 * scene())
+    outcome = run(
+        "compare", "--recipes", "zsn2n", "--data", "black", "--noise", "poisson:25,poisson:50", *SHORT, "-o", "res"
+    )
+    assert outcome.code == 0, outcome.err
+    assert {row["noisy_psnr"] for row in result_rows(Path("res"))} == {"inf"}
+    assert "PSNR" in Path("res/report.html").read_text()
+
+
+def test_a_crop_of_three_pixels_has_a_report(run, clean):
+    words = ("--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "--crop", "3", "-o", "res")
+    assert run("compare", *words).code == 0
+    assert Path("res/report.html").exists()
+
+
+def test_assumption_warnings_are_in_row_table_and_report(run, tmp_path):
+    (tmp_path / "noisy").mkdir()
+    write_png(tmp_path / "noisy" / "x.png", correlated_noise())
+    outcome = run("compare", "--recipes", "fast,zsn2n", "--noisy", "noisy", *SHORT, "-o", "res")
+    assert outcome.code == 0, outcome.err
+    [fast, zsn2n] = result_rows(Path("res"))
+    assert fast["warning"].startswith("the noise of neighbouring pixels is correlated")
+    assert zsn2n["warning"] == ""
+    assert outcome.err == ""
+    assert f"## Warnings\n\n- fast, real, 1 of 1: {fast['warning']}" in Path("res/table.md").read_text()
+    assert fast["warning"] in Path("res/report.html").read_text()
