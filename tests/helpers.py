@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
 
@@ -33,6 +34,16 @@ def noisy_scene(
     """Return the scene with seeded, clipped Gaussian noise."""
     clean = scene(height, width, channels)
     return np.clip(clean + sigma / 255 * np.random.default_rng(seed).normal(size=clean.shape), 0, 1)
+
+
+def clean_image(channels: int = 3, height: int = 41, width: int = 35) -> Tensor:
+    """Return the scene as an image (1, C, H, W)."""
+    return torch.from_numpy(scene(height, width, channels)).permute(2, 0, 1)[None].float()
+
+
+def noisy_image(channels: int = 3, spec: str = "gaussian:25", seed: int = 0) -> Tensor:
+    """Return the clean image with repeatable noise of a spec, not clipped."""
+    return repeatable(spec, clean_image(channels), seed)
 
 
 def correlated_noise() -> NDArray[np.float64]:

@@ -126,14 +126,6 @@ def test_results_depend_on_the_picture_alone(run, tmp_path):
     assert together != (tmp_path / "other.png").read_bytes()
 
 
-def test_the_bar_changes_nothing(run, noisy_png, monkeypatch):
-    assert run("denoise", "noisy.png", "-o", "plain.png", *FEW).code == 0
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes standard output for a terminal
-    outcome = run("denoise", "noisy.png", "-o", "bar.png", *FEW)
-    assert "3/3" in outcome.out
-    assert (noisy_png.parent / "plain.png").read_bytes() == (noisy_png.parent / "bar.png").read_bytes()
-
-
 def test_an_output_is_replaced_only_when_asked(run, noisy_png):
     target = noisy_png.with_name("noisy_denoised.png")
     target.write_text("precious")

@@ -116,13 +116,6 @@ def test_without_a_recipe(run, noisy_png):
     assert Denoiser.load(LAST).network.arguments["width"] == 12
 
 
-def test_a_fit_without_a_number_of_steps_takes_the_published_one(run, noisy_png):
-    words = ("--model", "ZSN2N", "--data", "SingleImage", "--data.path", "noisy.png")
-    shown = run("fit", *words, "--model.network", "SmallCNN", "--model.network.width", "2", *CPU)
-    assert shown.code == 0, shown.err
-    assert torch.load(LAST, weights_only=True)["global_step"] == 2000
-
-
 def test_a_users_own_loss_needs_no_edit_in_the_package(run, noisy_png):
     noisy_png.with_name("my_loss.py").write_text(
         "from torchdenoise import DenoisingLoss\n"
@@ -168,29 +161,6 @@ def test_noise_by_spec_and_by_class_is_the_same(run, noisy_png):
     weights = [state["network.layers.0.weight"] for state in states]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
-
-
-def test_print_config_is_a_recipe(run, noisy_png):
-    outcome = run_and_exit(run, "fit", "--config", "zsn2n", "--model.network.width", "8", "--print_config")
-    noisy_png.with_name("mine.yaml").write_text(outcome)
-    assert run("fit", "--config", "mine.yaml", "--data.path", "noisy.png", *FEW).code == 0
-    assert Denoiser.load(LAST).network.arguments["width"] == 8
-    for number, config in enumerate(("mine.yaml", "runs/version_0/config.yaml")):  # of denoise too
-        assert run("denoise", "noisy.png", "-o", f"{number}.png", "--recipe", config, "--max-steps", "3").code == 0
-
-
-def run_and_exit(run, *words):
-    """Return what a command prints that leaves by itself, as argparse's ``--help`` does."""
-    outcome = run(*words)
-    assert outcome.code == 0
-    return outcome.out
-
-
-@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
-def test_help_shows_examples(run, command):
-    shown = run_and_exit(run, command, "--help")
-    assert f"torchdenoise {command}" in shown
-    assert "example" in shown
 
 
 @pytest.mark.parametrize(
@@ -242,14 +212,6 @@ def test_a_picture_with_other_channels_than_the_checkpoint(fitted, noisy_png):
     outcome = fitted("predict", "--ckpt_path", LAST, "--data.path", "grey.png", *CPU)
     assert outcome.code == 2
     assert "channel(s)" in outcome.err
-
-
-def test_tensorboard_without_its_extra_is_one_line(run, noisy_png, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", "TensorBoardLogger")
-    outcome = run(*words)
-    assert outcome.code == 2
-    assert "pip install torchdenoise[tensorboard]" in outcome.err
 
 
 @pytest.mark.filterwarnings("default::torchdenoise.errors.AssumptionWarning")

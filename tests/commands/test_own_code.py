@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 from helpers import noisy_scene, scene, write_png
 
 from torchdenoise import cli
@@ -133,14 +132,6 @@ def test_a_short_name_overrides_a_recipe_too(own):
     assert outcome.code == 0, outcome.err
 
 
-def test_default_root_dir_holds_the_runs(own, tmp_path):
-    outcome = own(*FIT.replace(" --model.network TinyNet", "").split(), "--trainer.default_root_dir", "elsewhere")
-    assert outcome.code == 0, outcome.err
-    assert (tmp_path / "elsewhere/version_0/checkpoints/last.ckpt").is_file()
-    assert not (tmp_path / "runs").exists()
-    assert "use it:     torchdenoise predict --ckpt_path elsewhere/version_0/checkpoints/last.ckpt" in outcome.out
-
-
 BAD = """\
 from torchdenoise import DenoisingLoss
 from torchdenoise.denoisers import ZSN2N
@@ -219,13 +210,3 @@ def test_a_wrong_import_is_one_line(own, tmp_path, words, message):
 
 def test_imports_are_found_wherever_they_stand():
     assert cli.main(["--import", "json", "--version"]) == 0
-
-
-def test_the_checkpoint_of_a_finished_fit_has_no_steps_left(own):
-    words = FIT.replace(" --model.network TinyNet", "").split()
-    assert own(*words).code == 0
-    outcome = own(*words, "--ckpt_path", CHECKPOINT)
-    assert outcome.code == 2
-    assert f"{CHECKPOINT}: fitted for 2 steps already: raise --trainer.max_steps 2" in outcome.err
-    assert torch.load(CHECKPOINT, weights_only=True)["global_step"] == 2
-    assert own(*words, "--ckpt_path", CHECKPOINT, "--trainer.max_steps", "3").code == 0

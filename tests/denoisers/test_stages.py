@@ -6,7 +6,6 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from torchdenoise import UserError
 from torchdenoise.denoisers import SmallCNN, Stage, WarmDown, ZSN2NLoss
 from torchdenoise.denoisers.stages import Plan, one_optimizer, restart_optimizer
 
@@ -55,29 +54,6 @@ def test_in_several_stages_it_takes_those_of_its_stage():
 
 def test_steps_that_are_given_stay():
     assert rates(made([1.0], lambda optimizer: WarmDown(optimizer, 100)), 2)[1][0] == 0.3 * (2 / 10)
-
-
-def test_a_resumed_schedule_keeps_the_steps_of_its_checkpoint():
-    optimizer = sgd([nn.Parameter(torch.zeros(1))])
-    first, second = WarmDown(optimizer), WarmDown(sgd([nn.Parameter(torch.zeros(1))]))
-    first.set_steps(10)
-    second.set_steps(20)
-    second.load_state_dict(first.state_dict())
-    assert second.factor(5) == first.factor(5) == 0.5
-
-
-def test_without_a_number_of_steps_the_first_step_says_what_to_do():
-    optimizer = sgd([nn.Parameter(torch.zeros(1))])
-    scheduler = WarmDown(optimizer)
-    optimizer.step()
-    with pytest.raises(UserError, match="WarmDown: the number of steps is unknown: give steps="):
-        scheduler.step()
-
-
-@pytest.mark.parametrize("arguments", [{"steps": 0}, {"warm": 1.5}])
-def test_bad_arguments(arguments):
-    with pytest.raises(UserError, match=r"WarmDown: steps \w+ must be at least 1 and warm"):
-        WarmDown(sgd([nn.Parameter(torch.zeros(1))]), **arguments)
 
 
 class Countdown(LambdaLR):

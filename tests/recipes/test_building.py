@@ -1,6 +1,4 @@
-"""Recipes as files, and what builds objects from them."""
-
-from pathlib import Path
+"""Objects built from recipes and overrides."""
 
 import pytest
 import torch
@@ -9,12 +7,6 @@ import yaml
 from torchdenoise import UserError, recipes
 from torchdenoise.data import DenoisingData
 from torchdenoise.recipes.building import build_fit
-from torchdenoise.recipes.explain import explain
-
-
-def test_every_recipe_is_in_the_table_of_methods():
-    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
-    assert [name for name in recipes.recipe_names() if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", recipes.recipe_names())
@@ -88,23 +80,3 @@ def test_mistakes_in_a_users_file_are_one_line(tmp_path, change, message):
         build_fit(recipes.load_recipe(str(own)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "not a YAML file"), ("a: 1", "needs at least a `model`"), ("", "needs at least")]
-)
-def test_files_that_are_no_recipes(tmp_path, text, message):
-    path = tmp_path / "x.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError, match=message):
-        recipes.load_recipe(str(path))
-
-
-def test_a_file_of_the_users_wins_over_a_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "zsn2n").write_text("model: mine")
-    assert recipes.load_recipe("zsn2n") == {"model": "mine"}
-
-
-def test_a_report_that_is_of_no_known_form_is_still_one_line():
-    assert explain('Parser key "a.b":\n  odd\n  thing', [], []) == "a.b: odd thing"

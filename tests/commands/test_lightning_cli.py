@@ -1,0 +1,72 @@
+"""LightningCLI as the experiment commands use it: recipes, defaults, help, and what it checks before a fit."""
+
+import pytest
+import torch
+
+from torchdenoise.denoisers import Denoiser
+
+LAST = "runs/version_0/checkpoints/last.ckpt"
+
+
+CPU = ("--trainer.accelerator", "cpu")
+
+
+FEW = ("--trainer.max_steps", "3", *CPU)
+
+
+def test_a_fit_without_a_number_of_steps_takes_the_published_one(run, noisy_png):
+    words = ("--model", "ZSN2N", "--data", "SingleImage", "--data.path", "noisy.png")
+    shown = run("fit", *words, "--model.network", "SmallCNN", "--model.network.width", "2", *CPU)
+    assert shown.code == 0, shown.err
+    assert torch.load(LAST, weights_only=True)["global_step"] == 2000
+
+
+def test_print_config_is_a_recipe(run, noisy_png):
+    outcome = run_and_exit(run, "fit", "--config", "zsn2n", "--model.network.width", "8", "--print_config")
+    noisy_png.with_name("mine.yaml").write_text(outcome)
+    assert run("fit", "--config", "mine.yaml", "--data.path", "noisy.png", *FEW).code == 0
+    assert Denoiser.load(LAST).network.arguments["width"] == 8
+    for number, config in enumerate(("mine.yaml", "runs/version_0/config.yaml")):  # of denoise too
+        assert run("denoise", "noisy.png", "-o", f"{number}.png", "--recipe", config, "--max-steps", "3").code == 0
+
+
+def run_and_exit(run, *words):
+    """Return what a command prints that leaves by itself, as argparse's ``--help`` does."""
+    outcome = run(*words)
+    assert outcome.code == 0
+    return outcome.out
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_help_shows_examples(run, command):
+    shown = run_and_exit(run, command, "--help")
+    assert f"torchdenoise {command}" in shown
+    assert "example" in shown
+
+
+def test_tensorboard_without_its_extra_is_one_line(run, noisy_png, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", "TensorBoardLogger")
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "pip install torchdenoise[tensorboard]" in outcome.err
+
+
+def test_default_root_dir_holds_the_runs(run, noisy_png, tmp_path):
+    outcome = run(
+        "fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.default_root_dir", "elsewhere"
+    )
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "elsewhere/version_0/checkpoints/last.ckpt").is_file()
+    assert not (tmp_path / "runs").exists()
+    assert "use it:     torchdenoise predict --ckpt_path elsewhere/version_0/checkpoints/last.ckpt" in outcome.out
+
+
+def test_the_checkpoint_of_a_finished_fit_has_no_steps_left(run, noisy_png):
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW)
+    assert run(*words).code == 0
+    outcome = run(*words, "--ckpt_path", LAST)
+    assert outcome.code == 2
+    assert f"{LAST}: fitted for 3 steps already: raise --trainer.max_steps 3" in outcome.err
+    assert torch.load(LAST, weights_only=True)["global_step"] == 3
+    assert run(*words, "--ckpt_path", LAST, "--trainer.max_steps", "4").code == 0
