@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import (
-    recipe_with_loss,
-    result_rows,
-    row_scores,
-    scene,
-    write_pictures,
-)
+from helpers import recipe_with_loss, result_rows, row_scores, scene, write_pictures
 from lightning import Trainer
 
 from torchdenoise import DenoisingLoss, NoiseModel, compare

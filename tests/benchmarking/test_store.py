@@ -7,14 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from helpers import (
-    recipe_with_loss,
-    result_rows,
-    row_scores,
-    scene,
-    write_pictures,
-    write_png,
-)
+from helpers import recipe_with_loss, result_rows, row_scores, scene, write_pictures, write_png
 
 from torchdenoise import UserError, compare
 from torchdenoise.benchmarking import store
@@ -62,15 +55,8 @@ def test_jobs_of_an_edited_user_class_are_repeated(run, clean, tmp_path, monkeyp
     monkeypatch.delitem(sys.modules, "user_loss", raising=False)
     source = tmp_path / "user_loss.py"
     source.write_text(USER_LOSS.replace("WEIGHT", "1"))
-    words = (
-        "--recipes",
-        f"{recipe_with_loss('user_loss.Own')},zsn2n",
-        "--data",
-        clean,
-        "--noise",
-        "gaussian:25",
-        *SHORT,
-    )
+    recipes = f"{recipe_with_loss('user_loss.Own')},zsn2n"
+    words = ("--recipes", recipes, "--data", clean, "--noise", "gaussian:25", *SHORT)
     assert run("compare", *words, "-o", "res").code == 0
     assert "4 of 4 jobs were done before" in run("compare", *words, "-o", "res").out
     source.write_text(USER_LOSS.replace("WEIGHT", "-1"))
