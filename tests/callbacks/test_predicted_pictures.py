@@ -30,17 +30,15 @@ def started(trainer, output=None, overwrite=False):
 
 
 def test_results_lie_beside_their_sources_and_earlier_results_are_no_sources(trainer):
-    names = {
-        trainer.datamodule.sources[index].name: path for index, path in started(trainer, None, True).targets.items()
-    }
-    assert {name: path.as_posix() for name, path in names.items()} == {
+    sources, targets = trainer.datamodule.sources, started(trainer, overwrite=True).targets
+    assert {sources[index].name: path.as_posix() for index, path in targets.items()} == {
         "a.png": "in/a_denoised.png",
         "b.png": "in/b_denoised.png",
     }
 
 
 def test_a_result_that_exists_is_refused_before_any_work(trainer):
-    with pytest.raises(UserError, match="in/a_denoised.png: exists already"):
+    with pytest.raises(UserError, match=r"in/a_denoised.png: exists already"):
         started(trainer)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.denoisers.small_fits import Paired, fit, picture, small
-from torchdenoise.denoisers import ZSN2N, Network, OnePass, RunningMean
+from torchdenoise.denoisers import ZSN2N, Network, OnePass, RunningMean, SmallCNN
 from torchdenoise.denoisers.matching import check_crops, check_keys, match_network
 from torchdenoise.errors import DataError, UserError
 
