@@ -1,5 +1,13 @@
 """Progress bars on a terminal, and plain lines elsewhere."""
 
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from torchdenoise.commands.progress import JobProgress, PictureProgress
+
 FEW = ("--max-steps", "3", "--device", "cpu")
 
 
@@ -9,3 +17,44 @@ def test_the_bar_changes_nothing(run, noisy_png, monkeypatch):
     outcome = run("denoise", "noisy.png", "-o", "bar.png", *FEW)
     assert "3/3" in outcome.out
     assert (noisy_png.parent / "plain.png").read_bytes() == (noisy_png.parent / "bar.png").read_bytes()
+
+
+@pytest.fixture
+def console():
+    """Return a console that is no terminal and keeps what it prints."""
+    return Console(file=io.StringIO(), emoji=False, force_terminal=False, width=40)
+
+
+def test_pictures_are_counted_in_plain_lines(console):
+    progress = PictureProgress(console, None, 4)
+    for names in (["a.png"], ["b.png", "c.png"], ["d.png"]):
+        progress.begin(names)
+        progress.step(1, 2)
+        progress.end()
+    progress.say("[bold] gaussian:100:clip " + 40 * "x")  # neither markup, nor an emoji, nor wrapped
+    assert console.file.getvalue().splitlines() == [
+        "[1/4] a.png ...",
+        "[2-3/4] b.png and 1 more ...",
+        "[4/4] d.png ...",
+        "[bold] gaussian:100:clip " + 40 * "x",
+    ]
+
+
+def test_jobs_are_counted_with_their_results(console):
+    progress = JobProgress(console, None)
+    jobs = [SimpleNamespace(key=(name, "real"), method=SimpleNamespace(name=name), scene=SimpleNamespace(name="1.png"))
+            for name in "abc"]  # fmt: skip
+    rows = [
+        {"status": "failed", "error": "no memory", "psnr": "", "warning": "", "seconds": ""},
+        {"status": "done", "psnr": "30.1", "seconds": "2.5", "warning": "the noise is correlated"},
+    ]
+    progress.on_plan(jobs, 1)
+    for job, row in zip(jobs[1:], rows, strict=True):
+        progress.on_start(job)
+        progress.on_end(job, SimpleNamespace(row=row))
+    assert console.file.getvalue().splitlines() == [
+        "1 of 3 jobs were done before",
+        "[2/3] b real: failed: no memory",
+        "[3/3] c real: 30.1 dB, 2.5 s",
+        "warning: the noise is correlated",
+    ]

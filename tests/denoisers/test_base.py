@@ -1,3 +1,5 @@
+"""A fit of a denoiser, its randomness and its errors."""
+
 import pytest
 import torch
 

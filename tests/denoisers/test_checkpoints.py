@@ -107,7 +107,7 @@ def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint
     monkeypatch.syspath_prepend(tmp_path)
     edited(path, class_path="stranger.Method")
     with pytest.raises(
-        UserError, match=r"fitted with stranger.Method, which is not known here; .* add --import stranger"
+        UserError, match=r"fitted with stranger.Method, which is not known here.*; .* add --import stranger"
     ):
         Denoiser.load(path)
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from tests.denoisers.small_fits import Paired, fit, picture, small
-from torchdenoise.denoisers import ZSN2N, Network
+from torchdenoise.denoisers import ZSN2N, Network, OnePass, RunningMean, SmallCNN
+from torchdenoise.denoisers.matching import check_crops, check_keys, match_network
 from torchdenoise.errors import DataError, UserError
 
 
@@ -57,3 +58,34 @@ def test_a_network_without_a_number_of_channels_takes_that_of_the_pictures(chann
     assert model.network.arguments["width"] == 5
     with pytest.raises(UserError, match="fit again"):
         fit(model, picture(channels + 1))
+
+
+def test_a_network_of_the_right_channels_stays_and_its_number_is_fixed():
+    network = SmallCNN(width=2)
+    assert match_network(network, "network", 3, fitted=False) is network
+    assert network.arguments["channels"] == 3
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_network_is_rebuilt_only_before_its_fit(fitted):
+    network = SmallCNN(width=2)
+    if fitted:
+        with pytest.raises(DataError, match=r"the refiner was made for 3: .* set model.refiner.channels=1"):
+            match_network(network, "refiner", 1, fitted)
+    else:
+        assert match_network(network, "refiner", 1, fitted).channels == 1
+
+
+def test_all_missing_keys_are_named():
+    loss = Paired()
+    check_keys(loss, {"noisy", "target"})
+    with pytest.raises(DataError, match=r"^Paired needs target beside the noisy image, .* gives level, noisy: choose"):
+        check_keys(loss, {"noisy", "level"})
+
+
+def test_crops_suit_neither_a_method_nor_a_readout_of_the_whole_picture():
+    check_crops(None, True, OnePass(), 8)
+    with pytest.raises(DataError, match=r"^RunningMean is fitted to one whole picture, not to crops of 8"):
+        check_crops(small(), True, RunningMean(), 8)
+    with pytest.raises(DataError, match=r"^ZSN2N is fitted to one whole picture, not to crops of 8"):
+        check_crops(small(), False, OnePass(), 8)

@@ -1,4 +1,4 @@
-"""Methods without a network: BM3D against the library's own call, scikit-image's baselines, and what they refuse."""
+"""Methods without a network: what all of them have in common."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The target loss, its methods' defaults, and the schedule that knows its length."""
+"""The target loss and the defaults of its methods."""
 
 import pytest
 import torch

@@ -9,6 +9,7 @@ from torch.optim import SGD
 
 from torchdenoise import UserError
 from torchdenoise.denoisers import RampDown, WarmDown
+from torchdenoise.denoisers.parts.schedules import NeedsSteps, adam, constant_rate, step_decay
 
 
 def sgd(parameters):
@@ -54,3 +55,22 @@ def test_the_ramp_follows_its_formula():
 def test_a_wrong_ramp(arguments):
     with pytest.raises(UserError, match="RampDown: steps"):
         RampDown(torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0), **arguments)
+
+
+def test_set_steps_changes_the_rate_at_once_unless_the_steps_are_given():
+    optimizer = sgd([nn.Parameter(torch.zeros(1))])
+    schedule = WarmDown(optimizer, warm=0.5)
+    assert isinstance(schedule, NeedsSteps)
+    assert optimizer.param_groups[0]["lr"] == 0.3
+    schedule.set_steps(20)
+    assert optimizer.param_groups[0]["lr"] == schedule.get_last_lr()[0] == 0.3 * (1 / 10)
+    schedule.set_steps(40)
+    assert schedule.steps == 20
+
+
+def test_the_common_schedules():
+    optimizer = adam([nn.Parameter(torch.zeros(1))])
+    assert optimizer.defaults["lr"] == 1e-3
+    assert step_decay(optimizer).state_dict()["step_size"] == 1000
+    assert constant_rate(optimizer).get_last_lr() == [1e-3]
+    assert not isinstance(constant_rate(optimizer), NeedsSteps)

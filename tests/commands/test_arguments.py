@@ -1,0 +1,48 @@
+"""Values of options, and errors in one line."""
+
+import argparse
+
+import pytest
+
+from torchdenoise.commands.arguments import Parser, data_range, positive, seconds
+from torchdenoise.errors import UserError
+
+
+@pytest.mark.parametrize(("text", "value"), [("2s", 2), ("500ms", 0.5), ("3min", 180), ("2", 2), (".5", 0.5)])
+def test_times(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["0s", "-1s", "2h", "soon", ""])
+def test_what_is_no_time(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a time above 0 such as 2s, 500ms or 3min"):
+        seconds(text)
+
+
+def test_one_level_is_white_and_two_are_black_and_white():
+    assert data_range("4095") == 4095
+    assert data_range("100,4095") == (100, 4095)
+    with pytest.raises(argparse.ArgumentTypeError, match="must be one number, or two"):
+        data_range("1,2,3")
+
+
+def test_counts_begin_at_one():
+    assert positive("1") == 1
+    with pytest.raises(argparse.ArgumentTypeError, match="must be at least 1"):
+        positive("0")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--recpe=x"], r"^unrecognized arguments: --recpe=x \(did you mean --recipe\?\); see demo --help$"),
+        (["--count", "0"], r"^argument --count: must be at least 1; see demo --help$"),
+        (["--rec", "x"], r"unrecognized arguments: --rec x"),  # options are not abbreviated
+    ],
+)
+def test_a_parser_raises_one_line(words, message):
+    parser = Parser("demo", "A demo.", "  demo --recipe x")
+    parser.add_argument("--recipe")
+    parser.add_argument("--count", type=positive)
+    with pytest.raises(UserError, match=message):
+        parser.parse_args(words)

@@ -1,0 +1,51 @@
+"""The words of the experiment commands, rewritten before LightningCLI reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from torchdenoise.commands.experiment_arguments import checkpoint_file, option_value, rewritten, take_output_options
+from torchdenoise.errors import RecipeError
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["--data", "a"], "a"),
+        (["--data=a=b"], "a=b"),
+        (["--data.path", "x"], None),
+        (["--data"], None),
+        (["--data", "a", "--data", "b"], "a"),
+        ([], None),
+    ],
+)
+def test_the_value_of_an_option(words, value):
+    assert option_value(words, "--data") == value
+
+
+@pytest.mark.parametrize(("word", "file"), [("a.ckpt", "a.ckpt"), ("last", None), ("best", None)])
+def test_words_that_lightning_resolves_are_no_files(word, file):
+    assert checkpoint_file(["--ckpt_path", word]) == file
+
+
+def test_the_options_of_predict_are_taken_out():
+    words = ["--data", "X", "-o", "out", "--overwrite", "--trainer.devices", "1"]
+    assert take_output_options(words) == (["--data", "X", "--trainer.devices", "1"], Path("out"), True)
+    assert take_output_options(["--data", "X"]) == (["--data", "X"], None, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "added"),
+    [("fit", []), ("validate", []), ("test", ["--verbose=false"]), ("predict", ["--return_predictions=false"])],
+)
+def test_our_own_callbacks_print_and_write_unless_asked_otherwise(command, added):
+    words = ["--config", "zsn2n"]
+    assert rewritten(command, words) == [*words, *added]
+    assert rewritten("test", [*words, "--verbose", "true"]) == [*words, "--verbose", "true"]
+
+
+def test_a_model_is_needed_except_for_help():
+    with pytest.raises(RecipeError, match="fit needs a model: give --config RECIPE"):
+        rewritten("fit", ["--data.path", "x.png"])
+    for word in ("--help", "-h", "--print_config", "--model.help"):
+        assert rewritten("fit", [word]) == [word]

@@ -1,0 +1,107 @@
+"""One picture as the data of a zero-shot fit."""
+
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers import noisy_image, noisy_scene, write_png
+
+from torchdenoise.data import SingleImage
+from torchdenoise.data.single import SeveralImages
+from torchdenoise.errors import UserError
+from torchdenoise.noise import repeatable
+
+
+def used(image=None, **options):
+    """Return a data module with an image from memory, set up for a fit."""
+    data = SingleImage(**options)
+    data.use(noisy_image() if image is None else image)
+    data.prepare("fit")
+    return data
+
+
+def test_every_step_has_the_same_whole_picture():
+    for batch in islice(used().train_dataloader(), 3):
+        assert batch.keys() == {"noisy"}
+        assert torch.equal(batch["noisy"], noisy_image())
+
+
+def test_a_clean_picture_gets_repeatable_noise_and_can_be_scored():
+    data = used(noise="gaussian:30", seed=4)
+    (batch,) = data.val_dataloader()
+    assert torch.equal(batch["clean"], noisy_image())
+    assert torch.equal(batch["noisy"], repeatable("gaussian:30", noisy_image(), 4))
+    assert batch["level"].item() == 30
+    assert "clean" not in next(iter(data.predict_dataloader()))
+    assert "clean" in next(iter(data.test_dataloader()))
+    assert data.keys() == {"noisy", "level"}
+
+
+def test_without_a_clean_picture_nothing_is_scored():
+    data = used()
+    assert list(data.val_dataloader()) == []
+    with pytest.raises(UserError, match=r"nothing to score against: give --data.noise SPEC"):
+        data.test_dataloader()
+
+
+def test_a_level_that_is_known_is_passed_on():
+    data = SingleImage()
+    data.use(noisy_image(), level=25.0)
+    data.prepare("fit")
+    assert next(iter(data.train_dataloader()))["level"].item() == 25
+
+
+def crops(data, number):
+    """Return the crops of training batch ``number``."""
+    progress = SimpleNamespace(total=SimpleNamespace(completed=number + 1))
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    data.trainer = SimpleNamespace(training=True, fit_loop=loop)
+    return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+
+
+def test_crops_are_pieces_at_even_places_and_a_function_of_seed_and_batch():
+    data = used(crop=12, crops=3, noise="gaussian:30")
+    batch = crops(data, 5)
+    assert batch["noisy"].shape == batch["clean"].shape == (3, 3, 12, 12)
+    pieces = noisy_image()[0].unfold(1, 12, 2).unfold(2, 12, 2).permute(1, 2, 0, 3, 4).reshape(-1, 3, 12, 12)
+    for crop in batch["clean"]:
+        assert any(torch.equal(crop, piece) for piece in pieces)
+    assert torch.equal(batch["clean"], crops(used(crop=12, crops=3, noise="gaussian:30"), 5)["clean"])
+    assert not torch.equal(batch["clean"], crops(data, 6)["clean"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"crop": 0}, r"data.crop=0: must be at least 1"),
+        ({"crops": 0}, r"data.crops=0: must be at least 1"),
+        ({"crop": 36}, r"the picture is 35x41 pixels, smaller than the crop: set data.crop=35"),
+    ],
+)
+def test_crops_that_do_not_fit(options, message):
+    with pytest.raises(UserError, match=message):
+        used(**options)
+
+
+def test_a_file_is_read_and_named(tmp_path):
+    path = write_png(tmp_path / "noisy.png", noisy_scene(8, 9))
+    data = SingleImage(path)
+    assert data.prepare("predict") == (3, 8, 9)
+    assert data.sources == [path]
+    with pytest.raises(UserError, match=r"SingleImage has no picture: give --data.path FILE"):
+        SingleImage().prepare("predict")
+
+
+def test_several_pictures_are_one_step_and_are_predicted_one_by_one():
+    members = []
+    for seed in range(2):
+        member = SingleImage()
+        member.use(noisy_image(seed=seed))
+        members.append(member)
+    several = SeveralImages(members)
+    step = next(iter(several.train_dataloader()))
+    predicted = list(several.predict_dataloader())
+    for seed in range(2):
+        assert torch.equal(step[seed]["noisy"], noisy_image(seed=seed))
+        assert torch.equal(predicted[seed]["noisy"], noisy_image(seed=seed))
