@@ -12,7 +12,7 @@ from torchdenoise.deprecation import renamed
         (noise, "NoiseLine", "NoiseLevelFunction"),
         (noise, "noise_line", "noise_level_function"),
         (data, "read_alike", "read_partners"),
-        (fitting, "fit_readings", "fit_shared"),
+        (fitting, "why_alone", "recipe_stacking_obstacle"),
     ],
 )
 def test_an_old_name_works_and_warns_with_the_new_one(module, old, new):

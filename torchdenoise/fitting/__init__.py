@@ -26,4 +26,4 @@ __all__ = [
     "unwrap",
 ]
 
-__getattr__ = renamed(__name__, {"fit_readings": "fit_shared"}, globals())
+__getattr__ = renamed(__name__, {"settled": "unwrap", "why_alone": "recipe_stacking_obstacle"}, globals())
