@@ -53,7 +53,7 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
     page = {
         "title": "Comparison of denoisers",
         "summary": _summary(table),
-        "setting": setting(rows),
+        "setting": setting(rows).replace("**", ""),  # Markdown
         "command": command,
         "columns": [*HINTS.items(), *((column.heading, column.hint) for column in table_columns())],
         "parts": [_part(noise, table, rows, curves, numbers) for noise in noises],
