@@ -70,7 +70,8 @@ def _user_classes() -> tuple[Sequence[str], Sequence[type]]:
     """Return the modules of the user's classes, and the classes that a script or a notebook defines."""
     user = [cls for cls in all_classes() if cls.__module__.partition(".")[0] != "torchdenoise"]
     in_main = [cls for cls in user if cls.__module__ == "__main__"]
-    return sorted({cls.__module__ for cls in user if cls not in in_main}), in_main
+    modules = {cls.__module__ for cls in user} & sys.modules.keys()  # a class may outlive its module
+    return sorted(modules - {"__main__"}), in_main
 
 
 def _score(bundle: Sequence[Job], workers: int, modules: Sequence[str], in_main: Sequence[type]) -> list[Outcome]:  # noqa: ARG001
