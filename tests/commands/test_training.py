@@ -347,7 +347,7 @@ def test_two_processes_write_and_score_what_one_would(train, tmp_path):
     (tmp_path / "clean" / "5.png").unlink()  # an odd number: one process gets a picture twice
     outcome = alone(tmp_path, f"{words} --data.test clean", "test", "")
     assert outcome.returncode == 0, outcome.stderr
-    rows = [line.split("\t") for line in outcome.stdout.splitlines() if line.count("\t") >= 2]
+    rows = [line.split("\t") for line in outcome.stdout.splitlines() if line.count("\t") == 4]
     assert [row[0] for row in rows] == ["picture", *(f"clean/{number}.png" for number in range(5)), "mean of 5"]
     scores = [float(row[1]) for row in rows[1:]]
     assert scores[-1] == pytest.approx(sum(scores[:-1]) / 5, abs=1e-3)
