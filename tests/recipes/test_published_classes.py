@@ -19,6 +19,7 @@ DIFFERENCES = {
     ("n2n", "Noise2Noise"): LENGTH_N2N,
     ("n2v", "Noise2Void"): {PER_FIFTH: (1000, 8000)},
     ("neighbor2neighbor", "Neighbor2Neighbor"): {PER_FIFTH: (1000, 10_000)},
+    ("nl-ridge", "NLRidge"): {},
     ("nlm", "NLMeans"): {},
     ("noise2fast", "Noise2Fast"): {},
     ("self2self", "Self2Self"): {},

@@ -10,6 +10,7 @@ from torchdenoise.denoisers.methods.neighbor2neighbor import (
     Neighbor2NeighborLoss,
     NeighborDownsampler,
 )
+from torchdenoise.denoisers.methods.nl_ridge import NLRidge
 from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
 from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, TargetLoss
 from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
@@ -84,6 +85,7 @@ __all__ = [
     "N2VUNet",
     "NB2NBUNet",
     "NLMeans",
+    "NLRidge",
     "Neighbor2Neighbor",
     "Neighbor2NeighborLoss",
     "NeighborDownsampler",

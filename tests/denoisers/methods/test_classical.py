@@ -13,6 +13,7 @@ from torchdenoise.denoisers import (
     BM3DOracle,
     Classical,
     NLMeans,
+    NLRidge,
     TotalVariation,
     Wavelet,
 )
@@ -22,8 +23,8 @@ from torchdenoise.recipes import load_recipe
 from torchdenoise.registry import entries
 from torchdenoise.stored_recipes import build
 
-BLIND = [BM3D, AnscombeBM3D, NLMeans, TotalVariation, Wavelet]
-RECIPES = ["anscombe-bm3d", "bm3d", "nlm", "tv", "wavelet"]
+BLIND = [BM3D, AnscombeBM3D, NLMeans, NLRidge, TotalVariation, Wavelet]
+RECIPES = ["anscombe-bm3d", "bm3d", "nl-ridge", "nlm", "tv", "wavelet"]
 
 
 # -- every one of them -------------------------------------------------------------------------------------------------

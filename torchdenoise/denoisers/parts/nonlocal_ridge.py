@@ -121,13 +121,17 @@ class NonLocalRidge(
             indices = corners[..., None] + patch
             for shared in planes:
                 xs = torch.cat([x[plane].flatten()[indices] for plane in shared], -1)
-                mixing = _mixing(xs, deviation)
+                mixing = self.mixing(xs, deviation)
                 weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
                 for plane in shared:
                     ys = y[plane].flatten()[indices]
                     total[plane].index_add_(0, indices.flatten(), (weight * (mixing @ ys)).flatten())
                     weights[plane].index_add_(0, indices.flatten(), weight.expand_as(ys).flatten())
         return total.div_(weights).view_as(y)
+
+    def mixing(self, xs: Tensor, deviation: Tensor) -> Tensor:
+        """Return ``T (G, similar, similar)`` for the pilot's patches ``(G, similar, values)`` and their noise."""
+        return _mixing(xs, deviation)
 
     def _groups(self, luminance: Tensor, side: int, stride: int) -> Iterator[Tensor]:
         """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``."""
