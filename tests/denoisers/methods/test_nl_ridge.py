@@ -70,7 +70,7 @@ def test_it_removes_noise(spec, gain, channels):
 
 
 def test_the_estimated_level_is_used_like_a_given_one():
-    noisy = noisy_image()
+    noisy = noisy_image(1)
     assert torch.equal(NLRidge()(noisy), NLRidge(gaussian_level(noisy))(noisy))
     assert NLRidge(60)(noisy).std() < NLRidge(5)(noisy).std()
     assert torch.equal(NLRidge(0)(noisy), noisy)
