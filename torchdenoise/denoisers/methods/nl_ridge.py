@@ -32,7 +32,7 @@ class GroupSizes(NamedTuple):
 
 
 GROUP_SIZES = {15: GroupSizes(7, 18, 7, 55), 35: GroupSizes(9, 18, 9, 90), inf: GroupSizes(11, 20, 9, 120)}
-"""By the highest noise level on the 0-255 scale, as in the paper's Table 1, which ends at 50."""
+"""By the highest noise level on the 0-255 scale, as the paper recommends, which ends at 50."""
 
 
 class NLRidge(Classical, source="Herbreteau and Kervrann, Towards a unified view ...: NL-Ridge, ICIP 2022"):
