@@ -7,9 +7,9 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from torchdenoise.denoisers import Network, NonLocalRidge
-from torchdenoise.denoisers.parts import nonlocal_ridge
+from torchdenoise.denoisers.parts.patch_noise import WhitePatches
 from torchdenoise.fitting import Options, fit_image, fit_images
-from torchdenoise.noise import level_function, repeatable
+from torchdenoise.noise import measuring, repeatable
 from torchdenoise.recipes import load_recipe
 
 SIDE, STEPS = 96, 5
@@ -43,24 +43,24 @@ def work(monkeypatch):
                 counted.read += pixels
 
     handle = register_module_forward_hook(seen)
-    classes, groups, mixing = level_function._brightness_classes, NonLocalRidge._groups, nonlocal_ridge._mixing
+    measured, groups, mixing = measuring.measure_noise, NonLocalRidge._groups, WhitePatches.mixing
 
-    def counted_classes(*args):
+    def counted_measurement(*args):
         counted.noise_estimates += 1
-        return classes(*args)
+        return measured(*args)
 
     def counted_groups(*args):
         for corners in groups(*args):
             counted.searched.append(len(corners))
             yield corners
 
-    def counted_mixing(xs, deviation):
+    def counted_mixing(noise, xs):
         counted.combined.append(len(xs))
-        return mixing(xs, deviation)
+        return mixing(noise, xs)
 
-    monkeypatch.setattr(level_function, "_brightness_classes", counted_classes)
+    monkeypatch.setattr(measuring, "measure_noise", counted_measurement)
     monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
-    monkeypatch.setattr(nonlocal_ridge, "_mixing", counted_mixing)
+    monkeypatch.setattr(WhitePatches, "mixing", counted_mixing)
     yield counted
     handle.remove()
 
@@ -76,10 +76,10 @@ def noisy():
         # The whole picture, and its two halves, of a quarter each: in two calls a step.
         ("zsn2n", PIXELS + PIXELS // 2, PIXELS, 0, 0, 6),
         ("zsn2n-bf16", PIXELS + PIXELS // 2, PIXELS, 0, 0, 6),
-        # Four crops of 48; eight turns; the domain, the loss and the readout each estimate the noise once.
-        ("fast", 4 * 48 * 48, 8 * PIXELS, 3, 2, 6),
-        ("instant", 4 * 48 * 48, PIXELS, 3, 1, 6),
-        ("best", 4 * 64 * 64, 8 * PIXELS, 3, 1, 4),
+        # Four crops of 48; eight turns; the noise is measured once for the domain, the loss and the readout.
+        ("fast", 4 * 48 * 48, 8 * PIXELS, 1, 2, 6),
+        ("instant", 4 * 48 * 48, PIXELS, 1, 1, 6),
+        ("best", 4 * 64 * 64, 8 * PIXELS, 1, 1, 4),
     ],
 )
 def test_a_fit_does_no_more_work_than_it_should(work, recipe, trained, read, noise_estimates, rounds, stride):

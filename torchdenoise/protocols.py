@@ -1,7 +1,10 @@
 """Protocols between rooms that do not import each other."""
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class DataDescription:
     """The keys of training batches; None if only the batches show them, or if nothing is trained."""
     crop: int | None = None
     """Side of the random crops of training batches; None if they hold whole images, or if nothing is trained."""
+    image: "Tensor | None" = field(default=None, compare=False)
+    """The noisy image ``(1, C, H, W)`` of a fit to a single one; None for any other data."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lightning import LightningDataModule
+from torch import Tensor
 from typing_extensions import override
 
 from torchdenoise.data.picture import Picture
@@ -48,7 +49,13 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
             return
         keys = self.keys() if stage == "fit" else None
         crop = self.crop if stage == "fit" else None
-        model.match_data(DataDescription(channels, height, width, None if keys is None else frozenset(keys), crop))
+        known = None if keys is None else frozenset(keys)
+        image = self.only_image() if stage == "fit" else None
+        model.match_data(DataDescription(channels, height, width, known, crop, image))
+
+    def only_image(self) -> Tensor | None:
+        """Return the noisy image ``(1, C, H, W)`` of a fit to a single whole one; None for any other data."""
+        return None
 
     def keys(self) -> set[str] | None:
         """Return the keys of training batches, or None if only the batches show them."""

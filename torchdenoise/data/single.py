@@ -104,6 +104,11 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         return channels, height, width
 
     @override
+    def only_image(self) -> Tensor | None:
+        """Return the noisy picture, unless training sees crops of it."""
+        return self._item["noisy"] if self.crop is None else None
+
+    @override
     def picture(self, index: int) -> Picture:
         """Return the picture, read again."""
         assert self.path is not None, "an image in memory has no file"

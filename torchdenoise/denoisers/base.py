@@ -123,8 +123,10 @@ class Denoiser(Checkpointed):
     def context(self, noisy: Tensor) -> PictureContext:
         """Return what is known of images ``(B, C, H, W)``, from the cache while they stay the same."""
         if self._context is None or not self._context.belongs_to(noisy, self.domain):
+            same = self._context is not None and self._context.shows(noisy)
+            profiles = self._context.profiles if same and self._context is not None else None
             self._context = None  # frees its memory first
-            self._context = PictureContext(noisy, self.domain)
+            self._context = PictureContext(noisy, self.domain, profiles)
         return self._context
 
     def clear_cache(self) -> None:
@@ -157,8 +159,13 @@ class Denoiser(Checkpointed):
         denoise = Recorder(functools.partial(self, **known), noisy.device.type)
         context = self.context(noisy)
         with torch.autocast(noisy.device.type, enabled=False):
-            clean: Tensor = self.active_readout()(denoise, context.transformed, generator)
-            return context.inverse(clean).clamp(0, 1)
+            return context.inverse(self.read(denoise, context, generator)).clamp(0, 1)
+
+    def read(self, denoise: Denoise, context: PictureContext, generator: Generator) -> Tensor:
+        """Return the clean images in the domain, from the result network as a callable."""
+        readout = self.active_readout().with_noise(context.transformed_profiles)
+        clean: Tensor = readout(denoise, context.transformed, generator)
+        return clean
 
     @torch.no_grad()
     def preview(self, noisy: Tensor) -> Tensor:

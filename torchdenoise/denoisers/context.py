@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from torchdenoise.denoisers.networks.calling import tiled_call
 from torchdenoise.denoisers.parts.domains import Domain
 from torchdenoise.denoisers.stages import Stage
+from torchdenoise.noise import Profiles
 
 
 class PictureContext:
@@ -17,6 +19,7 @@ class PictureContext:
     Args:
         noisy: images ``(B, C, H, W)`` in 0..1.
         domain: the values in which the networks see them.
+        profiles: of the images' noise; measured when they are needed by default.
 
     Example:
         >>> from torchdenoise.denoisers import IdentityDomain
@@ -25,12 +28,16 @@ class PictureContext:
         True
     """
 
-    def __init__(self, noisy: Tensor, domain: Domain) -> None:
+    def __init__(self, noisy: Tensor, domain: Domain, profiles: Profiles | None = None) -> None:
         self.noisy = noisy
         self.domain = domain
+        self.profiles = Profiles.measured(noisy) if profiles is None else profiles
+        self.transformed_profiles = domain.transformed_noise(self.profiles)
+        self.extra: dict[str, Any] = {}
+        """What a method computes once for these images."""
         # In float32, so that fits and predictions share it whatever their precision.
-        with _plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
-            self.forward, self.inverse = domain.transforms(noisy)
+        with plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
+            self.forward, self.inverse = domain.with_noise(self.profiles).transforms(noisy)
             self.transformed = self.forward(noisy)
         self._stage: tuple[int, dict[str, Tensor]] | None = None
         """The number of the last stage asked for, and what its loss needs to know."""
@@ -39,29 +46,35 @@ class PictureContext:
         """Return whether it can be used for these images and this domain."""
         if self.transformed.is_inference() and not torch.is_inference_mode_enabled():
             return False  # autograd refuses it
-        return self.domain is domain and (self.noisy is noisy or torch.equal(self.noisy, noisy))
+        return self.domain is domain and self.shows(noisy) and self.noisy.device == noisy.device
+
+    def shows(self, noisy: Tensor) -> bool:
+        """Return whether it was made for these images, perhaps on another device."""
+        return self.noisy is noisy or torch.equal(self.noisy, noisy.to(self.noisy.device))
 
     def stage_inputs(self, index: int, stages: Callable[[], Sequence[Stage]]) -> dict[str, Tensor]:
         """Return what the loss of a stage measures in the images, and ``guide``, the previous stage's result."""
         if self._stage is None or self._stage[0] != index:
-            self.clear_stage()
-            with _plain_tensors():
+            self._stage = None  # frees its memory first
+            with plain_tensors():
                 self._stage = index, self._computed(index, stages())
         return self._stage[1]
 
     def clear_stage(self) -> None:
         """Discard what depends on a stage's loss or network."""
         self._stage = None
+        self.extra.clear()
 
     def _computed(self, index: int, stages: Sequence[Stage]) -> dict[str, Tensor]:
-        inputs = dict(stages[index].loss.measure(self.transformed))
+        loss = stages[index].loss.with_noise(self.transformed_profiles)
+        inputs = dict(loss.measure(self.transformed))
         if index > 0:
             inputs["guide"] = tiled_call(stages[index - 1].network.eval(), self.transformed, {}).float()
         return inputs
 
 
 @contextlib.contextmanager
-def _plain_tensors() -> Iterator[None]:
+def plain_tensors() -> Iterator[None]:
     """Compute without gradient, also during predictions, what a fit can use: autograd refuses inference tensors."""
     with torch.inference_mode(mode=False), torch.no_grad():  # in this order: the first one enables gradients
         yield

@@ -79,7 +79,7 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
             zero_shot_data(fit).use(image, options.level)
             seed_all(fit.seed)
             try:
-                fit.model.match_data(DataDescription(*image.shape[1:]))
+                fit.model.match_data(_description(image))
             except UserError as error:
                 results[number] = error
             else:
@@ -90,6 +90,11 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
         except UserError as error:
             results |= dict.fromkeys(fits, error)
         return [results[number] for number in range(len(images))]
+
+
+def _description(image: Tensor) -> DataDescription:
+    channels, height, width = image.shape[1:]
+    return DataDescription(channels, height, width, image=image)
 
 
 def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:

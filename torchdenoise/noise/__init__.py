@@ -2,42 +2,53 @@
 
 from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import broken_assumptions
+from torchdenoise.noise.blocks import LevelCurve
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
+from torchdenoise.noise.measuring import Profiles, measure_noise
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilization import (
     anscombe,
+    destabilize,
     generalized_anscombe,
     inverse_anscombe,
     inverse_generalized_anscombe,
+    stabilize,
 )
 
 __all__ = [
     "ClippedNoise",
     "GaussianNoise",
+    "LevelCurve",
     "MixedNoise",
     "NoiseLevelFunction",
     "NoiseModel",
+    "NoiseProfile",
     "PoissonNoise",
+    "Profiles",
     "SummedNoise",
     "anscombe",
     "broken_assumptions",
     "clipped_moments",
     "correlation",
+    "destabilize",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
+    "measure_noise",
     "noise_deviation",
     "noise_level_function",
     "poisson_photons",
     "repeatable",
     "seeded",
+    "stabilize",
     "undo_clipped_mean",
     "unevenness",
     "wavelet_level",

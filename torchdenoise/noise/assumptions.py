@@ -34,16 +34,31 @@ def broken_assumptions(image: Tensor, stabilized: Tensor | None = None) -> list[
         >>> broken_assumptions((white[..., 1:] + white[..., :-1]) / 2)
         ['the noise of neighbouring pixels is correlated (0.4)']
     """
-    reasons = []
-    stabilized = image if stabilized is None else stabilized
-    strongest = max(correlation(stabilized), key=abs) if stabilized[0, 0].numel() >= MIN_PIXELS else 0.0
+    correlation = neighbour_correlation(image if stabilized is None else stabilized)
+    reasons = [f"the noise of neighbouring pixels is correlated ({correlation:.1f})"] if correlation else []
+    clipped = too_clipped(image)
+    return [*reasons, clipped] if clipped else reasons
+
+
+def neighbour_correlation(stabilized: Tensor) -> float:
+    """Return the stronger correlation of horizontal or vertical neighbours, or 0 if the noise may be white.
+
+    Args:
+        stabilized: ``(1, C, H, W)``, its noise of one level.
+    """
+    if stabilized[0, 0].numel() < MIN_PIXELS:
+        return 0.0
+    strongest = max(correlation(stabilized), key=abs)
     kind = "colour" if len(informative_channels(stabilized)) > 1 else "grey"
-    if abs(strongest) > MIN_CORRELATION[kind] and unevenness(stabilized) > MIN_UNEVENNESS:
-        reasons.append(f"the noise of neighbouring pixels is correlated ({strongest:.1f})")
+    return strongest if abs(strongest) > MIN_CORRELATION[kind] and unevenness(stabilized) > MIN_UNEVENNESS else 0.0
+
+
+def too_clipped(image: Tensor) -> str:
+    """Return a sentence if so many values are cut off that too little noise is left; else an empty string."""
     clipped = clipped_share(image)
     if clipped > MAX_CLIPPED_SHARE and not _counts_photons(image):
-        reasons.append(f"{clipped:.0%} of the values are cut off at black or white")
-    return reasons
+        return f"{clipped:.0%} of the values are cut off at black or white"
+    return ""
 
 
 def _counts_photons(image: Tensor) -> bool:

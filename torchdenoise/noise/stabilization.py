@@ -1,8 +1,17 @@
 """Variance stabilisation of photon counts to noise of standard deviation 1, with unbiased inverses."""
 
+import functools
+from collections.abc import Callable
 from math import sqrt
 
+import torch
 from torch import Tensor
+
+from torchdenoise.noise.clipping import undo_clipped_mean
+from torchdenoise.noise.level_function import NoiseLevelFunction
+
+ROWS = 128
+"""Rows that are transformed at once."""
 
 
 def anscombe(counts: Tensor) -> Tensor:
@@ -84,3 +93,62 @@ def inverse_generalized_anscombe(stabilized: Tensor, gain: float, offset: float 
     series = sqrt(3 / 2) / 4 / value - 11 / 8 / value**2 + 5 / 8 * sqrt(3 / 2) / value**3
     counts = value**2 / 4 + series - 1 / 8 - (sigma / gain) ** 2
     return gain * counts.clamp(min=0) + offset
+
+
+def stabilize(image: Tensor, level: NoiseLevelFunction) -> Tensor:
+    """Return an image whose noise has one level everywhere: a generalized Anscombe transform where noise has a gain.
+
+    It is scaled so that black and white stay 0 and 1.
+
+    Args:
+        image: ``(1, C, H, W)``, 1.0 is white.
+        level: of its noise.
+
+    Example:
+        >>> image = torch.rand(1, 1, 4, 4)
+        >>> stabilize(image, NoiseLevelFunction(0.0, 0.1)) is image
+        True
+    """
+    return _by_rows(functools.partial(_anscombe, level), image) if level.gain else image
+
+
+def destabilize(image: Tensor, level: NoiseLevelFunction) -> Tensor:
+    """Return the values of a denoised stabilised image, without the bias of the transform or of clipping.
+
+    Example:
+        >>> level = NoiseLevelFunction(0.01, 0.02)
+        >>> image = torch.full((1, 1, 4, 4), 0.5)
+        >>> (destabilize(stabilize(image, level), level) - image).abs().max() < 0.01
+        tensor(True)
+    """
+    return _by_rows(functools.partial(_restored, level), image) if level.gain or level.clipped else image
+
+
+def stabilized_sigma(level: NoiseLevelFunction) -> float:
+    """Return the standard deviation of the noise after ``stabilize``, for noise with a gain."""
+    black, white = _ends(level)
+    return float(1 / (white - black).item())
+
+
+def _anscombe(level: NoiseLevelFunction, image: Tensor) -> Tensor:
+    black, white = _ends(level)
+    stabilized: Tensor = (generalized_anscombe(image, level.gain, level.offset, level.sigma) - black) / (white - black)
+    return stabilized
+
+
+def _restored(level: NoiseLevelFunction, image: Tensor) -> Tensor:
+    if not level.gain:
+        return undo_clipped_mean(image, level.sigma)
+    black, white = _ends(level)
+    values: Tensor = black + (white - black) * image
+    return inverse_generalized_anscombe(values, level.gain, level.offset, level.sigma)
+
+
+def _by_rows(transform: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    """Return a pixelwise transform of an image, some rows at a time: it needs many times their memory."""
+    return torch.cat([transform(rows) for rows in torch.split(image, ROWS, -2)], -2)
+
+
+def _ends(level: NoiseLevelFunction) -> Tensor:
+    """Return the transformed black and white."""
+    return generalized_anscombe(torch.tensor([0.0, 1.0]), level.gain, level.offset, level.sigma)

@@ -67,10 +67,34 @@ def test_any_method_can_use_the_loss(ramp):
     assert metrics.psnr(clean, ramp).item() > metrics.psnr(noisy.clamp(0, 1), ramp).item() + 1
 
 
-def test_correlated_noise_gets_a_warning_and_another_loss():
-    noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
-    noisy = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
-    message = r"neighbouring pixels is correlated \(0\..\), so recorruption does not apply; falling back to"
+def smeared(height, width):
+    noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    across = noise[..., 1:] + noise[..., :-1]
+    return 0.5 + 0.1 * (across[..., 1:, :] + across[..., :-1, :]) / 2
+
+
+def test_correlated_noise_is_removed_from_coarse_to_fine():
+    noisy = smeared(192, 192)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)
+        clean = denoise(noisy, "fast", max_steps=60, data_range=1.0)
+    assert (clean - 0.5).std() < 0.4 * (noisy - 0.5).std()
+
+
+def test_every_scale_has_its_own_network():
+    model, data = Recorrupted(SmallCNN(3, width=4)), SingleImage()
+    data.use(smeared(192, 192))
+    lightning.Trainer(max_steps=6, **HYGIENE).fit(model, datamodule=data)
+    assert model.plan.bounds == (0, 2, 4, 6)
+    copy = Recorrupted(SmallCNN(3, width=4))
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(copy.restore(smeared(192, 192)), model.restore(smeared(192, 192)))
+    assert len(copy.stages()) == 3
+
+
+def test_too_much_clipping_gets_a_warning_and_another_loss():
+    noisy = repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96))
+    message = r"cut off at black or white, so recorruption does not apply; falling back to"
     with pytest.warns(AssumptionWarning, match=message):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
 
@@ -89,10 +113,10 @@ def test_black_is_judged_in_the_picture_as_it_came(noisy):
 
 
 def test_a_second_picture_is_judged_again():
-    noise = torch.randn(1, 3, 96, 98, generator=torch.Generator().manual_seed(0))
-    model, white = Recorrupted(), 0.5 + 0.1 * noise[..., 2:]
-    smeared = 0.5 + 0.1 * (noise[..., 2:] + noise[..., 1:-1] + noise[..., :-2]) / 3**0.5
-    for noisy, assumption_warnings in ((smeared, 1), (white, 0), (smeared, 1)):
+    white = 0.5 + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    clipped = repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96))
+    model = Recorrupted()
+    for noisy, assumption_warnings in ((clipped, 1), (white, 0), (clipped, 1)):
         data = SingleImage()
         data.use(noisy)
         with warnings.catch_warnings():

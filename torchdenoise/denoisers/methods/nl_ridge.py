@@ -14,9 +14,10 @@ from typing_extensions import override
 from torchdenoise.denoisers.methods.classical import Classical
 from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.denoisers.parts.nonlocal_ridge import NonLocalRidge
+from torchdenoise.denoisers.parts.patch_noise import PatchNoise, WhitePatches
 from torchdenoise.denoisers.parts.readouts import OnePass
 from torchdenoise.errors import UserError
-from torchdenoise.noise import gaussian_level
+from torchdenoise.noise import NoiseProfile, gaussian_level
 
 MIN_LEVEL = 0.01
 """Noise levels below this, on the 0-255 scale, count as no noise: the image stays unchanged."""
@@ -103,7 +104,14 @@ class _FirstStep(NonLocalRidge):
     """The first step: the noisy image is its own pilot, and the risk of T is estimated without bias."""
 
     @override
-    def mixing(self, xs: Tensor, deviation: Tensor) -> Tensor:
+    def patch_noise(self, deviation: Tensor, profile: NoiseProfile, side: int) -> PatchNoise:
+        """Return noise whose patches are their own pilot."""
+        return _OwnPilot(deviation.flatten())
+
+
+class _OwnPilot(WhitePatches):
+    @override
+    def mixing(self, xs: Tensor) -> Tensor:
         """Return ``T = I - n sigma^2 (Y Y^T)^-1`` ``(G, k, k)`` for noisy patches ``(G, k, n)``.
 
         Noise alone gives ``Y Y^T`` no eigenvalue below ``sigma^2 (sqrt(n) - sqrt(k))^2`` (Marchenko and Pastur), so
@@ -111,8 +119,8 @@ class _FirstStep(NonLocalRidge):
         """
         similar, values = xs.shape[-2:]
         eigenvalues, vectors = torch.linalg.eigh(xs @ xs.mT)
-        smallest = deviation.square() * (sqrt(values) - sqrt(similar)) ** 2
-        kept = 1 - values * deviation.square() / eigenvalues.clamp(min=smallest)
+        smallest = self.deviation.square() * (sqrt(values) - sqrt(similar)) ** 2
+        kept = 1 - values * self.deviation.square() / eigenvalues.clamp(min=smallest)
         mixing: Tensor = (vectors * kept[..., None, :]) @ vectors.mT
         return mixing
 

@@ -1,41 +1,50 @@
 """Recorrupted-to-Recorrupted: Pang, Zheng, Quan and Ji, CVPR 2021."""
 
+import copy
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from typing_extensions import override
 
+from torchdenoise.denoisers.context import PictureContext, plain_tensors
 from torchdenoise.denoisers.methods.zsn2m import ZSN2MLoss
 from torchdenoise.denoisers.networks import Network, SmallCNN
+from torchdenoise.denoisers.networks.calling import tiled_call
 from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
-from torchdenoise.denoisers.parts.crops import OnCrops
+from torchdenoise.denoisers.parts.crops import OnCrops, turned
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.parts.muon import Muon
+from torchdenoise.denoisers.parts.noise_aware import NoiseAware
 from torchdenoise.denoisers.parts.nonlocal_ridge import NonLocalRidge
+from torchdenoise.denoisers.parts.pyramid import Pyramid, number_of_scales
 from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.parts.schedules import WarmDown
+from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
-from torchdenoise.noise import broken_assumptions, noise_deviation
+from torchdenoise.noise import NoiseProfile, Profiles
+from torchdenoise.noise.covariance import filtered
+from torchdenoise.protocols import DataDescription
 
 SOURCE = "Pang et al., Recorrupted-to-Recorrupted, CVPR 2021"
 
 
-class RecorruptedLoss(DenoisingLoss, source=SOURCE):
+class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
     """Adds noise to the input and subtracts a matching part from the target, at full resolution.
 
-    With fresh Gaussian noise ``z`` of the noise's level, input ``y + amount z`` and target ``y - z / amount`` have
+    With fresh Gaussian noise ``z`` of the noise's covariance, input ``y + amount z`` and target ``y - z / amount`` have
     uncorrelated noise, so that predicting the target from the input is learning to predict the clean image. The noise
-    must be Gaussian, independent from pixel to pixel, and of known level.
+    must be Gaussian, and its level and covariance known.
 
     Args:
         amount: of added noise; more makes the target better and the input worse.
-        level: standard deviation of the noise on the 0-255 scale; estimated from each image by default.
-        share: of the level to assume; slightly less than 1 works best (``docs/results/speed.md``).
+        level: standard deviation of white noise on the 0-255 scale; by default the noise profile of each image is used.
+        share: of the level of white noise to assume; slightly less than 1 works best (``docs/results/speed.md``).
 
     Raises:
         UserError: an amount, a share or a level that is not above 0.
@@ -57,14 +66,37 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
 
     @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
-        """Return ``deviation (B, 1, 1, 1)``, the noise level of each image in units of the white level."""
-        return {"deviation": self.share * noise_deviation(noisy, self.level)}
+        """Return the deviation of the noise in units of the white level, and the filter that correlates it.
+
+        ``deviation`` is ``(B, 1, 1, 1)`` for white noise, which needs no filter. If the noise of any image is
+        correlated, it is ``(B, C, H, W)``, and ``kernel`` is ``(B, C, C, k, k)``.
+        """
+        if self.level is not None:
+            return {"deviation": noisy.new_full((len(noisy), 1, 1, 1), self.level / 255) * self.share}
+        profiles = self.noise_of(noisy)
+        deviations = [
+            profile.deviation(image) * (1 if profile.correlated else self.share)
+            for profile, image in zip(profiles, torch.split(noisy, 1), strict=True)
+        ]
+        if not any(profile.correlated for profile in profiles):
+            return {"deviation": torch.cat(deviations)}
+        channels = noisy.shape[1]
+        return {
+            "deviation": torch.cat([each.expand(1, *noisy.shape[1:]) for each in deviations]),
+            "kernel": torch.stack([profile.kernel(channels) for profile in profiles]).to(noisy),
+        }
 
     @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Return ``z``, standard Gaussian noise of the images' shape."""
+        """Return ``z``, Gaussian noise of standard deviation 1, of the images' shape and covariance."""
         noisy = batch["noisy"]
-        return {"z": torch.randn(noisy.shape, generator=generator, device=noisy.device)}
+        if "kernel" not in batch:
+            return {"z": torch.randn(noisy.shape, generator=generator, device=noisy.device)}
+        lost = batch["kernel"].shape[-1] - 1
+        number, channels, height, width = noisy.shape
+        size = (number, channels, height + lost, width + lost)
+        z = filtered(torch.randn(size, generator=generator, device=noisy.device), batch["kernel"])
+        return {"z": turned(z, batch["turn"]) if "turn" in batch else z}
 
     @override
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
@@ -74,10 +106,11 @@ class RecorruptedLoss(DenoisingLoss, source=SOURCE):
 
 
 class Recorrupted(SingleStage, source=SOURCE):
-    """Recorruption of a single image with unknown noise level; Poisson noise is made Gaussian first.
+    """Recorruption of a single image whose noise is measured; Poisson noise is made Gaussian first.
 
-    If the noise violates the assumptions of recorruption, it warns and falls back to a loss and a readout that need no
-    noise level. The defaults are those of recipe ``fast``.
+    Correlated noise is removed from coarse to fine (``Pyramid``), with a network for each scale; they share the steps.
+    If the noise cannot be measured, it warns and falls back to a loss and a readout that need no noise level. The
+    defaults are those of recipe ``fast``.
 
     Args:
         network: ``SmallCNN(width=32, depth=5)`` by default.
@@ -88,6 +121,10 @@ class Recorrupted(SingleStage, source=SOURCE):
         scheduler: ``WarmDown()`` by default.
         readout: ``NonLocalRidge(rounds=2)`` by default.
         domain: ``Stabilized()`` by default.
+        scales: for correlated noise, at most.
+
+    Raises:
+        UserError: ``scales`` below 1.
 
     Example:
         >>> sum(p.numel() for p in Recorrupted().parameters())
@@ -114,16 +151,23 @@ class Recorrupted(SingleStage, source=SOURCE):
         scheduler: SchedulerFactory | None = None,
         readout: Readout | None = None,
         domain: Domain | None = None,
+        scales: int = 3,
     ) -> None:
         super().__init__(network, loss, optimizer, scheduler, readout, domain)
+        if scales < 1:
+            raise UserError(f"Recorrupted: scales {scales} must be at least 1")
         self.fallback = fallback or OnCrops(ZSN2MLoss(), size=48, count=4)
         self.fallback_readout = fallback_readout or CappedRemoval()
+        self.scales = scales
+        self.coarse = nn.ModuleList()
+        """The networks of the coarser scales, from the coarsest; none unless the fitted image has correlated noise."""
         self.register_buffer("trusted", torch.tensor(True))
 
     @override
     def stages(self) -> list[Stage]:
-        """Return the only stage, with the loss that fits the noise."""
-        return [Stage(self.network, self.loss if self.trusted else self.fallback)]
+        """Return a stage for each scale, from coarse to fine, with the loss that fits the noise."""
+        loss = self.loss if self.trusted else self.fallback
+        return [Stage(network, loss) for network in self._networks()]
 
     @override
     def active_readout(self) -> Readout:
@@ -131,14 +175,85 @@ class Recorrupted(SingleStage, source=SOURCE):
         return self.readout if self.trusted else self.fallback_readout
 
     @override
+    def match_data(self, description: DataDescription) -> None:
+        """Adapt to the data; for a single image, choose the number of scales by its noise."""
+        super().match_data(description)
+        if description.image is not None:
+            profile = self.context(description.image).profiles[0]
+            number = number_of_scales(description.height, description.width, self.scales) if profile.correlated else 1
+            if len(self.coarse) != number - 1:
+                self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number - 1)])
+
+    @override
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load the weights of as many scales as the checkpoint has."""
+        number = len({name.split(".")[1] for name in state_dict if name.startswith("coarse.")})
+        if number != len(self.coarse):
+            self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number)])
+        return super().load_state_dict(state_dict, strict, assign)
+
+    @override
     def enter_stage(self, index: int, noisy: Tensor, transformed: Tensor) -> None:
         """Check the assumptions of recorruption."""
-        pairs = zip(torch.split(noisy, 1), torch.split(transformed, 1), strict=True)
-        broken = [reason for pair in pairs for reason in broken_assumptions(*pair)]
+        broken = [profile.unusable for profile in self.context(noisy).profiles if profile.unusable]
         if self.trusted == bool(broken):
             self.trusted.fill_(not broken)
             self.clear_cache()
-        if broken:
+        if broken and index == 0:
             self.warn_assumption(
                 f"{broken[0]}, so recorruption does not apply; falling back to a loss that needs no noise level"
             )
+
+    @override
+    def loss_batch(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+        """Return what the loss of a stage sees: the image at its scale."""
+        context = self.context(batch["noisy"])
+        if not self._has_scales(context):
+            return super().loss_batch(batch, index)
+        inputs = context.extra.setdefault("inputs", {})
+        if index not in inputs:
+            with plain_tensors():
+                image, profile = self._level(context, index)
+                loss = self.loss.with_noise(Profiles(1, lambda _: profile))
+                inputs[index] = {"noisy": image, **loss.measure(image)}
+        found: dict[str, Tensor] = inputs[index]
+        return found
+
+    @override
+    def read(self, denoise: Denoise, context: PictureContext, generator: Generator) -> Tensor:
+        """Return the clean images in the domain, from coarse to fine if the noise is correlated."""
+        if not self._has_scales(context):
+            return super().read(denoise, context, generator)
+        return self._read_level(denoise, *self._level(context, len(self.coarse)))
+
+    def _networks(self) -> list[Network]:
+        return [*(each for each in self.coarse if isinstance(each, Network)), self.network]
+
+    def _has_scales(self, context: PictureContext) -> bool:
+        return len(self.coarse) > 0 and len(context.noisy) == 1 and context.profiles[0].correlated
+
+    def _level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
+        """Return the image at a scale, after the coarser ones were denoised, and its noise."""
+        levels: dict[int, tuple[Tensor, NoiseProfile]] = context.extra.setdefault("levels", {})
+        if index not in levels:
+            if "pyramid" not in context.extra:
+                scales = len(self.coarse) + 1
+                context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
+            coarser = None
+            if index:
+                network = self._networks()[index - 1].eval()
+                denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
+                with torch.no_grad(), torch.autocast(context.transformed.device.type, enabled=False):
+                    coarser = self._read_level(denoise, *self._level(context, index - 1))
+            levels[index] = context.extra["pyramid"].level(index, coarser)
+        return levels[index]
+
+    def _read_level(self, denoise: Denoise, image: Tensor, profile: NoiseProfile) -> Tensor:
+        """Return the result at a scale."""
+        readout = self.active_readout().with_noise(Profiles(1, lambda _: profile))
+        result: Tensor = readout(denoise, image, Generator(image.device).manual_seed(self.seed))
+        return result
+
+
+def _tiled(network: Network, image: Tensor, /, **extra: Tensor) -> Tensor:
+    return tiled_call(network, image, extra)

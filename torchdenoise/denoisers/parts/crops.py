@@ -1,6 +1,8 @@
 """Another loss, computed on random crops."""
 
+import copy
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -8,13 +10,14 @@ from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.errors import UserError
+from torchdenoise.noise import Profiles
 
 
 class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
     """Another loss on random crops of the images, where a step needs less than the whole image.
 
     All batch entries of the noisy image's shape are cropped alike, at even offsets, so that crops keep the 2x2 cells of
-    the image.
+    the image. The inner loss sees the turns of the crops as ``turn``.
 
     Args:
         loss: computed on the crops.
@@ -43,6 +46,16 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
         self.count = count
         self.turned = turned
         self.requires = loss.requires
+
+    @override
+    def with_noise(self, profiles: Profiles) -> Self:
+        """Return a copy whose inner loss knows the noise, if it makes use of it."""
+        inner = self.loss.with_noise(profiles)
+        if inner is self.loss:
+            return self
+        aware = copy.copy(self)
+        aware.loss = inner
+        return aware
 
     @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
@@ -77,12 +90,13 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
         noisy = batch["noisy"]
         rows, columns = self._pixels(noisy, places)
         image = torch.arange(len(noisy), device=noisy.device).repeat_interleave(self.count)[:, None, None]
-        return {
+        cropped = {
             key: value[image, :, rows, columns].movedim(-1, 1)
             if value.shape == noisy.shape
             else value.repeat_interleave(self.count, 0)
             for key, value in batch.items()
         }
+        return cropped | {"turn": places["turn"]} if self.turned else cropped
 
     def _sides(self, image: Tensor) -> tuple[int, int]:
         """Return the height and width of the crops; turned crops are square."""
@@ -92,11 +106,34 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
     def _pixels(self, image: Tensor, places: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the row and the column in the image of every pixel of every crop, each ``(crops, height, width)``."""
         height, width = self._sides(image)
-        row = torch.arange(height, device=image.device)[None, :, None]
-        column = torch.arange(width, device=image.device)[None, None, :]
-        if "turn" in places:
-            turn = places["turn"][:, None, None]
-            row, column = torch.where(turn >= 4, column, row), torch.where(turn >= 4, row, column)
-            row = torch.where(turn % 2 == 1, height - 1 - row, row)
-            column = torch.where(turn // 2 % 2 == 1, width - 1 - column, column)
+        row, column = _positions(height, width, places.get("turn"), image.device)
         return places["top"][:, None, None] + row, places["left"][:, None, None] + column
+
+
+def turned(images: Tensor, turn: Tensor) -> Tensor:
+    """Return square images, each after its own flip or quarter turn, as ``OnCrops`` turns its crops.
+
+    Args:
+        images: ``(N, C, S, S)``.
+        turn: numbers from 0, which changes nothing, to 7, ``(N,)``.
+
+    Example:
+        >>> turned(torch.arange(4.0).view(1, 1, 2, 2), torch.tensor([1]))[0, 0]
+        tensor([[2., 3.],
+                [0., 1.]])
+    """
+    row, column = _positions(images.shape[-2], images.shape[-1], turn, images.device)
+    each = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[each, :, row, column].movedim(-1, 1)
+
+
+def _positions(height: int, width: int, turn: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the row and the column, before the turn, of each pixel of each crop, in shapes that broadcast."""
+    row = torch.arange(height, device=device)[None, :, None]
+    column = torch.arange(width, device=device)[None, None, :]
+    if turn is not None:
+        turn = turn[:, None, None]
+        row, column = torch.where(turn >= 4, column, row), torch.where(turn >= 4, row, column)
+        row = torch.where(turn % 2 == 1, height - 1 - row, row)
+        column = torch.where(turn // 2 % 2 == 1, width - 1 - column, column)
+    return row, column

@@ -1,33 +1,24 @@
 """Domains: the values in which a network sees images, and the way back."""
 
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from typing_extensions import override
 
 from torchdenoise.denoisers.parts.images import map_images
-from torchdenoise.noise import (
-    NoiseLevelFunction,
-    generalized_anscombe,
-    inverse_generalized_anscombe,
-    noise_level_function,
-    undo_clipped_mean,
-)
+from torchdenoise.denoisers.parts.noise_aware import NoiseAware, NoisePart
+from torchdenoise.noise import NoiseLevelFunction, NoiseProfile, Profiles, destabilize, stabilize
 from torchdenoise.registry import Registered
 
-ROWS = 128
-"""Rows that are transformed at once."""
 Transform = Callable[[Tensor], Tensor]
 """From image to image, ``(B, C, H, W)`` both."""
 
 
-class Domain(Registered, ABC, kind="domains"):
+class Domain(Registered, NoisePart, ABC, kind="domains"):
     """Transforms noisy images so that a method's noise assumption holds, and denoised ones back.
 
-    Whatever it needs to know about the noise, it estimates from the noisy images alone.
+    One that needs to know about the noise is ``NoiseAware`` too, and finds it in ``noise_of(noisy)``.
 
     Example:
         >>> class Logarithm(Domain):
@@ -42,6 +33,10 @@ class Domain(Registered, ABC, kind="domains"):
     def transforms(self, noisy: Tensor) -> tuple[Transform, Transform]:
         """Return the forward and the inverse transform for noisy images ``(B, C, H, W)``."""
 
+    def transformed_noise(self, profiles: Profiles) -> Profiles:
+        """Return the profiles of the transformed images' noise; unchanged by default."""
+        return profiles
+
 
 class IdentityDomain(Domain, source="no transform", formerly=("AsIs",)):
     """Leaves values unchanged."""
@@ -52,13 +47,14 @@ class IdentityDomain(Domain, source="no transform", formerly=("AsIs",)):
         return _identity, _identity
 
 
-class Stabilized(Domain, source="Foi, Clipped noisy images, Signal Processing 2009; Mäkitalo & Foi, IEEE TIP 2013"):
+class Stabilized(
+    NoiseAware, Domain, source="Foi, Clipped noisy images, Signal Processing 2009; Mäkitalo & Foi, IEEE TIP 2013"
+):
     """Makes the noise Gaussian with one level for the whole image, which most methods assume.
 
-    ``noise_level_function`` estimates how the noise of each image grows with brightness. Where it grows, the
-    generalized Anscombe transform, scaled so that black and white stay 0 and 1, makes it uniform, and its exact
-    unbiased inverse undoes that. Where it does not grow, values stay unchanged; if they were clipped, the inverse
-    undoes the bias of clipping.
+    Where white noise grows with brightness, the generalized Anscombe transform, scaled so that black and white stay 0
+    and 1, makes it uniform, and its exact unbiased inverse undoes that. Where it does not grow, values stay unchanged;
+    if they were clipped, the inverse undoes the bias of clipping. Images with correlated noise stay unchanged.
 
     Example:
         >>> clean = torch.linspace(0, 1, 90).expand(1, 3, 90, 90)
@@ -72,48 +68,26 @@ class Stabilized(Domain, source="Foi, Clipped noisy images, Signal Processing 20
     @override
     def transforms(self, noisy: Tensor) -> tuple[Transform, Transform]:
         """Return both transforms; each image of the batch has its own."""
-        levels = [noise_level_function(image) for image in torch.split(noisy, 1)]
+        levels = [_stabilized_level(profile) for profile in self.noise_of(noisy)]
 
         def forward(images: Tensor) -> Tensor:
-            return map_images(_stabilized, images, levels)
+            return map_images(stabilize, images, levels)
 
         def inverse(images: Tensor) -> Tensor:
-            return map_images(_restored, images, levels)
+            return map_images(destabilize, images, levels)
 
         return forward, inverse
+
+    @override
+    def transformed_noise(self, profiles: Profiles) -> Profiles:
+        """Return the profiles of noise with one level."""
+        return profiles.stabilized()
 
 
 def _identity(images: Tensor) -> Tensor:
     return images
 
 
-def _stabilized(image: Tensor, level: NoiseLevelFunction) -> Tensor:
-    return _by_rows(functools.partial(_anscombe, level), image) if level.gain else image
-
-
-def _restored(image: Tensor, level: NoiseLevelFunction) -> Tensor:
-    return _by_rows(functools.partial(_undone, level), image) if level.gain or level.clipped else image
-
-
-def _anscombe(level: NoiseLevelFunction, image: Tensor) -> Tensor:
-    black, white = _ends(level)
-    stabilized: Tensor = (generalized_anscombe(image, level.gain, level.offset, level.sigma) - black) / (white - black)
-    return stabilized
-
-
-def _undone(level: NoiseLevelFunction, image: Tensor) -> Tensor:
-    if not level.gain:
-        return undo_clipped_mean(image, level.sigma)
-    black, white = _ends(level)
-    values: Tensor = black + (white - black) * image
-    return inverse_generalized_anscombe(values, level.gain, level.offset, level.sigma)
-
-
-def _by_rows(transform: Transform, image: Tensor) -> Tensor:
-    """Return a pixelwise transform of an image, some rows at a time: it needs many times their memory."""
-    return torch.cat([transform(rows) for rows in torch.split(image, ROWS, -2)], -2)
-
-
-def _ends(level: NoiseLevelFunction) -> Tensor:
-    """Return the transformed black and white."""
-    return generalized_anscombe(torch.tensor([0.0, 1.0]), level.gain, level.offset, level.sigma)
+def _stabilized_level(profile: NoiseProfile) -> NoiseLevelFunction:
+    """Return the level function to stabilise by; one without gain for correlated noise."""
+    return NoiseLevelFunction(0.0, profile.level.sigma) if profile.correlated else profile.level

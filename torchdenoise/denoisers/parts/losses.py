@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from torchdenoise.denoisers.parts.noise_aware import NoisePart
 from torchdenoise.registry import Registered
 
 Batch = Mapping[str, Tensor]
@@ -23,7 +24,7 @@ class Denoise(Protocol):
         """Return the denoised image."""
 
 
-class DenoisingLoss(Registered, ABC, kind="losses"):
+class DenoisingLoss(Registered, NoisePart, ABC, kind="losses"):
     """A pure function of a denoising callable, a batch and random draws; subclass it to write your own.
 
     It knows nothing of networks, trainers or data. Masks weight and never index, and nothing calls ``.item()``, so that
@@ -47,6 +48,7 @@ class DenoisingLoss(Registered, ABC, kind="losses"):
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
         """Return what the loss needs to know of whole images, as additional batch entries.
 
+        A loss that needs to know about their noise is ``NoiseAware`` too, and finds it in ``noise_of(noisy)``.
         The result is cached for each image and measured again when a fit is resumed, so it must not be random.
         """
         return {}

@@ -1,6 +1,6 @@
 """NL-Ridge's second step as a readout: noisy patches averaged with weights computed from the network's result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -8,10 +8,13 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from torchdenoise.denoisers.networks.calling import reflect
+from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.denoisers.parts.losses import Denoise
+from torchdenoise.denoisers.parts.noise_aware import NoiseAware
+from torchdenoise.denoisers.parts.patch_noise import CorrelatedPatches, PatchNoise, WhitePatches
 from torchdenoise.denoisers.parts.readouts import Readout, WrappedReadout
 from torchdenoise.errors import UserError
-from torchdenoise.noise import noise_deviation
+from torchdenoise.noise import NoiseLevelFunction, NoiseProfile
 
 LUMINANCE_CHROMINANCE = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 """Orthonormal colour transform from RGB to luminance and two colour differences, which are mostly noise."""
@@ -19,14 +22,12 @@ GROUPS_PER_CHUNK = 1024
 """Patch groups processed together; limits memory."""
 BAND_ROWS = 1024
 """Rows of an image processed together, without the margin; limits memory."""
-MIN_RIDGE = 1e-5
-"""Relative ridge that keeps the matrix invertible when there is no noise."""
-ROUNDING_RIDGE = 1e-6
-"""Ridge relative to a bound on the largest eigenvalue, added if float32 rounding made the smallest one negative."""
 
 
 class NonLocalRidge(
-    WrappedReadout, source="Herbreteau & Kervrann, Towards a unified view of unsupervised non-local methods, ICIP 2022"
+    NoiseAware,
+    WrappedReadout,
+    source="Herbreteau & Kervrann, Towards a unified view of unsupervised non-local methods, ICIP 2022",
 ):
     """Averages similar patches of the noisy image with weights computed from the network's result.
 
@@ -35,7 +36,8 @@ class NonLocalRidge(
     the estimate is ``T Y`` with ``T = X X^T (X X^T + n sigma^2 I)^-1``: the linear combination of noisy patches with
     the least expected error if X were clean. This recovers detail that the network missed and the noisy image still
     holds. Overlapping estimates are averaged with inverse noise variance weights. Colour images are transformed to
-    luminance and two colour differences; patches are matched by luminance, and the differences share one T.
+    luminance and two colour differences; patches are matched by luminance, and the differences share one T. For
+    correlated noise see ``CorrelatedPatches``.
 
     Args:
         inner: computes the first result; ``EightTurns()`` by default.
@@ -44,7 +46,7 @@ class NonLocalRidge(
         window: side of the search window in pixels; odd.
         stride: step between reference patches; limited to ``side``.
         rounds: number of iterations, each starting from the previous result; the groups are kept.
-        level: noise standard deviation on the 0-255 scale; None measures it in each image.
+        level: standard deviation of white noise on the 0-255 scale; None uses the noise profile of each image.
 
     Raises:
         UserError: ``side``, ``similar``, ``stride`` or ``rounds`` below 1, an even ``window``, a negative ``level``.
@@ -82,35 +84,56 @@ class NonLocalRidge(
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
         """Return the estimates ``(B, C, H, W)``."""
         first: Tensor = self.inner(denoise, noisy, generator)
-        images = (torch.split(each, 1) for each in (noisy, first, noise_deviation(noisy, self.level)))
-        return torch.cat([self._by_bands(*image) for image in zip(*images, strict=True)])
+        return map_images(self._by_bands, noisy, torch.split(first, 1), self._noise(noisy))
 
-    def _by_bands(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
+    def _noise(self, noisy: Tensor) -> Iterable[NoiseProfile]:
+        if self.level is None:
+            return self.noise_of(noisy)
+        return [NoiseProfile(NoiseLevelFunction(0.0, self.level / 255))] * len(noisy)
+
+    def patch_noise(self, deviation: Tensor, profile: NoiseProfile, side: int) -> PatchNoise:
+        """Return the noise of patches.
+
+        Args:
+            deviation: of the noise, ``(1, 1, 1, 1)`` or a map of the padded image, ``(1, C, H, W)``.
+            profile: of the noise.
+            side: of a patch.
+        """
+        if profile.covariance is None:
+            return WhitePatches(deviation.flatten())
+        transform = _colour_matrix(deviation.shape[1]).to(deviation)
+        return CorrelatedPatches(transform, profile.covariance.to(deviation), deviation[0], side)
+
+    def _by_bands(self, noisy: Tensor, first: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the estimate of one image, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.
         margin = -(-self.rounds * (self.window + self.side) // self.stride) * self.stride
         step = -(-BAND_ROWS // self.stride) * self.stride  # a multiple, so that bands share the grid of references
         result = torch.empty_like(noisy)
+        deviation = profile.deviation(noisy)
         for top in range(0, noisy.shape[-2], step):
             begin = max(0, top - margin)
             band = slice(begin, top + step + margin)
-            estimate = self._estimate(noisy[..., band, :], first[..., band, :], deviation)
+            here = deviation[..., band, :] if deviation.numel() > 1 else deviation
+            estimate = self._estimate(noisy[..., band, :], first[..., band, :], here, profile)
             result[..., top : top + step, :] = estimate[..., top - begin :, :][..., :step, :]
         return result
 
-    def _estimate(self, noisy: Tensor, first: Tensor, deviation: Tensor) -> Tensor:
+    def _estimate(self, noisy: Tensor, first: Tensor, deviation: Tensor, profile: NoiseProfile) -> Tensor:
         height, width = noisy.shape[-2:]
         side = min(self.side, height, width)
         stride = min(self.stride, side)
         # Padded so that the last reference patches end at the border.
         below, right = (-(size - side) % stride for size in (height, width))
         y, x = (_colour_transform(reflect(image, below, right))[0] for image in (noisy, first))
+        padded = reflect(deviation, below, right) if deviation.numel() > 1 else deviation
+        patch_noise = self.patch_noise(padded, profile, side)
         groups = list(self._groups(x[0], side, stride))
         for _ in range(self.rounds):
-            x = self._round(y, x, groups, side, deviation.flatten())
+            x = self._round(y, x, groups, side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
-    def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, deviation: Tensor) -> Tensor:
+    def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
         """Return the weighted mean of all groups' estimates ``(C, H, W)``."""
         width, pixels = y.shape[-1], y[0].numel()
         patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
@@ -121,17 +144,12 @@ class NonLocalRidge(
             indices = corners[..., None] + patch
             for shared in planes:
                 xs = torch.cat([x[plane].flatten()[indices] for plane in shared], -1)
-                mixing = self.mixing(xs, deviation)
-                weight = 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
+                mixing, weight = noise.combination(xs, corners, shared)
                 for plane in shared:
                     ys = y[plane].flatten()[indices]
                     total[plane].index_add_(0, indices.flatten(), (weight * (mixing @ ys)).flatten())
                     weights[plane].index_add_(0, indices.flatten(), weight.expand_as(ys).flatten())
         return total.div_(weights).view_as(y)
-
-    def mixing(self, xs: Tensor, deviation: Tensor) -> Tensor:
-        """Return ``T (G, similar, similar)`` for the pilot's patches ``(G, similar, values)`` and their noise."""
-        return _mixing(xs, deviation)
 
     def _groups(self, luminance: Tensor, side: int, stride: int) -> Iterator[Tensor]:
         """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``."""
@@ -161,24 +179,13 @@ class NonLocalRidge(
             yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
 
 
-def _mixing(xs: Tensor, deviation: Tensor) -> Tensor:
-    """Return ``T (G, similar, similar)`` for groups of patches ``(G, similar, values)``."""
-    gram = xs @ xs.mT
-    size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-    noise = (xs.shape[-1] * deviation**2 + MIN_RIDGE * (1 + size))[:, None, None]
-    identity = torch.eye(gram.shape[-1], device=gram.device)
-    factor, failed = torch.linalg.cholesky_ex(gram + noise * identity)
-    if failed.any():  # identical patches without noise
-        more = ROUNDING_RIDGE * len(identity) * size[:, None, None]
-        noise = torch.where(failed[:, None, None] > 0, noise + more, noise)
-        factor = torch.linalg.cholesky(gram + noise * identity)
-    inverse = torch.cholesky_inverse(factor)
-    return identity - noise * inverse  # equals gram @ inverse, in fewer operations
-
-
 def _colour_transform(image: Tensor, inverse: bool = False) -> Tensor:
     """Return luminance and colour differences of an RGB image, or the inverse; other images are returned unchanged."""
     if image.shape[1] != 3:
         return image
-    matrix = torch.tensor(LUMINANCE_CHROMINANCE, dtype=image.dtype, device=image.device)
+    matrix = _colour_matrix(3).to(image)
     return torch.einsum("oc,bchw->bohw", matrix.T if inverse else matrix, image)
+
+
+def _colour_matrix(channels: int) -> Tensor:
+    return torch.tensor(LUMINANCE_CHROMINANCE) if channels == 3 else torch.eye(channels)

@@ -1,20 +1,25 @@
 """Readouts: how the denoised image is computed from a trained network."""
 
+import copy
 from abc import ABC, abstractmethod
+from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
 from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Denoise
+from torchdenoise.denoisers.parts.noise_aware import NoisePart
+from torchdenoise.noise import Profiles
 from torchdenoise.registry import Registered
 
 
-class Readout(Registered, nn.Module, ABC, kind="readouts"):
+class Readout(Registered, NoisePart, nn.Module, ABC, kind="readouts"):
     """Turns a denoising callable and noisy images into denoised images; subclass it to write your own.
 
     A readout that accumulates outputs during the fit overrides ``observe`` and ``begin``, and keeps its state in
-    buffers, or in ``get_extra_state`` and ``set_extra_state``: checkpoints hold it, and a resumed fit continues.
+    buffers, or in ``get_extra_state`` and ``set_extra_state``: checkpoints hold it, and a resumed fit continues. One
+    that needs to know about the images' noise is ``NoiseAware`` too, and finds it in ``noise_of(noisy)``.
 
     Keep constructor arguments that are objects as attributes of the same name: checkpoints describe them from there.
 
@@ -107,6 +112,16 @@ class WrappedReadout(Readout):
     def needs_outputs(self) -> bool:
         """Whether the inner readout accumulates outputs."""
         return self.inner.needs_outputs
+
+    @override
+    def with_noise(self, profiles: Profiles) -> Self:
+        """Return a copy whose inner readout knows the noise, if it makes use of it."""
+        aware, inner = super().with_noise(profiles), self.inner.with_noise(profiles)
+        if inner is self.inner:
+            return aware
+        aware = copy.copy(self) if aware is self else aware
+        aware._modules = {**self._modules, "inner": inner}
+        return aware
 
     @override
     def begin(self) -> None:

@@ -1,0 +1,91 @@
+"""What is known of the noise of one picture: measured once, or given."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from kornia.filters import box_blur
+from torch import Tensor
+
+from torchdenoise.noise.blocks import LevelCurve
+from torchdenoise.noise.covariance import half_size, root_kernel, standardized, without_low_frequencies
+from torchdenoise.noise.level_function import NoiseLevelFunction
+from torchdenoise.noise.stabilization import stabilized_sigma
+
+GUIDE_SIDE = 7
+"""Side in pixels of the mean that stands for the clean brightness of a pixel."""
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseProfile:
+    """The noise of one picture, in units of the white level.
+
+    White noise, independent in every pixel and channel, is described by its level function alone. Correlated noise is
+    described by the level of each channel at each brightness, and the covariance between channels and pixels.
+
+    Args:
+        level: the noise level function; of correlated noise only an approximation.
+        sigma: the standard deviation after ``Stabilizer(level)`` has made the noise uniform; None takes it from the
+            level function.
+        curve: the standard deviation of correlated noise against brightness; None for white noise.
+        covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
+        unusable: why the noise could not be measured well enough to rely on it; empty if it could.
+
+    Example:
+        >>> NoiseProfile(NoiseLevelFunction(0.0, 0.1)).deviation(torch.rand(1, 3, 8, 8)).flatten()
+        tensor([0.1000])
+    """
+
+    level: NoiseLevelFunction
+    sigma: float | None = None
+    curve: LevelCurve | None = None
+    covariance: Tensor | None = None
+    unusable: str = ""
+
+    @property
+    def correlated(self) -> bool:
+        """Whether neighbouring pixels or channels share noise."""
+        return self.covariance is not None
+
+    def deviation(self, image: Tensor) -> Tensor:
+        """Return the standard deviation of the noise of an image.
+
+        Args:
+            image: ``(1, C, H, W)``, noisy or clean.
+
+        Returns:
+            ``(1, 1, 1, 1)`` for white noise, at the mean of the image; a map ``(1, C, H, W)`` for correlated noise.
+        """
+        if self.curve is None:
+            mean = image.mean((1, 2, 3)).item()
+            return image.new_tensor(self.level.deviation(max(mean, 0))).view(1, 1, 1, 1)
+        side = min(GUIDE_SIDE, *(size - 1 + size % 2 for size in image.shape[-2:]))
+        return self.curve.at(box_blur(image, side, border_type="replicate"))
+
+    def stabilized(self) -> "NoiseProfile":
+        """Return the profile of the image after ``Stabilizer(self.level)``; correlated noise is not stabilised."""
+        if self.correlated or not self.level.gain:
+            return self
+        sigma = stabilized_sigma(self.level) if self.sigma is None else self.sigma
+        return replace(self, level=NoiseLevelFunction(0.0, sigma))
+
+    def kernel(self, channels: int) -> Tensor:
+        """Return the filter ``(C, C, k, k)`` that gives white noise the covariance; see ``filtered``."""
+        if self.covariance is None:
+            return root_kernel(torch.eye(channels)[..., None, None])
+        return root_kernel(self.covariance)
+
+    def at_half_size(self) -> "NoiseProfile":
+        """Return the profile of the image after ``halved``; only of correlated noise."""
+        assert self.covariance is not None
+        return self._after(half_size(self.covariance))
+
+    def without_low_frequencies(self) -> "NoiseProfile":
+        """Return the profile of the noise that is left without ``low_frequencies``; only of correlated noise."""
+        assert self.covariance is not None
+        return self._after(without_low_frequencies(self.covariance))
+
+    def _after(self, covariance: Tensor) -> "NoiseProfile":
+        assert self.curve is not None
+        scaled, factors = standardized(covariance)
+        curve = LevelCurve(self.curve.brightness, self.curve.deviation * factors[:, None])
+        return replace(self, curve=curve, covariance=scaled)
