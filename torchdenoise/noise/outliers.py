@@ -23,8 +23,10 @@ NORMAL_ROOT = 0.676
 """Square of the mean root of the absolute value of a normal variable of variance 1."""
 BRIGHTNESS_CLASSES = 64
 """Classes of brightness in which a scale of the deviations is measured."""
-SCREEN = 3.4
+WEAK = 2.5
 """Values that deviate by fewer scales are not looked at."""
+SCREEN = 3.4
+"""Deviation, in scales, that noise seldom reaches."""
 THRESHOLDS = (8.0, 11.0, 16.0, 22.0, 32.0, 45.0, 64.0)
 """Deviations, in scales, above which values may be impulses; the lowest that separates them is taken."""
 GAP = 0.6
@@ -37,19 +39,29 @@ MIN_IMPULSES = 6
 """Fewer candidates than that are no evidence."""
 MAX_OTHERS = 0.25
 """Candidates that structure or noise explains, per impulse."""
-MAX_SHARE = 0.2
-"""Of the values, for which pairs are predicted."""
+PAIRS_PER_SHARE = 50
+"""Pairs to allow for, per impulse and share of impulses, because impulses also fall beside each other."""
+MAX_PAIRS = 0.75
+"""Pairs per impulse at most; 10 % of salt and pepper have 0.4 to 0.65."""
 MAX_FARTHER = 3
 """Pixels of the second ring that may be similar to an impulse; more are a pattern."""
 MIN_SPREAD = 1.5
 """Ratio of the quartiles of impulses; photons all have the same size."""
+BRIGHT = 0.3
+"""Brightness, in impulses, of places whose noise would show that impulses are photons."""
+MAX_CALM = 0.1
+"""Part of the variance of photons below which noise is another."""
+MIN_CALM = 0.01
+"""Share of such places in an image whose impulses are not photons."""
 SCALE_ROUNDS = 2
 """Rounds that leave out what stands out when the scale is measured."""
 MIN_DISTURBING = 2e-3
 """Share of values that stand out from which on they disturb the scale."""
+MIN_WEAK = 0.02
+"""The same for values that stand out a little."""
 MAX_NOISE = 0.1
 """Values that noise alone takes to the impulses' value, per impulse."""
-MIN_REST = 2.5
+MIN_REST = WEAK
 """Deviation, in scales, of the weakest impulses."""
 PART = 1 << 17
 """Places that are repaired together; it limits memory."""
@@ -100,7 +112,8 @@ def find_outliers(image: Tensor) -> Impulses:
     candidates = _candidates(pixels, pixels)
     for _ in range(SCALE_ROUNDS):
         alone = candidates.alone()
-        if alone.sum() < MIN_DISTURBING * mask.numel():
+        strong = alone & (candidates.strength >= SCREEN)
+        if strong.sum() < MIN_DISTURBING * mask.numel() and alone.sum() < MIN_WEAK * mask.numel():
             break
         mask[tuple(candidates.places[alone].T)] = True
         candidates = _candidates(pixels, pixels, quiet=replace_outliers(pixels[None], mask[None])[0])
@@ -109,7 +122,9 @@ def find_outliers(image: Tensor) -> Impulses:
     for number in range(ROUNDS if rules else 0):
         if number:
             repaired = replace_outliers(pixels[None], mask[None])[0]
-            candidates = _candidates(pixels, repaired, screen=min(rule.rest for rule in rules))
+            mask[tuple(candidates.places[candidates.alone()].T)] = True
+            quiet = replace_outliers(pixels[None], mask[None])[0]
+            candidates = _candidates(pixels, repaired, quiet, min(rule.rest for rule in rules))
         found = torch.stack([rule.applies(candidates, first=number == 0) for rule in rules]).any(0)
         mask.zero_()
         mask[tuple(candidates.places[found].T)] = True
@@ -159,7 +174,7 @@ def _good_median(image: Tensor, mask: Tensor, places: Tensor, radius: int) -> Te
 
 
 class _Candidates(NamedTuple):
-    """Values that stand out; each tensor has one entry for each of them."""
+    """Values that stand out; the first tensors have one entry for each of them."""
 
     places: Tensor
     """Channel, row and column ``(N, 3)``."""
@@ -174,6 +189,11 @@ class _Candidates(NamedTuple):
     """How many of the eight neighbours stand out, too."""
     farther: Tensor
     """How many of the sixteen pixels around them do."""
+
+    medians: Tensor
+    """Of the neighbours of every pixel of the image."""
+    scales: Tensor
+    """Of the deviations there."""
 
     def alone(self) -> Tensor:
         """Return which have no similar neighbours and are not part of a pattern."""
@@ -224,7 +244,7 @@ def _quantum(image: Tensor) -> float:
     return values.diff().quantile(0.25).item() if len(values) > 1 else 1.0
 
 
-def _candidates(image: Tensor, repaired: Tensor, quiet: Tensor | None = None, screen: float = SCREEN) -> _Candidates:
+def _candidates(image: Tensor, repaired: Tensor, quiet: Tensor | None = None, screen: float = WEAK) -> _Candidates:
     """Return the values of an image that stand out from their neighbours in a repaired one.
 
     Args:
@@ -250,7 +270,8 @@ def _candidates(image: Tensor, repaired: Tensor, quiet: Tensor | None = None, sc
     limit = (ALONE * excess)[:, None]
     similar = (sign[:, None] * (ring_1 - base[:, None]) > limit).sum(1)
     farther = (sign[:, None] * (ring_2 - base[:, None]) > limit).sum(1)
-    return _Candidates(places, values, sign, base, excess / scale[channel, row, column], similar, farther)
+    strength = excess / scale[channel, row, column]
+    return _Candidates(places, values, sign, base, strength, similar, farther, medians, scale)
 
 
 def _surroundings(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -284,53 +305,56 @@ class _Rule(NamedTuple):
 
 def _rules(candidates: _Candidates, total: int) -> list[_Rule]:
     """Return the rules for impulses below and above, if there is evidence for them."""
-    below, above = (_equal_values(candidates, sign, total) or _far_values(candidates, sign, total) for sign in (-1, 1))
+    rules = {sign: _rule(candidates, sign, total, MAX_OTHERS) for sign in (-1, 1)}
+    for sign in (-1, 1):  # where one side has impulses, less is enough for the other
+        if rules[-sign] and not rules[sign]:
+            rules[sign] = _rule(candidates, sign, total, MAX_PAIRS)
+    below, above = rules.values()
     if above and not below and _may_be_counts(candidates, above):
         above = None
     return [rule for rule in (below, above) if rule]
 
 
-def _equal_values(candidates: _Candidates, sign: int, total: int) -> _Rule | None:
-    """Return the rule for impulses of one value, such as black or white."""
+def _rule(candidates: _Candidates, sign: int, total: int, max_pairs: float) -> _Rule | None:
+    """Return the rule for the impulses of one side: of one value, such as black or white, or very far away."""
     side = candidates.sign == sign
-    far = side & (candidates.strength >= EQUAL_THRESHOLD)
-    alone = far & candidates.alone()
-    if not alone.any():
-        return None
-    value = candidates.value[alone].mode().values.item()
-    equal = candidates.value == value
-    others = (side & candidates.alone() & ~equal).sum().item() / 2
-    if not _separate(alone & equal, far & equal, others, candidates, total):
-        return None
-    share = (alone & equal).sum() / total
-    rest = -torch.special.ndtri(MAX_NOISE * share).clamp(-EQUAL_THRESHOLD, -MIN_REST).item()
-    return _Rule(sign, EQUAL_THRESHOLD, rest, value)
-
-
-def _far_values(candidates: _Candidates, sign: int, total: int) -> _Rule | None:
-    """Return the rule for impulses of any value, which are farther away than anything else."""
-    side = candidates.sign == sign
+    alone = side & candidates.alone()
+    far = candidates.strength >= EQUAL_THRESHOLD
+    if (alone & far).any():
+        value = candidates.value[alone & far].mode().values.item()
+        equal = candidates.value == value
+        share = (alone & far & equal).sum() / total
+        if _separate(candidates, side & far & equal, (alone & ~equal & (candidates.strength >= SCREEN)).sum().item() / 2, total, max_pairs):
+            rest = -torch.special.ndtri(MAX_NOISE * share).clamp(-EQUAL_THRESHOLD, -MIN_REST).item()
+            return _Rule(sign, EQUAL_THRESHOLD, rest, value)
     for threshold in THRESHOLDS:
-        far = side & (candidates.strength >= threshold)
-        between = side & ~far & (candidates.strength >= GAP * threshold) & candidates.alone()
-        if _separate(far & candidates.alone(), far, between.sum().item(), candidates, total):
+        above = candidates.strength >= threshold
+        between = alone & ~above & (candidates.strength >= GAP * threshold)
+        if _separate(candidates, side & above, between.sum().item(), total, max_pairs):
             return _Rule(sign, threshold, threshold)
     return None
 
 
-def _separate(impulses: Tensor, far: Tensor, others: float, candidates: _Candidates, total: int) -> bool:
-    """Return whether impulses are many, and more than the pairs and the other values that structure or noise has."""
-    count = impulses.sum().item()
-    pairs = (far & (candidates.similar > 0) & (candidates.similar <= 2)).sum().item()
-    share = min(count / total, MAX_SHARE)
-    expected = 8 * share / (1 - share) ** 8 * count  # of pairs, where impulses fall anywhere
-    allowed = MAX_OTHERS * (count - MIN_IMPULSES // 2)
-    return count >= MIN_IMPULSES and others <= allowed and pairs <= allowed + 1.5 * expected
+def _separate(candidates: _Candidates, chosen: Tensor, others: float, total: int, max_pairs: float) -> bool:
+    """Return whether those that are alone are many more than the pairs and the others that structure or noise has.
+
+    Impulses that fall anywhere form pairs, too, the more of them there are.
+    """
+    count = (chosen & candidates.alone()).sum().item()
+    pairs = (chosen & (candidates.similar > 0) & (candidates.similar <= 2)).sum().item()
+    max_pairs = min(max_pairs + PAIRS_PER_SHARE * count / total, MAX_PAIRS)
+    evidence = count - MIN_IMPULSES // 2
+    return count >= MIN_IMPULSES and others <= MAX_OTHERS * evidence and pairs <= max_pairs * evidence
 
 
 def _may_be_counts(candidates: _Candidates, rule: _Rule) -> bool:
-    """Return whether impulses above their surroundings may be single photons on a dark field."""
+    """Return whether impulses above their surroundings may be single photons on a dark field.
+
+    Photons all have the same size, and the noise of brighter places is as large.
+    """
     impulses = rule.applies(candidates)
-    excess = (candidates.value - candidates.base)[impulses]
-    low, high = excess.quantile(torch.tensor([0.25, 0.75])).tolist()
-    return bool(high < MIN_SPREAD * low)
+    base = candidates.base[impulses]
+    low, size, high = (candidates.value[impulses] - base).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+    bright = candidates.medians > base.median() + BRIGHT * size
+    calm = bright & (candidates.scales.square() < MAX_CALM * size * (candidates.medians - base.median()))
+    return bool(high < MIN_SPREAD * low and calm.sum() < MIN_CALM * calm.numel())
