@@ -8,6 +8,8 @@ from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
+from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilization import (
     anscombe,
@@ -15,28 +17,39 @@ from torchdenoise.noise.stabilization import (
     inverse_anscombe,
     inverse_generalized_anscombe,
 )
+from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_noise
+from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
     "ClippedNoise",
     "GaussianNoise",
+    "Impulses",
+    "LevelVariation",
     "MixedNoise",
     "NoiseLevelFunction",
     "NoiseModel",
     "PoissonNoise",
+    "StripeNoise",
     "SummedNoise",
     "anscombe",
     "broken_assumptions",
     "clipped_moments",
     "correlation",
+    "find_outliers",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
+    "informative_pixels",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
+    "level_map",
     "noise_deviation",
     "noise_level_function",
     "poisson_photons",
+    "remove_stripes",
     "repeatable",
+    "replace_outliers",
+    "row_column_noise",
     "seeded",
     "undo_clipped_mean",
     "unevenness",

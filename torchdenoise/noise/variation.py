@@ -25,12 +25,18 @@ QUIET = 0.25
 """Quantile of the patches that gives a region's level."""
 MAX_EXCESS = 0.35
 """Logarithm of the energy at lower frequencies per energy at high ones, above which a region has texture."""
+MAX_SPREAD = 0.8
+"""Difference of the quartiles of a region's logarithmic energies; 0.45 for white noise in grey, less in colour."""
+DARK = 0.02
+"""Part of the range of brightness that is added before taking its logarithm."""
 MIN_QUIET_SHARE = 0.35
 """Of the regions; with fewer, texture may be taken for noise."""
 MIN_USED_SHARE = 0.6
 """Of the regions, with those that are quieter in spite of texture; with fewer, the rest is a guess."""
-MIN_EXPLAINED = 0.6
+MIN_EXPLAINED = 0.7
 """Part of the regions' variance that a smooth map must explain."""
+MAX_CORRELATION = 0.15
+"""Of the regions' levels with their excess of lower frequencies; where noise is stronger, it hides texture."""
 MIN_RATIO = 1.6
 """Ratio of the largest and the smallest level of a map; below, one level for all is as good."""
 SMOOTHNESS = 0.1
@@ -75,7 +81,7 @@ def level_map(image: Tensor, deviation: Callable[[Tensor], Tensor] | None = None
     if min(rows, columns) < MIN_REGIONS:
         return LevelVariation(None, 0.0, 1.0)
     regions = _regions(pixels, rows, columns, deviation)
-    quiet = regions.excess <= MAX_EXCESS
+    quiet = (regions.excess <= MAX_EXCESS) & (regions.spread <= MAX_SPREAD)
     if quiet.sum() < MIN_QUIET_SHARE * quiet.numel():
         return LevelVariation(None, 0.0, 1.0)
     quiet |= regions.level < regions.level[quiet].quantile(QUIET)
@@ -90,7 +96,8 @@ def level_map(image: Tensor, deviation: Callable[[Tensor], Tensor] | None = None
     left = (levels[quiet] - smooth).square().sum()
     explained = (1 - left / spread.clamp(min=1e-12)).clamp(min=0).item()
     ratio = ((smooth.max() - smooth.min()) / 2).exp().item()
-    if explained < MIN_EXPLAINED or ratio < MIN_RATIO:
+    excess = torch.corrcoef(torch.stack([levels[quiet], regions.excess[quiet]]))[0, 1].item()
+    if explained < MIN_EXPLAINED or ratio < MIN_RATIO or excess > MAX_CORRELATION:
         return LevelVariation(None, explained, ratio)
     cells = _smooth(levels, quiet).float()[None, None]
     relative = (interpolate(cells, (height, width), mode="bicubic") / 2).exp()
@@ -105,7 +112,9 @@ class _Regions(NamedTuple):
     excess: Tensor
     """Logarithm of the energy at lower frequencies per energy at high ones."""
     brightness: Tensor
-    """Of the quiet patches, from dark to bright: 0 to 1."""
+    """Of the quiet patches."""
+    spread: Tensor
+    """Between the quartiles of the patches' logarithmic energies."""
 
 
 def _regions(pixels: Tensor, rows: int, columns: int, deviation: Callable[[Tensor], Tensor] | None) -> _Regions:
@@ -119,17 +128,18 @@ def _regions(pixels: Tensor, rows: int, columns: int, deviation: Callable[[Tenso
     # Channels may have different levels.
     usual = fine.flatten(1).quantile(QUIET, dim=1).clamp(min=floor)[:, None, None]
     fine, coarse = ((energy / usual).mean(0).clamp(min=MIN_ENERGY).log() for energy in (fine, coarse))
-    brightness = brightness.mean(0)
-    order = brightness.flatten().argsort().argsort().view_as(brightness) / brightness.numel()
-    levels, excesses, means = [], [], []
+    middle = brightness.flatten(1).quantile(QUIET, dim=1)[:, None, None]
+    brightness = (brightness / middle.clamp(min=1e-3 * brightness.max().clamp(min=1e-12))).mean(0)
+    levels, excesses, means, spreads = [], [], [], []
     for row in torch.arange(fine.shape[0]).tensor_split(rows):
         for column in torch.arange(fine.shape[1]).tensor_split(columns):
             place = (slice(int(row[0]), int(row[-1]) + 1), slice(int(column[0]), int(column[-1]) + 1))
             level = fine[place].quantile(QUIET)
             levels.append(level)
             excesses.append(coarse[place].quantile(QUIET) - level)
-            means.append(order[place][fine[place] <= level].mean())
-    return _Regions(*(torch.stack(values).view(rows, columns).double() for values in (levels, excesses, means)))
+            means.append(brightness[place][fine[place] <= level].mean())
+            spreads.append(fine[place].quantile(1 - QUIET) - level)
+    return _Regions(*(torch.stack(values).view(rows, columns).double() for values in (levels, excesses, means, spreads)))
 
 
 def _differences(pixels: Tensor, step: int) -> Tensor:
@@ -146,9 +156,10 @@ def _patches(values: Tensor) -> Tensor:
 
 
 def _without_brightness(regions: _Regions, quiet: Tensor) -> Tensor:
-    """Return the levels without their best quadratic function of brightness."""
-    mean = regions.brightness
-    terms = torch.stack([torch.ones_like(mean), mean, mean**2], -1)
+    """Return the levels without their best quadratic and logarithmic function of brightness."""
+    low, high = regions.brightness.aminmax()
+    mean = (regions.brightness - low) / (high - low).clamp(min=1e-12)
+    terms = torch.stack([torch.ones_like(mean), mean, mean**2, (mean + DARK).log()], -1)
     fit = torch.linalg.lstsq(terms[quiet], regions.level[quiet, None], driver="gelsd").solution
     return regions.level - (terms @ fit)[..., 0]
 
