@@ -77,7 +77,6 @@ _RING_1 = tuple((y, x) for y in range(-1, 2) for x in range(-1, 2) if (y, x) != 
 _RING_2 = tuple((y, x) for y in range(-2, 3) for x in range(-2, 3) if max(abs(y), abs(x)) == 2)
 
 
-
 class Impulses(NamedTuple):
     """The impulses of an image."""
 
@@ -151,7 +150,9 @@ def replace_outliers(image: Tensor, mask: Tensor) -> Tensor:
     left = mask.nonzero()
     radius = 1
     while len(left) and radius < max(image.shape[2:]):
-        medians = torch.cat([_good_median(image, mask, part, radius) for part in left.split(PART // radius**2 + 1)])
+        medians = torch.cat(
+            [_good_median(image, mask, part, radius) for part in torch.split(left, PART // radius**2 + 1)]
+        )
         known = ~medians.isnan()
         repaired[tuple(left[known].T)] = medians[known]
         left = left[~known]
@@ -217,7 +218,7 @@ def _neighbour_median(framed: Tensor) -> Tensor:
 def _scale(deviations: Tensor, medians: Tensor, image: Tensor) -> Tensor:
     """Return how much values deviate near each pixel, or where the image is as bright, whichever is more."""
     roots = deviations.abs().sqrt()
-    edges = _sample(medians).quantile(torch.linspace(0, 1, BRIGHTNESS_CLASSES + 1)[1:-1]).unique()
+    edges = _sample(medians).quantile(torch.linspace(0, 1, BRIGHTNESS_CLASSES + 1)[1:-1])
     classes = torch.bucketize(medians, edges, out_int32=True)
     counts = classes.flatten().bincount(minlength=len(edges) + 1).clamp(min=1)
     means = classes.flatten().bincount(roots.flatten(), len(edges) + 1) / counts
@@ -240,8 +241,9 @@ def _sample(values: Tensor) -> Tensor:
 
 def _quantum(image: Tensor) -> float:
     """Return the step between the image's values."""
-    values = _sample(image).unique()
-    return values.diff().quantile(0.25).item() if len(values) > 1 else 1.0
+    steps = _sample(image).sort().values.diff()
+    steps = steps[steps > 0]
+    return steps.quantile(0.25).item() if len(steps) else 1.0
 
 
 def _candidates(image: Tensor, repaired: Tensor, quiet: Tensor | None = None, screen: float = WEAK) -> _Candidates:
@@ -324,7 +326,13 @@ def _rule(candidates: _Candidates, sign: int, total: int, max_pairs: float) -> _
         value = candidates.value[alone & far].mode().values.item()
         equal = candidates.value == value
         share = (alone & far & equal).sum() / total
-        if _separate(candidates, side & far & equal, (alone & ~equal & (candidates.strength >= SCREEN)).sum().item() / 2, total, max_pairs):
+        if _separate(
+            candidates,
+            side & far & equal,
+            (alone & ~equal & (candidates.strength >= SCREEN)).sum().item() / 2,
+            total,
+            max_pairs,
+        ):
             rest = -torch.special.ndtri(MAX_NOISE * share).clamp(-EQUAL_THRESHOLD, -MIN_REST).item()
             return _Rule(sign, EQUAL_THRESHOLD, rest, value)
     for threshold in THRESHOLDS:

@@ -48,14 +48,11 @@ def informative_pixels(image: Tensor) -> Tensor:
     beside = (pixels[:, :, 1:] == pixels[:, :, :-1]).all(0)
     below = (pixels[:, 1:] == pixels[:, :-1]).all(0)
     # Each mask says of its squares or rectangles, by their upper left corner, whether they are constant.
-    squares = _all(beside, SIDE, SIDE - 1)[:, :] & _all(below, SIDE - 1, SIDE)
-    constant = _with_squares(squares, SIDE, SIDE, height, width)
-    constant = _without_counts(constant, pixels)
-    for equal, rows, columns in ((beside, SIDE, RUN - 1), (below, RUN - 1, SIDE)):
-        runs = _all(equal, rows, columns)
-        sides = (rows, columns + 1) if equal is beside else (rows + 1, columns)
-        padding = _with_squares(runs, *sides, height, width)
-        constant |= padding & ~_with_squares(squares, SIDE, SIDE, height, width)
+    squares = _all(beside, SIDE, SIDE - 1) & _all(below, SIDE - 1, SIDE)
+    areas = _with_squares(squares, SIDE, SIDE, height, width)
+    in_rows = _with_squares(_all(beside, SIDE, RUN - 1), SIDE, RUN, height, width)
+    in_columns = _with_squares(_all(below, RUN - 1, SIDE), RUN, SIDE, height, width)
+    constant = _without_counts(areas, pixels) | (in_rows | in_columns) & ~areas
     if constant.count_nonzero() < MIN_SHARE * constant.numel():
         constant = torch.zeros_like(constant)
     side = 2 * MARGIN + 1
@@ -100,8 +97,12 @@ def _without_counts(constant: Tensor, pixels: Tensor) -> Tensor:
     if single.count_nonzero() < MIN_SINGLE:
         return constant
     around = ring[0][single]
-    for common in around.unique()[:MAX_VALUES]:
+    for _ in range(MAX_VALUES):
+        if len(around) < MIN_SINGLE:
+            break
+        common = around.mode().values
         number = (around == common).sum().item()
+        around = around[around != common]
         area = constant & (value == common)
         if number < MIN_SINGLE or not area.any():
             continue

@@ -161,7 +161,7 @@ def _measure(pixels: Tensor) -> _Offsets | None:
 
 def _peakedness(offsets: Tensor) -> float:
     sizes = offsets.abs().sort().values[: round(0.9 * len(offsets))]
-    return (sizes.square().mean() / sizes.mean().square().clamp(min=1e-30)).item()
+    return float(sizes.square().mean() / sizes.mean().square().clamp(min=1e-30))
 
 
 def _periodicity(offsets: Tensor) -> float:
@@ -171,7 +171,7 @@ def _periodicity(offsets: Tensor) -> float:
     power = torch.fft.rfft(offsets, 2 * count).abs().square().mean(0)
     overlap = count - torch.arange(count)
     correlation = torch.fft.irfft(power, 2 * count)[:count] / overlap
-    return (correlation[3 : count // 2] / correlation[0].clamp(min=1e-30)).max().item()
+    return float((correlation[3 : count // 2] / correlation[0].clamp(min=1e-30)).max())
 
 
 def _offset_deviation(pixels: Tensor) -> tuple[float, float]:
@@ -229,9 +229,7 @@ def _solve(weights: list[Tensor], differences: list[Tensor], variance: float) ->
         return torch.stack([pad(force, (lag, 0)) - pad(force, (0, lag)) for lag, force in enumerate(forces, 1)]).sum(0)
 
     def product(offsets: Tensor) -> Tensor:
-        forces = [
-            weight * (offsets[:, lag:] - offsets[:, :-lag]) for lag, weight in enumerate(weights, 1)
-        ]
+        forces = [weight * (offsets[:, lag:] - offsets[:, :-lag]) for lag, weight in enumerate(weights, 1)]
         return offsets / variance + spread(forces)
 
     residual = spread([weight * difference for weight, difference in zip(weights, differences, strict=True)])

@@ -1,8 +1,8 @@
 """How the level of the noise varies over an image: a smooth map, or none where it does not clearly vary.
 
-The level is read from the highest frequencies of small patches, in each region from its quiet ones, because texture only
-adds to them. What brightness explains is taken out. Texture is stronger at lower frequencies, white noise is not: so
-regions with more at the next lower frequencies do not count.
+The level is read from the highest frequencies of small patches, in each region from its quiet ones, because texture
+only adds to them. What brightness explains is taken out. Texture is stronger at lower frequencies, white noise is not:
+so regions with more at the next lower frequencies do not count.
 """
 
 from collections.abc import Callable
@@ -139,7 +139,9 @@ def _regions(pixels: Tensor, rows: int, columns: int, deviation: Callable[[Tenso
             excesses.append(coarse[place].quantile(QUIET) - level)
             means.append(brightness[place][fine[place] <= level].mean())
             spreads.append(fine[place].quantile(1 - QUIET) - level)
-    return _Regions(*(torch.stack(values).view(rows, columns).double() for values in (levels, excesses, means, spreads)))
+    return _Regions(
+        *(torch.stack(values).view(rows, columns).double() for values in (levels, excesses, means, spreads))
+    )
 
 
 def _differences(pixels: Tensor, step: int) -> Tensor:
@@ -161,7 +163,8 @@ def _without_brightness(regions: _Regions, quiet: Tensor) -> Tensor:
     mean = (regions.brightness - low) / (high - low).clamp(min=1e-12)
     terms = torch.stack([torch.ones_like(mean), mean, mean**2, (mean + DARK).log()], -1)
     fit = torch.linalg.lstsq(terms[quiet], regions.level[quiet, None], driver="gelsd").solution
-    return regions.level - (terms @ fit)[..., 0]
+    explained: Tensor = (terms @ fit)[..., 0]
+    return regions.level - explained
 
 
 def _smooth(levels: Tensor, quiet: Tensor) -> Tensor:
@@ -179,4 +182,5 @@ def _smooth(levels: Tensor, quiet: Tensor) -> Tensor:
     difference[torch.arange(len(pairs)), pairs[:, 1]] = -1
     weights = quiet.flatten().double()
     system = weights.diag() + SMOOTHNESS * difference.T @ difference
-    return torch.linalg.solve(system, weights * levels.flatten()).view(rows, columns)
+    grid: Tensor = torch.linalg.solve(system, weights * levels.flatten())
+    return grid.view(rows, columns)
