@@ -10,7 +10,9 @@ from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavel
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measuring import Profiles, measure_noise
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile
+from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilization import (
     anscombe,
@@ -20,33 +22,44 @@ from torchdenoise.noise.stabilization import (
     inverse_generalized_anscombe,
     stabilize,
 )
+from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_noise
+from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
     "ClippedNoise",
     "GaussianNoise",
+    "Impulses",
     "LevelCurve",
+    "LevelVariation",
     "MixedNoise",
     "NoiseLevelFunction",
     "NoiseModel",
     "NoiseProfile",
     "PoissonNoise",
     "Profiles",
+    "StripeNoise",
     "SummedNoise",
     "anscombe",
     "broken_assumptions",
     "clipped_moments",
     "correlation",
     "destabilize",
+    "find_outliers",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
+    "informative_pixels",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
+    "level_map",
     "measure_noise",
     "noise_deviation",
     "noise_level_function",
     "poisson_photons",
+    "remove_stripes",
     "repeatable",
+    "replace_outliers",
+    "row_column_noise",
     "seeded",
     "stabilize",
     "undo_clipped_mean",
