@@ -56,9 +56,9 @@ class Scaling:
         """Return the scaling of an array of any shape: by ``data_range``, else by its dtype, else by its values.
 
         By dtype, uint8 is (0, 255) and uint16 is (0, 1023), (0, 4095), (0, 16383) or (0, 65535), the smallest that
-        holds the maximum, because 10, 12 and 14-bit sensors store 16 bits. Floats within [0, 1] are (0, 1). Values that
-        fill less than a tenth of these ranges, and all others, range from their minimum to their maximum; among floats
-        and wider integers, a few outliers far from the rest do not count.
+        holds the maximum, because 10, 12 and 14-bit sensors store 16 bits. Floats within [0, 1] are (0, 1). Other
+        values, and uint16 and floats that fill less than a tenth of these ranges, range from their minimum to their
+        maximum; among floats and wider integers, a few outliers far from the rest do not count.
 
         Args:
             array: real numbers.
@@ -199,6 +199,8 @@ def _check(array: NDArray[Any]) -> None:
 def _range_of(array: NDArray[Any]) -> tuple[float, float]:
     """Return black and white by dtype or, where that is too wide or leaves them open, by the values."""
     dtype = array.dtype.newbyteorder("=")
+    if dtype == np.uint8:
+        return 0, 255
     extremes = array.min().item(), array.max().item()
     usual = _usual_range(dtype, *extremes)
     narrow = extremes if dtype.kind in "iu" and dtype.itemsize < 4 else _without_outliers(array)
@@ -207,8 +209,6 @@ def _range_of(array: NDArray[Any]) -> tuple[float, float]:
 
 def _usual_range(dtype: np.dtype[Any], smallest: float, largest: float) -> tuple[float, float]:
     """Return black and white of a type, else the extremes of the values; never an empty range."""
-    if dtype == np.uint8:
-        return 0, 255
     if dtype == np.uint16:
         return 0, next(white for white in _SENSOR_WHITES if largest <= white)
     if dtype.kind == "f" and smallest >= 0 and largest <= 1:
