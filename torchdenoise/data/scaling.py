@@ -16,7 +16,7 @@ _MIN_WIDTH, _MAX_VALUE = float(np.finfo(np.float32).tiny), float(np.finfo(np.flo
 MIN_FILL = 0.1
 """Values that fill a smaller part of the usual range of their type have a range of their own: fits learn it better."""
 OUTLIER_SHARE = 0.001
-"""Of the values at either end, which may lie far from the rest."""
+"""Of the values at either end, which may lie far from the rest; none of less than 1000 values."""
 MAX_ROUNDING = 0.1
 """Rounding error, relative to the deviation of the noisy values, that whole numbers hide well enough."""
 
@@ -220,7 +220,9 @@ def _usual_range(dtype: np.dtype[Any], smallest: float, largest: float) -> tuple
 
 def _without_outliers(array: NDArray[Any]) -> tuple[float, float]:
     """Return the extremes of the values, without a few that lie so far away that the rest fills a small part."""
-    count = min(max(1, int(OUTLIER_SHARE * array.size)), (array.size - 1) // 2)
+    count = int(OUTLIER_SHARE * array.size)
+    if not count:
+        return array.min().item(), array.max().item()
     ordered = np.partition(array, [0, count, array.size - 1 - count, array.size - 1], axis=None)
     smallest, low, high, largest = (ordered[at].item() for at in (0, count, -1 - count, -1))
     near = max(smallest, 2 * low - high), min(largest, 2 * high - low)
