@@ -44,4 +44,4 @@ def test_outliers_are_hidden_from_a_fit_and_kept_in_the_result():
     restored = picture.restore(torch.full_like(picture.image, 0.5))
     assert restored[3, 4] == pytest.approx(1e6)
     restored[3, 4] = restored[0, 0]
-    assert restored.min() == restored.max() == pytest.approx(300, abs=2)
+    assert restored.min() == restored.max() == pytest.approx(300, abs=5)
