@@ -177,3 +177,18 @@ def test_every_bad_plan_is_one_line_and_makes_nothing(folder, inputs, output, me
         planned(*inputs, output=output)
     assert "\n" not in str(caught.value)
     assert tree() == before
+
+
+def test_results_in_floating_point_are_tiffs(tmp_path):
+    names = {
+        "a.png": "a_denoised.tif",
+        "a.jpg": "a_denoised.tif",
+        "a.tiff": "a_denoised.tiff",
+        "a.TIF": "a_denoised.TIF",
+    }
+    assert {name: default_output(Path(name), ".tif").name for name in names} == names
+    for name in ("a.png", "b.tiff", "a_denoised.tif"):
+        (tmp_path / name).touch()
+    pairs = plan_outputs([tmp_path], tmp_path / "out", ".tif")
+    assert [result.name for _, result in pairs] == ["a.tif", "b.tiff"]
+    assert [source.name for source, _ in plan_outputs([tmp_path], None)] == ["a.png", "b.tiff"]

@@ -18,6 +18,10 @@ _FORMATS = {
 shows before they are imported; every ``PictureFormat`` adds itself."""
 
 
+FLOAT_SUFFIX = ".tif"
+"""Of results in floating point whose name is not given, unless the input is a TIFF too."""
+
+
 def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> None:
     """Make file names with these suffixes pictures; a later format takes a suffix over.
 
@@ -172,26 +176,31 @@ def find_pictures(folder: str | Path) -> list[Path]:
     return pictures
 
 
-def default_output(path: Path) -> Path:
+def default_output(path: Path, suffix: str = "") -> Path:
     """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
+
+    A ``suffix`` replaces EXT unless both name the same format.
 
     Example:
         >>> default_output(Path("night.jpg")).name
         'night_denoised.png'
     """
-    return path.with_name(f"{path.stem}_denoised{_output_suffix(path)}")
+    return path.with_name(f"{path.stem}_denoised{_output_suffix(path, suffix)}")
 
 
-def _output_suffix(path: Path) -> str:
-    _, output_suffix = _FORMATS.get(path.suffix.lower(), ("", ""))
+def _output_suffix(path: Path, suffix: str) -> str:
+    name, output_suffix = _FORMATS.get(path.suffix.lower(), ("", ""))
+    if suffix and _FORMATS[suffix][0] != name:
+        return suffix
     return output_suffix or path.suffix
 
 
-def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
+def plan_outputs(inputs: list[Path], output: Path | None, suffix: str = "") -> list[tuple[Path, Path]]:
     """Return (input, output) files for input files and folders; see ``make_folders`` to create the folders.
 
     The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
     folder go into the folder ``output`` under their input's name. Without ``output``, results go next to their inputs.
+    A ``suffix`` is that of results whose name is not given, as in ``default_output``.
     Earlier results next to their inputs are skipped, unless they are listed explicitly and ``output`` is given.
 
     Raises:
@@ -214,13 +223,13 @@ def plan_outputs(inputs: list[Path], output: Path | None) -> list[tuple[Path, Pa
                 _check_folder(output)
             elif not output.is_dir():
                 _check_file(output)
-    earlier = {default_output(picture) for picture in pictures}
+    earlier = {default_output(picture, each) for picture in pictures for each in ("", FLOAT_SUFFIX)}
     if output is None:
-        pairs = [(picture, default_output(picture)) for picture in pictures if picture not in earlier]
+        pairs = [(picture, default_output(picture, suffix)) for picture in pictures if picture not in earlier]
     elif several or output.is_dir():
         # An earlier result that is listed explicitly is an input.
         pictures = [picture for picture in pictures if picture not in earlier or picture in inputs]
-        pairs = [(picture, output / f"{picture.stem}{_output_suffix(picture)}") for picture in pictures]
+        pairs = [(picture, output / f"{picture.stem}{_output_suffix(picture, suffix)}") for picture in pictures]
     else:
         pairs = [(inputs[0], output)]
     _check_pairs(pairs)

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from torchdenoise.commands.arguments import Parser, data_range, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, fraction, positive, seconds
 from torchdenoise.errors import UserError
 
 
@@ -46,3 +46,10 @@ def test_a_parser_raises_one_line(words, message):
     parser.add_argument("--count", type=positive)
     with pytest.raises(UserError, match=message):
         parser.parse_args(words)
+
+
+def test_fraction():
+    assert [fraction(text) for text in ("0", "0.7", "1")] == [0, 0.7, 1]
+    for text in ("-0.1", "1.1", "nan", "inf"):
+        with pytest.raises(argparse.ArgumentTypeError, match="must lie in 0 to 1"):
+            fraction(text)

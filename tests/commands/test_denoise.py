@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import tifffile
 from helpers import correlated_noise, noisy_scene, scene, write_png, write_tiff
 
 from torchdenoise.data import read_picture
@@ -94,6 +95,30 @@ def test_the_white_level_can_be_stated(run, tmp_path):
     assert a == b != c
 
 
+def test_float32_goes_into_a_tiff_and_strength_blends(run, noisy_png):
+    words = ("denoise", "noisy.png", "--recipe", "tv", "--device", "cpu")
+    assert run(*words).code == 0
+    outcome = run(*words, "--dtype", "float32")
+    assert "noisy.png -> noisy_denoised.tif" in outcome.out
+    assert run(*words, "--dtype", "float32", "--strength", "0.25", "-o", "some.tiff").code == 0
+    fractions, some = (tifffile.imread(name) for name in ("noisy_denoised.tif", "some.tiff"))
+    assert fractions.dtype == some.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(fractions), pixels("noisy_denoised.png"))
+    noisy = pixels("noisy.png").astype(float)
+    np.testing.assert_allclose(some, noisy + 0.25 * (fractions - noisy), atol=1e-3)
+
+
+def test_few_photons_are_told_with_the_remedy(run, tmp_path):
+    noisy = np.random.default_rng(0).poisson(0.7, (24, 24)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "counts.tif", noisy, compression="zlib", predictor=True)
+    outcome = run("denoise", "counts.tif", "--recipe", "tv", "--device", "cpu")
+    assert "warning: counts.tif: whole numbers are too coarse" in outcome.out
+    assert "add --dtype float32" in outcome.out
+    outcome = run("denoise", "counts.tif", "--recipe", "tv", "--device", "cpu", "--dtype", "float32", "--overwrite")
+    assert "too coarse" not in outcome.out
+    assert tifffile.imread("counts_denoised.tif").mean() == pytest.approx(noisy.mean(), rel=0.02)
+
+
 def test_a_picture_that_does_not_fit_into_memory_is_told_and_the_others_are_done(run, tmp_path, monkeypatch):
     for number, size in enumerate([20, 40, 24]):
         write_png(tmp_path / f"{number}.png", noisy_scene(size, size))
@@ -175,6 +200,12 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--set", "data.data_range=4095"], "give --data-range"),
         (["noisy.png", "--data-range", "1,2,3"], "must be one number, or two"),
         (["noisy.png", "--data-range", "white"], "invalid data_range value"),
+        (["noisy.png", "--strength", "2"], "argument --strength: must lie in 0 to 1"),
+        (["noisy.png", "--strength", "nan"], "argument --strength: must lie in 0 to 1"),
+        (["noisy.png", "--strength", "much"], "invalid fraction value"),
+        (["noisy.png", "--dtype", "int8"], "argument --dtype: invalid choice"),
+        (["noisy.png", "--dtype", "float32", "-o", "x.png"], "x.png: PNG cannot hold float32; write .tiff instead"),
+        (["noisy.png", "--dtype", "float32", "-o", "x.jpg"], "x.jpg: JPEG cannot hold float32; write .tiff instead"),
         (["noisy.png", "--seed", "-1"], "seed -1: must lie in 0 to 4294967295"),
         (["one.png"], "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2"),
         (["noisy.png", "--set", "model.optimizer.lr=1e30"], "the loss became NaN or infinite at step"),

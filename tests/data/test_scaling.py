@@ -17,11 +17,19 @@ from torchdenoise.errors import UserError
         ([0, 1024], "uint16", (0, 4095)),
         ([0, 4096], ">u2", (0, 16383)),
         ([0, 65535], "uint16", (0, 65535)),
-        ([5, 70000], "uint32", (0, 70000)),
+        ([29300, 29700], "uint16", (29300, 29700)),
+        ([5, 70000], "uint32", (5, 70000)),
         ([-5, 100], "int16", (-5, 100)),
-        ([5, 100], "int64", (0, 100)),
+        ([5, 100], "int64", (5, 100)),
         ([0.25, 1.0], "float32", (0, 1)),
-        ([0.25, 1.5], "float64", (0, 1.5)),
+        ([0.25, 1.5], "float64", (0.25, 1.5)),
+        ([293.0, 297.0], "float32", (293, 297)),
+        ([0.0, 7.0], "float32", (0, 7)),
+        ([0.5, 0.625], "float32", (0, 1)),
+        ([0.5, 0.5625], "float32", (0.5, 0.5625)),
+        ([0.0, 2.0**-20], "float32", (0, 2.0**-20)),
+        ([0.5, 0.5], "float32", (0, 1)),
+        ([0.0, 1e-300], "float64", (0, 1)),
         ([-0.5, 0.5], "float16", (-0.5, 0.5)),
         ([0, 0], "int32", (0, 1)),
         ([7, 7], "int32", (0, 7)),
@@ -95,7 +103,7 @@ def test_floats_come_back_nearly(array):
     assert restored.max() <= scaling.high
 
 
-def test_units_are_clamped_and_rounded_half_to_even():
+def test_integers_are_clamped_and_rounded_half_to_even():
     scaling = Scaling(0, 10, np.dtype("uint8"))
     np.testing.assert_array_equal(scaling.from_unit(torch.tensor([-1, 0.05, 0.15, 0.25, 7])), [0, 0, 2, 2, 10])
 
@@ -117,3 +125,66 @@ def test_views_and_foreign_byte_orders_are_fine(view):
     array = np.arange(20, dtype=">u2").reshape(4, 5)[view]
     scaling = Scaling.of(array, 19)
     np.testing.assert_array_equal(scaling.from_unit(scaling.to_unit(array)), array)
+
+
+def test_floats_outside_the_range_are_kept():
+    scaling = Scaling(10, 20, np.dtype("float32"))
+    array = np.array([-5, 10, 12.5, 20, 45], dtype=np.float32)
+    np.testing.assert_array_equal(scaling.from_unit(scaling.to_unit(array)), array)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_a_few_outliers_do_not_set_the_range_and_come_back(dtype):
+    array = np.linspace(3000, 3100, 4096).reshape(64, 64).astype(dtype)
+    array[3, 4], array[5, 6] = 10**6, -(10**5)
+    scaling = Scaling.of(array)
+    assert scaling.outliers
+    assert 2890 < scaling.low <= 3000
+    assert 3100 <= scaling.high < 3210
+    unit = scaling.to_unit(array)
+    seen = scaling.hide_outliers(unit)
+    assert 0 <= seen.min() < seen.max() <= 1
+    assert (seen != unit).nonzero().tolist() == [[3, 4], [5, 6]]
+    restored = scaling.from_unit(scaling.keep_outliers(torch.zeros_like(unit), unit))
+    assert (restored[3, 4], restored[5, 6]) == (10**6, -(10**5))
+    np.testing.assert_allclose(np.sort(restored, axis=None)[1:-1], scaling.low, atol=0.5)
+
+
+def test_bright_objects_on_a_dark_field_are_no_outliers():
+    array = np.random.default_rng(0).normal(10, 1, (64, 64)).astype(np.float32)
+    array[:3, :3] = 1000
+    scaling = Scaling.of(array)
+    assert (scaling.low, scaling.high, scaling.outliers) == (array.min(), 1000, False)
+
+
+def test_float32_keeps_the_unit_and_rounds_nothing():
+    scaling = Scaling.of(np.array([0, 4000], dtype=np.uint16))
+    unit = torch.tensor([0.0, 1.0, 0.3])
+    for dtype in ("float32", np.float32, torch.float32, np.dtype("float32")):
+        restored = scaling.stored_as(dtype).from_unit(unit)
+        assert restored.dtype == np.float32
+        np.testing.assert_allclose(restored, [0, 4095, 1228.5], rtol=1e-6)
+    assert scaling.stored_as("same") is scaling
+    with pytest.raises(UserError, match="dtype=uint8: give 'same' or 'float32'"):
+        scaling.stored_as("uint8")
+
+
+@pytest.mark.parametrize(
+    ("photons", "dtype", "told"),
+    [(0.5, "uint16", True), (3, "uint8", True), (30, "uint8", False), (3, "float32", False), (3, "int32", True)],
+)
+def test_few_photons_are_too_few_for_whole_numbers(photons, dtype, told):
+    clean = np.linspace(0.5 * photons, 1.5 * photons, 4096).reshape(64, 64)
+    noisy = np.random.default_rng(0).poisson(clean).astype(dtype)
+    error = np.std(clean - np.rint(clean)) / np.std(noisy.astype(float))
+    assert (error > 0.1 and dtype != "float32") == told
+    scaling = Scaling.of(noisy)
+    image = torch.from_numpy((clean - scaling.low) / (scaling.high - scaling.low))
+    assert scaling.rounds_away(image, scaling.to_unit(noisy)) == told
+
+
+def test_little_noise_in_a_photograph_is_no_few_photons():
+    clean = np.linspace(20, 230, 4096).reshape(64, 64)
+    noisy = np.rint(clean + np.random.default_rng(0).normal(0, 1, clean.shape)).astype(np.uint8)
+    scaling = Scaling.of(noisy)
+    assert not scaling.rounds_away(torch.from_numpy(clean / 255), scaling.to_unit(noisy))

@@ -13,6 +13,7 @@ from helpers import noisy_scene, scene, write_png
 
 from torchdenoise import ZSN2N, DenoisingLoss, EightTurns, Readout, SingleImage, SmallCNN, UserError, denoise
 from torchdenoise.denoisers import MaskedMean
+from torchdenoise.errors import AssumptionWarning
 from torchdenoise.fitting import accelerator
 from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.recipes import load_recipe
@@ -61,6 +62,68 @@ def test_the_data_range_decides_what_is_white():
     unit = denoise(noisy, max_steps=5, device="cpu", data_range=1.0)
     wide = denoise(noisy * 2 - 1, max_steps=5, device="cpu", data_range=(-1.0, 1.0))
     np.testing.assert_allclose((wide + 1) / 2, unit, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"budget": 0.05}, {"checkpoint": "x.ckpt"}])
+def test_strength_blends_result_and_input(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    if "checkpoint" in options:
+        data = SingleImage()
+        data.use(torch.rand(1, 3, 8, 8))
+        trainer = lightning.Trainer(max_steps=1, **HYGIENE)
+        trainer.fit(ZSN2N(SmallCNN(3, width=4)), datamodule=data)
+        trainer.save_checkpoint("x.ckpt")
+    options = options or {"recipe": "tv"}
+    if "budget" in options:
+        monkeypatch.setattr("torchdenoise.fitting.budget.Budget.steps", lambda *_: 1)
+    noisy = 2 * torch.rand(2, 3, 9, 8, generator=torch.Generator().manual_seed(0)) - 0.5
+    full, some, none = (
+        denoise(noisy, device="cpu", strength=strength, data_range=1.0, **options) for strength in (1, 0.7, 0)
+    )
+    torch.testing.assert_close(some, noisy + 0.7 * (full - noisy))
+    torch.testing.assert_close(none, noisy)
+
+
+def test_strength_of_stacked_fits():
+    noisy = torch.rand(2, 1, 9, 8, generator=torch.Generator().manual_seed(0))
+    options = {"max_steps": 1, "device": "cpu", "batch": 2, "data_range": 1.0}
+    full, some = (denoise(noisy, strength=strength, **options) for strength in (1, 0.25))
+    torch.testing.assert_close(some, noisy + 0.25 * (full - noisy))
+
+
+def test_float32_results_are_those_before_rounding(tmp_path):
+    noisy = np.round(255 * noisy_scene()).astype(np.uint8)
+    options = {"recipe": "tv", "device": "cpu"}
+    fractions = denoise(noisy, dtype="float32", **options)
+    assert fractions.dtype == np.float32
+    assert not np.array_equal(fractions, np.rint(fractions))
+    np.testing.assert_array_equal(np.rint(fractions), denoise(noisy, **options))
+    path = write_png(tmp_path / "x.png", noisy_scene())
+    np.testing.assert_array_equal(denoise(path, dtype=np.float32, **options), fractions)
+    tensor = torch.from_numpy(noisy).permute(2, 0, 1)[None]
+    as_tensor = denoise(tensor, dtype=torch.float32, **options)
+    np.testing.assert_array_equal(as_tensor[0].permute(1, 2, 0).numpy(), fractions)
+    assert denoise(tensor.bfloat16(), dtype="float32", **options).dtype == torch.float32
+
+
+def test_too_few_photons_for_whole_numbers_are_a_warning():
+    noisy = np.random.default_rng(0).poisson(0.7, (24, 24)).astype(np.uint16)
+    for given in (noisy, torch.from_numpy(noisy.astype(np.uint8))[None, None]):
+        with pytest.warns(AssumptionWarning, match="whole numbers are too coarse .*: pass dtype='float32'"):
+            denoise(given, "tv", device="cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AssumptionWarning)
+            denoise(given, "tv", device="cpu", dtype="float32")
+
+
+def test_an_outlier_harms_nothing_and_stays():
+    noisy = np.random.default_rng(0).normal(300, 0.5, (32, 32)).astype(np.float32)
+    noisy[4, 5] = 1e6
+    clean = denoise(noisy, "tv", device="cpu")
+    tensor = denoise(torch.from_numpy(noisy)[None, None], "tv", device="cpu")
+    np.testing.assert_array_equal(tensor[0, 0].numpy(), clean)
+    assert clean[4, 5] == pytest.approx(1e6)
+    assert np.std(np.delete(clean, 4 * 32 + 5)) < 0.3
 
 
 def test_same_seed_same_bytes_whatever_ran_before():
@@ -211,6 +274,8 @@ def test_a_users_own_warnings_still_show():
         ({"losss": None}, "Recorrupted takes no losss"),
         ({"device": "cuda:99"}, "device cuda:99"),
         ({"max_steps": 0}, "must be at least 1"),
+        ({"strength": 2}, "strength=2: must lie in 0 to 1"),
+        ({"dtype": "int8"}, "dtype=int8: give 'same' or 'float32'"),
         ({"overrides": ["data=ImageFolder"]}, "trained on a data set"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchdenoise.errors import RecipeError
+from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting import Options
 
 
@@ -17,6 +17,12 @@ def test_options_follow_the_overrides_so_that_they_win():
 
 def test_a_single_override_may_be_a_string():
     assert Options(overrides="model.network.width=8").changes() == ["model.network.width=8"]
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_strength_lies_in_0_to_1(strength):
+    with pytest.raises(UserError, match=r"^strength=.*: must lie in 0 to 1"):
+        Options(strength=strength)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,19 @@ def positive(text: str) -> int:
     return number
 
 
+def fraction(text: str) -> float:
+    """Return an option's value as a number from 0 to 1.
+
+    Example:
+        >>> fraction("0.7")
+        0.7
+    """
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must lie in 0 to 1")
+    return number
+
+
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "": 1.0}
 
 

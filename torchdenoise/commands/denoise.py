@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser, data_range, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, fraction, positive, seconds
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import make_folders, plan_outputs
+from torchdenoise.paths import FLOAT_SUFFIX, make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
+  torchdenoise denoise noisy.png --strength 0.7           keeps 30 % of what it would remove
+  torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
@@ -49,6 +51,15 @@ def parser() -> Parser:
     options.add_argument(
         "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
     )
+    options.add_argument(
+        "--strength", type=fraction, default=1.0, metavar="S", help="0 to 1: noisy + S * (result - noisy) (default: 1)"
+    )
+    options.add_argument(
+        "--dtype",
+        choices=("same", "float32"),
+        default="same",
+        help="of the result; float32 keeps fractions in the input's units, in a .tif by default (default: same)",
+    )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any argument of the recipe"
@@ -62,7 +73,7 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     if options.recipe is not None:
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
-    pairs = plan_outputs(options.inputs, options.output)
+    pairs = plan_outputs(options.inputs, options.output, FLOAT_SUFFIX if options.dtype == "float32" else "")
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
         raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
@@ -84,7 +95,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
     with shown_progress(len(todo)) as progress:
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, on_message=messages.append,
+            budget=options.budget, on_message=messages.append, strength=options.strength,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
@@ -118,11 +129,12 @@ def _denoise_some(
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise some pictures together and write them; return the errors of those that failed."""
     from torchdenoise.data import check_output, read_picture, write_picture
+    from torchdenoise.fitting.denoising import FEW_PHOTONS
 
     errors, pictures = {}, {}
     for pair in part:
         try:
-            picture = read_picture(pair[0], options.data_range)
+            picture = read_picture(pair[0], options.data_range).stored_as(options.dtype)
             check_output(pair[1], picture, options.overwrite)
         except UserError as error:
             errors[pair] = error
@@ -140,6 +152,8 @@ def _denoise_some(
                 raise UserError(f"{source}: {result}")
             for warning in result.assumption_warnings:
                 say(f"warning: {source}: {warning}")
+            if picture.scaling.rounds_away(result.image, picture.image):
+                say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
             write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error

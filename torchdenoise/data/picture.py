@@ -1,7 +1,7 @@
 """A picture in memory: the image for a denoiser, and the metadata to write the result like the input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class Picture:
     """How a TIFF was written, as arguments of ``tifffile.imwrite``."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What another format reads and needs again to write the result; other formats ignore it."""
+    unclamped: torch.Tensor | None = None
+    """The image with the outliers that ``image`` lacks, if there are any."""
 
     @classmethod
     def from_array(
@@ -71,14 +73,33 @@ class Picture:
             )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
         scaling = Scaling.of(colours, data_range)
+        image = scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous()
         has_alpha = samples.shape[-1] > colours.shape[-1]
         return cls(
-            image=scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous(),
+            image=scaling.hide_outliers(image),
+            unclamped=image if scaling.outliers else None,
             scaling=scaling,
             shape=array.shape,
             alpha=samples[..., -1].astype(scaling.dtype) if has_alpha else None,
             **metadata,
         )
+
+    def stored_as(self, dtype: Any) -> "Picture":
+        """Return the picture whose results are stored as ``"float32"``; ``"same"`` changes nothing.
+
+        The values keep their unit: the 255 of an 8-bit picture becomes 255.0.
+
+        Raises:
+            UserError: another type.
+
+        Example:
+            >>> picture = Picture.from_array(np.array([[0, 255]], dtype=np.uint8)).stored_as("float32")
+            >>> picture.restore(torch.tensor([[[[0.2, 0.5]]]]))
+            array([[ 51. , 127.5]], dtype=float32)
+        """
+        scaling = self.scaling.stored_as(dtype)
+        alpha = None if self.alpha is None else self.alpha.astype(scaling.dtype)
+        return replace(self, scaling=scaling, alpha=alpha)
 
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.
@@ -92,6 +113,8 @@ class Picture:
         """
         if image.shape != self.image.shape:
             raise ValueError(f"expected an image of shape {tuple(self.image.shape)}, got {tuple(image.shape)}")
+        if self.unclamped is not None:
+            image = self.scaling.keep_outliers(image.cpu(), self.unclamped)
         array = self.scaling.from_unit(image[0].permute(1, 2, 0))
         if self.alpha is not None:
             array = np.concatenate([array, self.alpha[..., None]], axis=-1)

@@ -1,23 +1,32 @@
 """The invertible scaling between stored pixel values and the unit range of denoisers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchdenoise.errors import PictureError
+from torchdenoise.errors import PictureError, UserError
 
 # Cameras and microscopes store 10, 12 and 14 bits in 16: white is that of the sensor, not of the file.
 _SENSOR_WHITES = (1023, 4095, 16383, 65535)
 # Ranges are applied in float32 where that is exact enough, so float32 must be able to represent them.
 _MIN_WIDTH, _MAX_VALUE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2
+MIN_FILL = 0.1
+"""Values that fill a smaller part of the usual range of their type have a range of their own: fits learn it better."""
+OUTLIER_SHARE = 0.001
+"""Of the values at either end, which may lie far from the rest; none of less than 1000 values."""
+MAX_ROUNDING = 0.1
+"""Rounding error, relative to the deviation of the noisy values, that whole numbers hide well enough."""
 
 
 @dataclass(frozen=True)
 class Scaling:
     """The stored values of black (``low``, scaled to 0.0) and white (``high``, scaled to 1.0), and their ``dtype``.
+
+    With ``outliers``, a few values lie far outside: ``hide_outliers`` keeps them from a fit, ``keep_outliers`` restores
+    them.
 
     Raises:
         PictureError: unless ``low < high`` are finite numbers in the range of float32.
@@ -33,6 +42,7 @@ class Scaling:
     low: float
     high: float
     dtype: np.dtype[Any]
+    outliers: bool = False
 
     def __post_init__(self) -> None:
         if not (self.low >= -_MAX_VALUE and self.high <= _MAX_VALUE and self.high - self.low >= _MIN_WIDTH):
@@ -47,7 +57,8 @@ class Scaling:
 
         By dtype, uint8 is (0, 255) and uint16 is (0, 1023), (0, 4095), (0, 16383) or (0, 65535), the smallest that
         holds the maximum, because 10, 12 and 14-bit sensors store 16 bits. Floats within [0, 1] are (0, 1). Other
-        values range from their minimum, or 0 if that is lower, to their maximum.
+        values, and uint16 and floats that fill less than a tenth of these ranges, range from their minimum to their
+        maximum; among floats and wider integers, a few outliers far from the rest do not count.
 
         Args:
             array: real numbers.
@@ -59,13 +70,31 @@ class Scaling:
         Example:
             >>> Scaling.of(np.array([0, 4000], dtype=np.uint16)).high
             4095.0
+            >>> Scaling.of(np.array([0, 2e-6])).high
+            2e-06
         """
         _check(array)
+        dtype = array.dtype.newbyteorder("=")
         if data_range is None:
             low, high = _range_of(array)
-        else:
-            low, high = data_range if isinstance(data_range, tuple) else (0.0, data_range)
-        return cls(float(low), float(high), array.dtype.newbyteorder("="))
+            return cls(float(low), float(high), dtype, bool(array.min() < low or array.max() > high))
+        low, high = data_range if isinstance(data_range, tuple) else (0.0, data_range)
+        return cls(float(low), float(high), dtype)
+
+    def stored_as(self, dtype: Any) -> "Scaling":
+        """Return the scaling of the same values stored as ``"float32"``; ``"same"`` changes nothing.
+
+        Raises:
+            UserError: another type.
+
+        Example:
+            >>> Scaling(0, 10, np.dtype("uint8")).stored_as("float32").from_unit(torch.tensor([0.25]))
+            array([2.5], dtype=float32)
+        """
+        name = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
+        if name not in ("same", "float32"):
+            raise UserError(f"dtype={name}: give 'same' or 'float32'")
+        return self if name == "same" else replace(self, dtype=np.dtype(np.float32))
 
     def to_unit(self, array: NDArray[Any]) -> torch.Tensor:
         """Return the values as float32 of the same shape, ``low`` as 0.0 and ``high`` as 1.0, nothing clipped.
@@ -80,7 +109,9 @@ class Scaling:
         return torch.from_numpy(unit.astype(np.float32, copy=False))
 
     def from_unit(self, image: torch.Tensor) -> NDArray[Any]:
-        """Return an image, clamped to [0, 1], as values of ``dtype`` in the same shape; integers round half to even.
+        """Return an image as values of ``dtype`` in the same shape.
+
+        Integers round half to even and are clipped to the range; floats are not.
 
         Raises:
             PictureError: values are NaN or infinite, as after a diverged fit.
@@ -93,14 +124,57 @@ class Scaling:
         values = image.detach().cpu().float().numpy().astype(working)
         if not np.isfinite(values).all():
             raise PictureError("the denoised picture holds NaN or infinity: the fit diverged; lower its learning rate")
-        values = np.clip(values, 0, 1) * (self.high - self.low) + self.low
-        np.clip(values, self.low, self.high, out=values)  # rounding may have exceeded the range
+        width = self.high - self.low
+        inside = np.clip(values, 0, 1)
+        excess = (values - inside) * width
+        values = np.clip(inside * width + self.low, self.low, self.high)  # rounding may have exceeded the range
+        if self.outliers or self.dtype.kind == "f":
+            values += excess
         if self.dtype.kind in "iu":
             # A given range may exceed the dtype. The largest 64-bit integer is not a float: clip just below it.
             bounds = np.iinfo(self.dtype)
             np.clip(np.rint(values), bounds.min, np.nextafter(working.type(bounds.max + 1), 0), out=values)
         restored: NDArray[Any] = values.astype(self.dtype)
         return restored
+
+    def hide_outliers(self, image: torch.Tensor) -> torch.Tensor:
+        """Return an image for a fit: outliers are clamped to [0, 1].
+
+        Example:
+            >>> Scaling(0, 1, np.dtype("float32"), outliers=True).hide_outliers(torch.tensor([0.5, 900.0]))
+            tensor([0.5000, 1.0000])
+        """
+        return image.clamp(0, 1) if self.outliers else image
+
+    def keep_outliers(self, image: torch.Tensor, noisy: torch.Tensor) -> torch.Tensor:
+        """Return a denoised image with the outliers of the noisy one unchanged.
+
+        Example:
+            >>> scaling = Scaling(0, 1, np.dtype("float32"), outliers=True)
+            >>> scaling.keep_outliers(torch.tensor([0.4, 1.0]), torch.tensor([0.5, 900.0]))
+            tensor([4.0000e-01, 9.0000e+02])
+        """
+        return torch.where(noisy == noisy.clamp(0, 1), image, noisy) if self.outliers else image
+
+    def rounds_away(self, image: torch.Tensor, noisy: torch.Tensor) -> bool:
+        """Return whether whole numbers cannot hold an image, denoised from ``noisy``: few photons.
+
+        That is so if the rounding error is more than a tenth of the deviation of all noisy values, which noise and
+        picture make together: three grey levels, or a few photons.
+
+        Example:
+            >>> photons = torch.poisson(torch.full((1, 1, 64, 64), 0.6)) / 5
+            >>> Scaling(0, 5, np.dtype("uint8")).rounds_away(torch.full_like(photons, 0.12), photons)
+            True
+            >>> Scaling(0, 5, np.dtype("float32")).rounds_away(torch.full_like(photons, 0.12), photons)
+            False
+        """
+        if self.dtype.kind == "f":
+            return False
+        width = self.high - self.low
+        values = image.double() * width + self.low
+        error = (values - values.round()).square().mean().sqrt()
+        return bool(error > MAX_ROUNDING * width * noisy.double().std(correction=0))
 
 
 def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -123,16 +197,37 @@ def _check(array: NDArray[Any]) -> None:
 
 
 def _range_of(array: NDArray[Any]) -> tuple[float, float]:
-    """Return black and white by dtype or, if that leaves them open, by the values; never an empty range."""
+    """Return black and white by dtype or, where that is too wide or leaves them open, by the values."""
     dtype = array.dtype.newbyteorder("=")
     if dtype == np.uint8:
         return 0, 255
-    smallest, largest = array.min().item(), array.max().item()
+    extremes = array.min().item(), array.max().item()
+    usual = _usual_range(dtype, *extremes)
+    narrow = extremes if dtype.kind in "iu" and dtype.itemsize < 4 else _without_outliers(array)
+    return narrow if _MIN_WIDTH <= _width(narrow) < MIN_FILL * _width(usual) else usual
+
+
+def _usual_range(dtype: np.dtype[Any], smallest: float, largest: float) -> tuple[float, float]:
+    """Return black and white of a type, else the extremes of the values; never an empty range."""
     if dtype == np.uint16:
         return 0, next(white for white in _SENSOR_WHITES if largest <= white)
     if dtype.kind == "f" and smallest >= 0 and largest <= 1:
         return 0, 1
-    low = min(0, smallest)
-    if low < largest:
-        return low, largest
-    return (low, 0) if low < 0 else (0, 1)
+    if smallest < largest:
+        return smallest, largest
+    return (0, largest) if largest > 0 else (smallest, 0) if smallest < 0 else (0, 1)
+
+
+def _without_outliers(array: NDArray[Any]) -> tuple[float, float]:
+    """Return the extremes of the values, without a few that lie so far away that the rest fills a small part."""
+    count = int(OUTLIER_SHARE * array.size)
+    if not count:
+        return array.min().item(), array.max().item()
+    ordered = np.partition(array, [0, count, array.size - 1 - count, array.size - 1], axis=None)
+    smallest, low, high, largest = (ordered[at].item() for at in (0, count, -1 - count, -1))
+    near = max(smallest, 2 * low - high), min(largest, 2 * high - low)
+    return near if low < high and _width(near) < MIN_FILL * (largest - smallest) else (smallest, largest)
+
+
+def _width(ends: tuple[float, float]) -> float:
+    return ends[1] - ends[0]

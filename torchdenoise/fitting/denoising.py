@@ -1,5 +1,6 @@
 """``denoise()``, and the function behind it that the command line uses too."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from torchdenoise.data import Picture, Scaling, read_picture
 from torchdenoise.denoisers import Denoiser
-from torchdenoise.errors import PictureError, RecipeError, UserError
+from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
@@ -23,6 +24,7 @@ from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 DEFAULT_RECIPE = "fast"
+FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
 Restore = Callable[[Sequence[Tensor]], list[Result]]
 """Returns the result or error for each noisy image ``(1, C, H, W)`` in 0..1."""
@@ -43,6 +45,8 @@ def denoise(
     level: float | None = None,
     batch: int = 1,
     budget: float | None = None,
+    strength: float = 1.0,
+    dtype: Any = "same",
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -56,15 +60,20 @@ def denoise(
         seed: overrides the recipe's; for a checkpoint, the default is 0.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         data_range: the white level, or (black, white); by default it follows from the dtype, for floats from the data:
-            0 to 1 if they lie there, else from their minimum to their maximum.
+            0 to 1 if they lie there, else from their minimum to their maximum; see ``Scaling.of``.
         overrides: further arguments of the recipe, ``"model.network.width=64"``.
         progress: called with (finished steps, all steps) after every step.
         level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
         batch: number of pictures of a tensor that are fitted together.
         budget: seconds per picture; the number of steps is then chosen by the clock of this machine.
+        strength: 0 to 1; the result is ``noisy + strength * (result - noisy)``.
+        dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
+
+    Warns:
+        AssumptionWarning: the noise violates the method's assumptions, or whole numbers are too coarse for the result.
 
     Raises:
         UserError: a mistake that the caller can fix; the message says how.
@@ -73,11 +82,13 @@ def denoise(
         >>> noisy = (torch.rand(1, 3, 8, 8) * 255).byte()
         >>> denoise(noisy, max_steps=2).shape
         torch.Size([1, 3, 8, 8])
+        >>> denoise(noisy, max_steps=2, strength=0.7, dtype="float32").dtype
+        torch.float32
     """
-    options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget)
+    options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget, strength=strength)
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
-        return _denoise_batch(noisy, data_range, restore, batch)
+        return _denoise_batch(noisy, data_range, restore, batch, dtype)
     if isinstance(noisy, np.ndarray):
         if np.ma.is_masked(noisy):
             raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
@@ -86,9 +97,18 @@ def denoise(
         picture = read_picture(noisy, data_range)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
-    (clean,) = restore([picture.image])
-    restored = picture.restore(unwrap(clean))
-    return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) else restored
+    target = picture.stored_as(dtype)
+    (result,) = restore([picture.image])
+    clean = unwrap(result)
+    _warn_of_rounding(target.scaling, clean, picture.image)
+    restored = target.restore(clean)
+    same = target.scaling is picture.scaling
+    return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
+
+
+def _warn_of_rounding(scaling: Scaling, clean: Tensor, noisy: Tensor) -> None:
+    if scaling.rounds_away(clean, noisy):
+        warnings.warn(f"{FEW_PHOTONS}: pass dtype='float32' (--dtype float32)", AssumptionWarning, stacklevel=4)
 
 
 def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options) -> Restore:
@@ -97,6 +117,25 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     Raises:
         UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
+    restore = _full_restorer(recipe, checkpoint, options)
+    if options.strength == 1:
+        return restore
+
+    def blended(images: Sequence[Tensor]) -> list[Result]:
+        return [
+            result
+            if isinstance(result, UserError)
+            else replace(result, image=torch.lerp(noisy.cpu(), result.image, options.strength))
+            for noisy, result in zip(images, restore(images), strict=True)
+        ]
+
+    return blended
+
+
+def _full_restorer(
+    recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None, options: Options
+) -> Restore:
+    """Return the function that denoises images with full strength."""
     accelerator(options.device)
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
@@ -128,7 +167,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
 
 
 def _denoise_batch(
-    noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int
+    noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int, dtype: Any
 ) -> Tensor:
     if noisy.ndim != 4:
         raise PictureError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
@@ -137,8 +176,11 @@ def _denoise_batch(
     plain = noisy.detach().cpu()
     array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
-    images = torch.split(scaling.to_unit(array), 1)
-    clean = [
-        unwrap(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])
-    ]
-    return torch.cat([torch.from_numpy(scaling.from_unit(image)) for image in clean]).to(noisy.device, noisy.dtype)
+    target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)
+    images = torch.split(scaling.hide_outliers(unclamped), 1)
+    clean = torch.cat(
+        [unwrap(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])]
+    )
+    _warn_of_rounding(target, clean, unclamped)
+    restored = torch.from_numpy(target.from_unit(scaling.keep_outliers(clean, unclamped)))
+    return restored.to(noisy.device, noisy.dtype if target is scaling else restored.dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning
 
-from torchdenoise.errors import RecipeError
+from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
 
 
@@ -25,6 +25,12 @@ class Options:
     budget: float | None = None
     on_message: Callable[[str], None] | None = None
     """Called with a line about the steps chosen for a budget, or about why pictures are not fitted together."""
+    strength: float = 1.0
+    """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UserError(f"strength={self.strength}: must lie in 0 to 1")
 
     def changes(self) -> list[str]:
         """Return the overrides of the recipe as ``KEY=VALUE``.
