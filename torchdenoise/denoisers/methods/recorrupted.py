@@ -64,6 +64,12 @@ class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
         self.level = level
         self.share = share
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Whether the level is not given."""
+        return self.level is None
+
     @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
         """Return the deviation of the noise in units of the white level, and the filter that correlates it.
@@ -183,6 +189,12 @@ class Recorrupted(SingleStage, source=SOURCE):
             number = number_of_scales(description.height, description.width, self.scales) if profile.correlated else 1
             if len(self.coarse) != number - 1:
                 self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number - 1)])
+
+    @override
+    def noise_line(self) -> str:
+        """Return one line about the noise, and whether it was removed from coarse to fine."""
+        line = super().noise_line()
+        return f"{line}; multi-scale" if line and len(self.coarse) else line
 
     @override
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
