@@ -24,6 +24,7 @@ from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.noise import NoiseProfile, Profiles, seeded
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.protocols import DataDescription
 
 
@@ -59,6 +60,9 @@ class Denoiser(Checkpointed):
     """Whether a large image can be denoised tile by tile."""
     stackable: ClassVar[bool] = True
     """Whether its loss can train many stacked networks at once, under ``torch.func.vmap``."""
+
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
+    """What it assumes about the noise; where that does not hold, the result suffers."""
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ def from_json(content: Any) -> NoiseProfile:
         >>> from_json({"format": 1, "kind": "noise profile", "level": {"gain": 0.0, "sigma": 0.1}}).level.sigma
         0.1
     """
+    if isinstance(content, list) and content and all(isinstance(each, Mapping) for each in content):
+        raise UserError("holds the noise profiles of several pictures: inspect one picture alone")
     if not isinstance(content, Mapping) or content.get("kind") != KIND or not isinstance(content.get("format"), int):
         raise UserError(f"not a noise profile: {REMEDY}")
     if content["format"] > FORMAT:

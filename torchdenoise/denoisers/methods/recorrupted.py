@@ -28,6 +28,7 @@ from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseProfile, Profiles
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.noise.covariance import filtered
 from torchdenoise.protocols import DataDescription
 
@@ -137,6 +138,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         28739
     """
 
+    assumes = (Assumption.MEASURED,)
     defaults = MethodDefaults(
         network=functools.partial(SmallCNN, width=32, depth=5),
         loss=lambda: OnCrops(RecorruptedLoss(share=0.93), size=48, count=4, turned=True),
