@@ -49,7 +49,7 @@ def parser() -> Parser:
     """Return the parser of the command's options."""
     options = Parser(
         "torchdenoise inspect",
-        "Say what the noise of pictures is, and which recipes' assumptions it fulfils.",
+        "Say what the noise of pictures is, and which recipes suit it.",
         EXAMPLES,
     )
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
@@ -58,7 +58,7 @@ def parser() -> Parser:
         nargs="?",
         const=STDOUT,
         metavar="FILE",
-        help="write the noise profile as JSON; to the terminal by default",
+        help="write the noise profile as JSON; default: to the terminal",
     )
     options.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     options.add_argument(
@@ -98,9 +98,7 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
-        raise UserError(
-            f"{option} {path}: the file's name must end in {suffixes[0]}; name the pictures before {option}"
-        )
+        raise UserError(f"{option} {path}: the name must end in {suffixes[0]}; name the pictures before {option}")
     if path.exists() and not options.overwrite:
         raise UserError(f"{path}: exists already; add --overwrite, or choose another name")
     if not path.parent.is_dir():
@@ -168,10 +166,9 @@ def _rows(inspected: _Inspected) -> Rows:
     rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
     if profile.level.gain and not profile.correlated:
         pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
+        read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
         photons = f"about {1 / profile.level.gain:.0f} photons at white"
-        rows.append(
-            ("gain", f"{255 * profile.level.gain:.2f}, read noise {255 * profile.level.sigma:.1f}{pedestal}; {photons}")
-        )
+        rows.append(("gain", f"{255 * profile.level.gain:.2f}, {read}; {photons}"))
     across, down = (round(each, 2) + 0.0 for each in found.neighbours)
     rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
     if found.channels is not None and len(found.channels) > 1:
@@ -221,7 +218,8 @@ def shaded(values: Sequence[Sequence[float]]) -> str:
         ··▒▒··
         ▓▓██--
     """
-    return "\n".join(
-        "".join(2 * next((mark for least, mark in SHADES if value >= least), NEGATIVE) for value in row)
-        for row in values
-    )
+
+    def mark(value: float) -> str:
+        return next((mark for least, mark in SHADES if value >= least), NEGATIVE)
+
+    return "\n".join("".join(2 * mark(value) for value in row) for row in values)

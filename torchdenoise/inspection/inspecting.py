@@ -70,8 +70,8 @@ def inspect_noise(image: Tensor) -> Inspection:
     Example:
         >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
         >>> found = inspect_noise(0.5 + 0.1 * white)
-        >>> found.profile.describe(), sorted(found.broken), found.notes
-        ('noise: white, level 25.5 of 255', [], ())
+        >>> found.profile.describe(), found.broken == {Assumption.PHOTONS}, found.notes
+        ('noise: white, level 25.5 of 255', True, ())
     """
     profile = measure_noise(image)
     informative = informative_pixels(image)
@@ -79,6 +79,8 @@ def inspect_noise(image: Tensor) -> Inspection:
     broken = set()
     if profile.correlated or neighbour_correlation(stabilize(image, profile.level)):
         broken.add(Assumption.INDEPENDENT)
+    if profile.correlated or not profile.level.gain:
+        broken.add(Assumption.PHOTONS)
     if high > MAX_RATIO * low:
         broken.add(Assumption.UNIFORM)
     if profile.unusable:

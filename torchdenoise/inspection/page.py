@@ -85,15 +85,11 @@ def level_series(profile: NoiseProfile) -> list[Series]:
     if profile.curve is None:
         brightness = [number / STEPS for number in range(STEPS + 1)]
         return [Series("level", 0, [(255 * mean, 255 * profile.level.deviation(mean)) for mean in brightness])]
-    channels = list(
-        zip((255 * profile.curve.brightness).tolist(), (255 * profile.curve.deviation).tolist(), strict=True)
-    )
-    names = (
-        ("red", "green", "blue") if len(channels) == 3 else [f"channel {number + 1}" for number in range(len(channels))]
-    )
+    nodes, levels = (255 * profile.curve.brightness).tolist(), (255 * profile.curve.deviation).tolist()
+    names = ["red", "green", "blue"] if len(nodes) == 3 else [f"channel {number + 1}" for number in range(len(nodes))]
     return [
-        Series(name, number, list(zip(nodes, levels, strict=True)))
-        for number, (name, (nodes, levels)) in enumerate(zip(names, channels, strict=True))
+        Series(name, number, list(zip(*curve, strict=True)))
+        for number, (name, *curve) in enumerate(zip(names, nodes, levels, strict=True))
     ]
 
 

@@ -14,6 +14,7 @@ class Assumption(StrEnum):
     """What a method may assume about noise; the text says what is so where it does not hold."""
 
     INDEPENDENT = "neighbouring pixels share noise"
+    PHOTONS = "the level does not grow with brightness as that of photon noise does"
     UNIFORM = "the level differs between dark and bright parts"
     MEASURED = "the noise cannot be measured"
 

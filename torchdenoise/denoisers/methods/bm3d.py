@@ -125,7 +125,7 @@ class AnscombeBM3D(BM3D, source="Mäkitalo and Foi, IEEE TIP 2011, around " + SO
         tensor(True)
     """
 
-    assumes = (Assumption.INDEPENDENT,)
+    assumes = (Assumption.INDEPENDENT, Assumption.PHOTONS)
 
     def __init__(self, photons: float | None = None, threads: int = 1) -> None:
         super().__init__(threads)
