@@ -91,7 +91,15 @@ def heat_map(values: Sequence[Sequence[float]], title: str) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(cells)}</svg>'
 
 
-def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, joined: bool = True) -> str:
+def chart(
+    series: Sequence[Series],
+    across: str,
+    up: str,
+    *,
+    log: bool = False,
+    joined: bool = True,
+    floor: float | None = None,
+) -> str:
     """Return an SVG of series as lines, or as points with their names beside them.
 
     Args:
@@ -100,6 +108,7 @@ def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, 
         up: title of the vertical axis.
         log: whether the horizontal axis is logarithmic; its values must then be above 0.
         joined: whether to draw lines, and not points with names.
+        floor: a value that the vertical axis includes.
 
     Example:
         >>> chart([Series("a", 0, [(1, 2), (3, 4)])], "steps", "PSNR, dB")[:4]
@@ -107,7 +116,7 @@ def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, 
     """
     xs, ys = zip(*(point for each in series for point in each.points), strict=True)
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
-    y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP)
+    y_axis = Axis.over(ys if floor is None else (floor, *ys), HEIGHT - BOTTOM, TOP)
     parts = [_frame(x_axis, y_axis, across, up)]
     taken: list[tuple[float, float]] = []
     for each in series:

@@ -173,7 +173,7 @@ def _rows(inspected: _Inspected) -> Rows:
     rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
     if found.channels is not None and len(found.channels) > 1:
         count = len(found.channels)
-        pairs = [found.channels[one, other].item() for one in range(count) for other in range(one)]
+        pairs = [round(found.channels[one, other].item(), 2) + 0.0 for one in range(count) for other in range(one)]
         rows.append(("channels' correlation", ", ".join(f"{pair:.2f}" for pair in pairs)))
     black, white = found.clipped
     rows.append(("values at black, white", f"{black:.1%}, {white:.1%}"))

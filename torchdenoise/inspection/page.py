@@ -21,6 +21,8 @@ LARGEST = 512
 """Side of a shown picture, in pixels."""
 FADED = 0.25
 """Of the brightness of places that show no noise."""
+RGB = {"red": 1, "green": 2, "blue": 0}
+"""Names of channels, each with the number of the colour nearest to it."""
 STEPS = 24
 """Points of a level function."""
 
@@ -71,7 +73,7 @@ def _charts(inspection: Inspection) -> list[dict[str, Any]]:
 
 def _lines(series: Sequence[Series], titles: tuple[str, str], caption: str) -> dict[str, Any]:
     legend = [(each.name, each.colour) for each in series] if len(series) > 1 else []
-    return {"svg": chart(series, *titles), "caption": caption, "small": False, "legend": legend}
+    return {"svg": chart(series, *titles, floor=0.0), "caption": caption, "small": False, "legend": legend}
 
 
 def level_series(profile: NoiseProfile) -> list[Series]:
@@ -86,10 +88,10 @@ def level_series(profile: NoiseProfile) -> list[Series]:
         brightness = [number / STEPS for number in range(STEPS + 1)]
         return [Series("level", 0, [(255 * mean, 255 * profile.level.deviation(mean)) for mean in brightness])]
     nodes, levels = (255 * profile.curve.brightness).tolist(), (255 * profile.curve.deviation).tolist()
-    names = ["red", "green", "blue"] if len(nodes) == 3 else [f"channel {number + 1}" for number in range(len(nodes))]
+    names = RGB if len(nodes) == len(RGB) else {f"channel {number + 1}": number for number in range(len(nodes))}
     return [
         Series(name, number, list(zip(*curve, strict=True)))
-        for number, (name, *curve) in enumerate(zip(names, nodes, levels, strict=True))
+        for (name, number), *curve in zip(names.items(), nodes, levels, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation."""
 
 from torchdenoise.deprecation import renamed
-from torchdenoise.noise.assumptions import broken_assumptions
+from torchdenoise.noise.assumptions import Assumption, broken_assumptions
 from torchdenoise.noise.blocks import LevelCurve
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.correlation import correlation, unevenness
@@ -29,6 +29,7 @@ from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_n
 from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
+    "Assumption",
     "ClippedNoise",
     "GaussianNoise",
     "Impulses",
