@@ -87,7 +87,8 @@ def test_every_noise_model(spec):
 
 def test_no_noise_model_is_left_out():
     models = [from_spec(spec) for spec in SPECS]
-    assert {type(model) for model in models} == set(ours(NoiseModel))
+    # One that reads a file is checked in its own test.
+    assert {type(model) for model in models} == {cls for cls in ours(NoiseModel) if not cls.text_argument}
 
 
 @pytest.mark.parametrize("cls", ours(Denoiser), ids=lambda cls: cls.__name__)
