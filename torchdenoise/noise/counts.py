@@ -1,5 +1,6 @@
 """Images of few photons: whole counts, most of them zero or nearly so."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
