@@ -218,7 +218,7 @@ def before(name: str) -> list[str]:
     worse = sum(float(new[image]["psnr"]) < float(old[image]["psnr"]) - 0.05 for image in both)
     return [
         "",
-        f"`fast` before (commit {BEFORE}) and now, on the {len(both)} pictures with rows of both: {figures[0]:.2f} and "
+        f"`fast` before (commit {BEFORE}) and now, on the pictures that both have ({len(both)}): {figures[0]:.2f} and "
         f"{figures[1]:.2f} dB, {figures[1] - figures[0]:+.2f}; worse by more than 0.05 dB on {worse}.",
     ]
 

@@ -198,7 +198,7 @@ def test_real_noise_by_halves_and_samples(load, data, capsys):
     text = "\n".join(real.section("sidd"))
     assert "| `fast` | 1 | 30.00 | 30.00 | - |" in text  # bm3d has not finished the other picture
     assert "| NLR (NeurIPS 2025; 65 s on a GPU) | 36.32 | 0.874 |" in text
-    assert "on the 1 pictures with rows of both: 29.00 and 30.00 dB, +1.00; worse by more than 0.05 dB on 0" in text
+    assert "on the pictures that both have (1): 29.00 and 30.00 dB, +1.00; worse by more than 0.05 dB on 0" in text
     with pytest.raises(SystemExit):
         real.arguments(["--sets", "sidd,x"])
     assert "unknown x; choose from sidd, polyu, fmd" in capsys.readouterr().err
@@ -217,7 +217,15 @@ def _add_row(folder, image, recipe, psnr):
         "ssim": 0.8,
         "noisy_psnr": 20,
     }
-    row |= {"noisy_ssim": 0.3, "seconds": 2, "threads": "1", "workers": "1", "fingerprint": "x"}
+    row |= {
+        "ssim": 0.8,
+        "noisy_psnr": 20,
+        "noisy_ssim": 0.3,
+        "seconds": 2,
+        "threads": "1",
+        "workers": "1",
+        "fingerprint": "x",
+    }
     with (folder / "results.csv").open("a") as file:
         file.write((",".join(row) + "\n") * fresh + ",".join(map(str, row.values())) + "\n")
 
