@@ -100,7 +100,7 @@ def test_wrapped_readouts_pass_the_noise_on(wrap, profiles, unmeasured):
 
 
 def test_copies_share_what_was_accumulated(profiles):
-    readout = NonLocalRidge(LastMean(steps=2), side=4, similar=4, window=5)
+    readout = NonLocalRidge(LastMean(count=2), side=4, similar=4, window=5)
     aware = readout.with_noise(profiles)
     assert aware.needs_outputs
     assert dict(aware.named_buffers()).keys() == dict(readout.named_buffers()).keys()
@@ -110,9 +110,7 @@ def test_copies_share_what_was_accumulated(profiles):
 def test_a_known_level_of_the_readout_comes_before_the_profile(profiles):
     given, same = (NonLocalRidge(OnePass(), side=4, similar=4, window=5, level=255 * level) for level in (0.1, LEVEL))
     free = NonLocalRidge(OnePass(), side=4, similar=4, window=5)
-    results = [
-        part.with_noise(profiles)(lambda image: image, IMAGE, torch.Generator()) for part in (given, same, free)
-    ]
+    results = [part.with_noise(profiles)(lambda image: image, IMAGE, torch.Generator()) for part in (given, same, free)]
     assert torch.equal(results[1], results[2])
     assert not torch.allclose(results[0], results[2])
 

@@ -31,7 +31,8 @@ def test_without_correlation_it_is_the_formula_of_white_noise(planes):
     sigma, white = 0.1, torch.eye(3).view(3, 3, 1, 1)
     correlated = CorrelatedPatches(MATRIX, white, torch.full((3, HEIGHT, WIDTH), sigma), SIDE)
     xs = seeded(5, SIMILAR, SIDE**2 * len(planes))
-    places = torch.arange(5 * SIMILAR).view(5, SIMILAR)  # every patch at another place
+    rows, columns = torch.cartesian_prod(torch.arange(HEIGHT - SIDE + 1), torch.arange(WIDTH - SIDE + 1)).T
+    places = (rows * WIDTH + columns)[: 5 * SIMILAR].view(5, SIMILAR)  # every patch at another place
     mixing, weights = correlated.combination(xs, places, planes)
     expected, expected_weights = WhitePatches(torch.tensor([sigma])).combination(xs, places, planes)
     assert torch.allclose(mixing, expected, atol=1e-4)
@@ -54,7 +55,12 @@ def test_it_is_the_formula_with_every_entry_of_the_noise(planes):
             return 0.0
         at = [covariance[..., 2, 2].numpy(), covariance[..., 2 + down, 2 + right].numpy()]
         zero, there = (
-            sum(matrix[p, c] * mean[c] * each[c, d] * matrix[p, d] * mean[d] for p in planes for c in range(3) for d in range(3))
+            sum(
+                matrix[p, c] * mean[c] * each[c, d] * matrix[p, d] * mean[d]
+                for p in planes
+                for c in range(3)
+                for d in range(3)
+            )
             for each in at
         )
         return there / zero
