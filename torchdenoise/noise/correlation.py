@@ -69,11 +69,13 @@ def unevenness(image: Tensor) -> float:
     """
     pixels = informative_channels(image).double()
     dimensions = len(pixels) * SIDE * SIDE
-    stride = ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)) or 1
-    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2)
-    if not dimensions or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions:
+    needed = SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions
+    strides = range(ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)), 0, -1)
+    grids = (patch_grid(pixels, SIDE, stride) for stride in strides)
+    patches = next((grid for grid in grids if grid[:1].numel() >= needed), None)
+    if patches is None:
         return 1.0
-    spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(dimensions, -1)))
+    spectrum = torch.linalg.eigvalsh(torch.cov(patches.permute(0, 3, 4, 1, 2).reshape(dimensions, -1)))
     low, high = spectrum.quantile(torch.tensor([0.03, 0.3]).double()).tolist()
     return float(high / max(low, 1e-12))
 
