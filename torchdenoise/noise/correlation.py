@@ -77,14 +77,21 @@ def unevenness(image: Tensor, informative: Tensor | None = None) -> float:
     """
     pixels = informative_channels(image).double()
     dimensions = len(pixels) * SIDE * SIDE
-    stride = ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)) or 1
-    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2).flatten(3)
-    patches = patches[..., complete_patches(informative, SIDE, stride)]
-    if not dimensions or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions:
+    needed = SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions
+    strides = range(ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)), 0, -1)
+    grids = (_grid(pixels, informative, stride) for stride in strides)
+    patches = next((grid for grid in grids if grid[:1].numel() >= needed), None)
+    if patches is None:
         return 1.0
     spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(dimensions, -1)))
     low, high = spectrum.quantile(torch.tensor([0.03, 0.3]).double()).tolist()
     return float(high / max(low, 1e-12))
+
+
+def _grid(pixels: Tensor, informative: Tensor | None, stride: int) -> Tensor:
+    """Return the patches ``(C, SIDE, SIDE, N)`` whose pixels are all informative."""
+    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2).flatten(3)
+    return patches[..., complete_patches(informative, SIDE, stride)]
 
 
 def _coordinates() -> tuple[Tensor, Tensor]:

@@ -191,6 +191,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         number = len({name.split(".")[1] for name in state_dict if name.startswith("coarse.")})
         if number != len(self.coarse):
             self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number)])
+        self.clear_cache()
         return super().load_state_dict(state_dict, strict, assign)
 
     @override
@@ -213,8 +214,8 @@ class Recorrupted(SingleStage, source=SOURCE):
             return super().loss_batch(batch, index)
         inputs = context.extra.setdefault("inputs", {})
         if index not in inputs:
+            image, profile = self._level(context, index)
             with plain_tensors():
-                image, profile = self._level(context, index)
                 loss = self.loss.with_noise(Profiles(1, lambda _: profile))
                 inputs[index] = {"noisy": image, **loss.measure(image)}
         found: dict[str, Tensor] = inputs[index]
@@ -246,18 +247,24 @@ class Recorrupted(SingleStage, source=SOURCE):
     def _level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
         """Return the image at a scale, after the coarser ones were denoised, and its noise."""
         levels: dict[int, tuple[Tensor, NoiseProfile]] = context.extra.setdefault("levels", {})
-        if index not in levels:
-            if "pyramid" not in context.extra:
-                scales = len(self.coarse) + 1
-                context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
-            coarser = None
-            if index:
-                network = self._networks()[index - 1].eval()
-                denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
-                with torch.no_grad(), torch.autocast(context.transformed.device.type, enabled=False):
-                    coarser = self._read_level(denoise, *self._level(context, index - 1))
-            levels[index] = context.extra["pyramid"].level(index, coarser)
-        return levels[index]
+        if index in levels:
+            return levels[index]
+        with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
+            level = self._computed_level(context, index)
+        if index <= self.plan.index(self.global_step):  # else the coarser networks are still being trained
+            levels[index] = level
+        return level
+
+    def _computed_level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
+        if "pyramid" not in context.extra:
+            scales = len(self.coarse) + 1
+            context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
+        pyramid: Pyramid = context.extra["pyramid"]
+        if not index:
+            return pyramid.level(index, None)
+        network = self._networks()[index - 1].eval()
+        denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
+        return pyramid.level(index, self._read_level(denoise, *self._level(context, index - 1)))
 
     def _read_level(self, denoise: Denoise, image: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the result at a scale, with the mean of the image: that of the noise is 0."""
