@@ -147,7 +147,7 @@ def write_page() -> None:
         "|---|---|---|" + "---|" * (len(METHODS) + 1),
         *(_line(kind, [row for row in rows if row["kind"] == kind]) for kind in KINDS),
     ]
-    versions = {f"torch {row['torch']}, lightning {row['lightning']}, {row['threads']} threads" for row in rows}
+    versions = {f"torch {row['torch']}, lightning {row['lightning']}, threads: {row['threads']}" for row in rows}
     text += ["", f"{'; '.join(sorted(versions)) or 'Not run'}.", ""]
     (RESULTS / "correlated.md").write_text("\n".join(text))
 
@@ -193,6 +193,7 @@ def main() -> None:
     """Run what is missing, and write the page."""
     chosen = arguments(sys.argv[1:])
     if not chosen.page:
+        torch.set_num_threads(1)  # as in the other studies
         run(chosen.kinds, chosen.methods, chosen.first)
     write_page()
 
