@@ -112,7 +112,7 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
     return [
         UserError(f"{stack.failed[number]}: lower the learning rate")
         if number in stack.failed
-        else Fitted(result.cpu(), fit.model.assumption_warnings)
+        else Fitted(result.cpu(), fit.model.assumption_warnings, fit.model.noise_line())
         for number, (result, fit) in enumerate(zip(clean, fits, strict=True))
         if isinstance(result, Tensor)
     ]

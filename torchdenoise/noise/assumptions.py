@@ -1,11 +1,23 @@
 """Which noise assumptions of the methods an image violates."""
 
+from enum import StrEnum
+
 import torch
 from torch import Tensor
 
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.level_function import clipped_share, noise_level_function
 from torchdenoise.noise.patches import informative_channels
+
+
+class Assumption(StrEnum):
+    """What a method may assume about noise; the text says what is so where it does not hold."""
+
+    INDEPENDENT = "neighbouring pixels share noise"
+    PHOTONS = "the level does not grow with brightness as that of photon noise does"
+    UNIFORM = "the level differs between dark and bright parts"
+    MEASURED = "the noise cannot be measured"
+
 
 MIN_CORRELATION = {"grey": 0.33, "colour": 0.15}
 """Correlation of neighbours that counts. Texture is correlated too, and in grey no other channel separates it from weak

@@ -6,8 +6,10 @@ import torch
 from kornia.filters import box_blur
 from torch import Tensor
 
+from torchdenoise.errors import UserError
 from torchdenoise.noise.blocks import LevelCurve
 from torchdenoise.noise.covariance import half_size, root_kernel, standardized, without_low_frequencies
+from torchdenoise.noise.describing import description
 from torchdenoise.noise.level_function import NoiseLevelFunction
 from torchdenoise.noise.outliers import replace_outliers
 from torchdenoise.noise.stabilization import stabilized_sigma
@@ -57,6 +59,19 @@ class NoiseProfile:
     def correlated(self) -> bool:
         """Whether neighbouring pixels or channels share noise."""
         return self.covariance is not None
+
+    def describe(self) -> str:
+        """Return one line about the noise, for people: ``noise: white, level 12.3 of 255``."""
+        return description(self)
+
+    def require_channels(self, channels: int) -> None:
+        """Raise UserError unless the profile describes the noise of images with this number of channels."""
+        known = channels if self.covariance is None else len(self.covariance)
+        if known != channels:
+            raise UserError(
+                f"the noise profile is for {known} channel(s), the picture has {channels}: measure the noise in a "
+                "picture of the same kind with `torchdenoise inspect --json FILE`"
+            )
 
     def deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of the noise of an image.

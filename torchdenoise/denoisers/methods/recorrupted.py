@@ -28,6 +28,7 @@ from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseProfile, Profiles
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.noise.covariance import filtered
 from torchdenoise.protocols import DataDescription
 
@@ -63,6 +64,12 @@ class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
         self.amount = amount
         self.level = level
         self.share = share
+
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Whether the level is not given."""
+        return self.level is None
 
     @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
@@ -131,6 +138,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         28739
     """
 
+    assumes = (Assumption.MEASURED,)
     defaults = MethodDefaults(
         network=functools.partial(SmallCNN, width=32, depth=5),
         loss=lambda: OnCrops(RecorruptedLoss(share=0.93), size=48, count=4, turned=True),
@@ -184,6 +192,12 @@ class Recorrupted(SingleStage, source=SOURCE):
             number = number_of_scales(description.height, description.width, most)
             if len(self.coarse) != number - 1:
                 self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number - 1)])
+
+    @override
+    def noise_line(self) -> str:
+        """Return one line about the noise, and whether it was removed from coarse to fine."""
+        line = super().noise_line()
+        return f"{line}; multi-scale" if line and len(self.coarse) else line
 
     @override
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
