@@ -36,7 +36,7 @@ SPECS = [
     "gaussian:25:clip",
     "gaussian:9|poisson:9",
 ]
-NEEDS_EXTRA = {"AnscombeBM3D": "bm3d", "BM3D": "bm3d", "BM3DOracle": "bm3d"}
+NEEDS_EXTRA = dict.fromkeys(("AnscombeBM3D", "BM3D", "BM3DCorrelated", "BM3DOracle"), "bm3d")
 SPECIAL = {
     "DeepImagePrior": lambda: DeepImagePrior(SkipNet(width=8)),
     "Self2Self": lambda: Self2Self(PartialUNet(width=4), readout=Self2SelfMean(2)),

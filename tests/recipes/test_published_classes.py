@@ -11,6 +11,7 @@ PER_FIFTH = "scheduler.step_size"  # recipes halve the learning rate five times 
 DIFFERENCES = {
     ("anscombe-bm3d", "AnscombeBM3D"): {},
     ("bm3d", "BM3D"): {},
+    ("bm3d-correlated", "BM3DCorrelated"): {},
     ("bm3d-oracle", "BM3DOracle"): {},
     ("dip", "DeepImagePrior"): {},
     ("fast", "Recorrupted"): {},

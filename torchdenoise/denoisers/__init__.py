@@ -2,6 +2,7 @@
 
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.methods.bm3d import BM3D, AnscombeBM3D, BM3DOracle
+from torchdenoise.denoisers.methods.bm3d_correlated import BM3DCorrelated
 from torchdenoise.denoisers.methods.classical import Classical
 from torchdenoise.denoisers.methods.deep_image_prior import DeepImagePrior, DeepImagePriorLoss
 from torchdenoise.denoisers.methods.mash import MASH
@@ -56,6 +57,7 @@ __all__ = [
     "ZSN2M",
     "ZSN2N",
     "AnscombeBM3D",
+    "BM3DCorrelated",
     "BM3DOracle",
     "Baseline",
     "BatchNormUNet",

@@ -1,4 +1,7 @@
-"""Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation."""
+"""Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation.
+
+``measure_noise`` returns all that is known of one image's noise, a ``NoiseProfile``; ``docs/noise.md`` explains it.
+"""
 
 from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import Assumption, broken_assumptions

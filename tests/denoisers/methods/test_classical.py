@@ -10,6 +10,7 @@ from torchdenoise import UserError, denoise
 from torchdenoise.denoisers import (
     BM3D,
     AnscombeBM3D,
+    BM3DCorrelated,
     BM3DOracle,
     Classical,
     NLMeans,
@@ -23,8 +24,8 @@ from torchdenoise.recipes import load_recipe
 from torchdenoise.registry import entries
 from torchdenoise.stored_recipes import build
 
-BLIND = [BM3D, AnscombeBM3D, NLMeans, NLRidge, TotalVariation, Wavelet]
-RECIPES = ["anscombe-bm3d", "bm3d", "nl-ridge", "nlm", "tv", "wavelet"]
+BLIND = [BM3D, AnscombeBM3D, BM3DCorrelated, NLMeans, NLRidge, TotalVariation, Wavelet]
+RECIPES = ["anscombe-bm3d", "bm3d", "bm3d-correlated", "nl-ridge", "nlm", "tv", "wavelet"]
 
 
 # -- every one of them -------------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_fit_refuses_in_one_line_and_leaves_nothing(run, tmp_path, monkeypatch):
     ("recipe", "missing", "message"),
     [
         *((name, "bm3d", r"pip install torchdenoise[bm3d] (its licence allows non-commercial use only)")
-          for name in ("bm3d", "bm3d-oracle", "anscombe-bm3d")),
+          for name in ("bm3d", "bm3d-correlated", "bm3d-oracle", "anscombe-bm3d")),
         *((name, "skimage.restoration", "pip install torchdenoise[classical]") for name in ("nlm", "tv", "wavelet")),
         ("wavelet", "pywt", "pip install torchdenoise[classical]"),
     ],

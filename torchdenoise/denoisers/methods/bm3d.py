@@ -3,6 +3,7 @@
 It calls the authors' library, PyPI's bm3d, whose licence allows non-commercial use only.
 """
 
+from collections.abc import Callable
 from math import inf
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
-from torchdenoise.denoisers.methods.classical import Classical, to_array, to_image
+from torchdenoise.denoisers.methods.classical import Array, Classical, to_array, to_image
 from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.errors import UserError
 from torchdenoise.extras import optional_module
@@ -66,16 +67,36 @@ class BM3D(Classical, source=SOURCE):
         """Return one denoised image ``(1, C, H, W)`` in 0..1; ``level`` is the noise's, on the 0-255 scale."""
         if level < MIN_LEVEL:
             return image
+        library, profile = self.library()
+        return by_planes(
+            image,
+            lambda noisy: library.bm3d_rgb(noisy, level / 255, profile),
+            lambda channel, _: library.bm3d(channel, level / 255, profile),
+        )
+
+    def library(self) -> tuple[Any, Any]:
+        """Return the package bm3d, and its settings."""
         library = _library()
         profile = library.BM3DProfile()
         profile.num_threads = self.threads
-        noisy = to_array(image)
-        if noisy.shape[2] == 3 and np.ptp(noisy @ OPPONENT.T, (0, 1)).min() > 1e-6:
-            return to_image(library.bm3d_rgb(noisy, level / 255, profile), image)
-        channels = noisy.transpose(2, 0, 1)
-        if all(np.array_equal(channel, channels[0]) for channel in channels[1:]):  # grey, perhaps stored as colour
-            return to_image(np.stack([library.bm3d(channels[0], level / 255, profile)] * len(channels), -1), image)
-        return to_image(np.stack([library.bm3d(channel, level / 255, profile) for channel in channels], -1), image)
+        return library, profile
+
+
+def by_planes(image: Tensor, colour: Callable[[Array], Array], plane: Callable[[Array, int], Array]) -> Tensor:
+    """Return an image ``(1, C, H, W)`` whose three colours were filtered jointly, other channels one by one.
+
+    Args:
+        image: grey ones stored as colour are filtered as grey ones.
+        colour: filters an array ``(H, W, 3)``.
+        plane: filters an array ``(H, W)``, the channel of this number.
+    """
+    noisy = to_array(image)
+    if noisy.shape[2] == 3 and np.ptp(noisy @ OPPONENT.T, (0, 1)).min() > 1e-6:
+        return to_image(colour(noisy), image)
+    channels = noisy.transpose(2, 0, 1)
+    if all(np.array_equal(channel, channels[0]) for channel in channels[1:]):  # grey, perhaps stored as colour
+        return to_image(np.stack([plane(channels[0], 0)] * len(channels), -1), image)
+    return to_image(np.stack([plane(channel, number) for number, channel in enumerate(channels)], -1), image)
 
 
 class BM3DOracle(BM3D, source=SOURCE):

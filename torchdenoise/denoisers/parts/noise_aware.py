@@ -43,7 +43,8 @@ class NoiseAware(NoisePart):
     @override
     def with_noise(self, profiles: Profiles) -> Self:
         """Return a copy that knows the noise."""
-        aware = copy.copy(self)
+        aware = super().with_noise(profiles)
+        aware = copy.copy(self) if aware is self else aware
         aware._profiles = profiles
         return aware
 
