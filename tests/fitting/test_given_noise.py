@@ -5,7 +5,7 @@ import torch
 from helpers import clean_image
 
 from torchdenoise import UserError, denoise, from_spec
-from torchdenoise.denoisers import OnCrops, Recorrupted, RecorruptedLoss, SmallCNN
+from torchdenoise.denoisers import BM3DCorrelated, OnCrops, Recorrupted, RecorruptedLoss, SmallCNN
 from torchdenoise.fitting import Options, build, fit_images
 from torchdenoise.noise import (
     GaussianNoise,
@@ -116,3 +116,14 @@ def test_a_method_says_whether_it_uses_noise():
 
 def test_a_level_of_zero_keeps_the_picture():
     assert removed(noisy(), noise="gaussian:0", network=SmallCNN(width=4)) < 0.02
+
+
+def test_maps_of_another_picture_are_refused():
+    profile = NoiseProfile(NoiseLevelFunction(0.0, 0.1), variation=torch.ones(1, 1, 9, 8))
+    with pytest.raises(UserError, match=r"variation is a map of 8x9 pixels, the picture has 48x48: leave it out"):
+        denoise(noisy(), max_steps=1, device="cpu", noise=profile)
+
+
+def test_bm3d_correlated_uses_it():
+    assert BM3DCorrelated.assumes
+    assert build(load_recipe("bm3d-correlated"), Options()).uses_noise

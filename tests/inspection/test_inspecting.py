@@ -63,3 +63,12 @@ def test_clipping_and_constant_parts_are_counted():
 )
 def test_what_cannot_be_told_is_said(image, note):
     assert any(note in each for each in inspect_noise(image).notes)
+
+
+def test_outliers_are_counted_and_do_not_count_as_noise():
+    image = white("gaussian:8")
+    hit = torch.rand(image.shape, generator=torch.Generator().manual_seed(0)) < 0.004
+    found = inspect_noise(torch.where(hit, 1.0, image))
+    assert found.facts()["outliers_share"] == pytest.approx(0.004, rel=0.3)
+    assert found.levels == pytest.approx((8, 8), rel=0.1)
+    assert "of the values are outliers" in found.profile.describe()

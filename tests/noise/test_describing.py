@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, StripeNoise
 
 LEVEL = NoiseLevelFunction
 
@@ -42,3 +42,15 @@ def test_noise_that_only_channels_share():
 def test_what_could_not_be_measured():
     line = NoiseProfile(LEVEL(0.0, 0.1), unusable="31% of the values are cut off at black or white").describe()
     assert line == "noise: white, level 25.5 of 255; not reliable: 31% of the values are cut off at black or white"
+
+
+def test_what_is_found_beside_the_noise_of_pixels():
+    outliers = torch.zeros(1, 1, 20, 50, dtype=torch.bool)
+    outliers[0, 0, 0, :2] = True
+    level = LEVEL(0.0, 12 / 255)
+    found = NoiseProfile(level, outliers=outliers, stripes=StripeNoise(5 / 255, 0.0, 9.0, 0.0))
+    assert found.describe() == "noise: white, level 12 of 255; 0.2 % of the values are outliers; rows are offset by 5"
+    varies = NoiseProfile(level, variation=torch.tensor([[[[0.5, 1.3]]]]))
+    assert (
+        varies.describe() == "noise: white, level 12 of 255; level varies over the picture, 0.5 to 1.3 times the mean"
+    )

@@ -1,13 +1,14 @@
 """Profiles as JSON: what comes back, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from helpers import noisy_scene, write_png
 
 from torchdenoise.errors import UserError
-from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, load_profile, save_profile
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, StripeNoise, load_profile, save_profile
 from torchdenoise.noise.covariance import nearest_covariance, standardized
 from torchdenoise.noise.profile_files import from_json, to_json
 
@@ -95,3 +96,13 @@ def test_the_file_is_json_with_a_line_for_each_field(tmp_path):
     assert json.loads(text)["units"] == "white level = 1"
     assert '\n  "unusable": "no reason"\n' in text
     assert len(text.splitlines()) < 20
+
+
+def test_maps_of_one_picture_are_left_out_and_stripes_are_kept(tmp_path):
+    seen = torch.ones(1, 1, 4, 5, dtype=torch.bool)
+    stripes = StripeNoise(0.1, 0.0, 9.0, 0.0)
+    profile = replace(correlated_profile(), outliers=seen, variation=seen.float(), informative=seen, stripes=stripes)
+    save_profile(tmp_path / "p.json", profile)
+    back = load_profile(tmp_path / "p.json")
+    assert (back.outliers, back.variation, back.informative) == (None, None, None)
+    assert back.stripes == stripes

@@ -161,6 +161,8 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
 
 def _rows(inspected: _Inspected) -> Rows:
     """Return the facts about a picture, each as a name and a text."""
+    from torchdenoise.noise.describing import beside
+
     found = inspected.inspection
     profile, (low, high) = found.profile, found.levels
     rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
@@ -177,6 +179,7 @@ def _rows(inspected: _Inspected) -> Rows:
         rows.append(("channels' correlation", ", ".join(f"{pair:.2f}" for pair in pairs)))
     black, white = found.clipped
     rows.append(("values at black, white", f"{black:.1%}, {white:.1%}"))
+    rows += [("beside", text) for text in beside(profile)]
     if found.informative_share < 1:
         rows.append(("shows noise", f"{found.informative_share:.0%} of the picture"))
     rows += [("note", note) for note in found.notes]

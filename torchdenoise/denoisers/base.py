@@ -158,6 +158,7 @@ class Denoiser(Checkpointed):
         if given is None:
             return None
         given.require_channels(noisy.shape[1])
+        given.require_size(*noisy.shape[-2:])
         return Profiles(len(noisy), lambda _: given)
 
     def clear_cache(self) -> None:

@@ -46,7 +46,7 @@ class Inspection:
 
     def facts(self) -> dict[str, Any]:
         """Return the numbers by name, as plain values."""
-        covariance = self.profile.covariance
+        covariance, outliers = self.profile.covariance, self.profile.outliers
         return {
             "line": self.profile.describe(),
             "level_0_255": [round(level, 3) for level in self.levels],
@@ -56,6 +56,7 @@ class Inspection:
                 "down": round(self.neighbours[1], 3),
                 "pixels": 1 if covariance is None else shared_pixels(covariance),
             },
+            "outliers_share": 0.0 if outliers is None else round(_share(outliers), 6),
             "informative_share": round(self.informative_share, 4),
             "notes": list(self.notes),
         }
@@ -75,6 +76,7 @@ def inspect_noise(image: Tensor) -> Inspection:
     """
     profile = measure_noise(image)
     informative = informative_pixels(image)
+    noisy, image = image, profile.repaired(image)
     low, high = _levels(image, profile)
     broken = set()
     if profile.correlated or neighbour_correlation(stabilize(image, profile.level)):
@@ -90,7 +92,7 @@ def inspect_noise(image: Tensor) -> Inspection:
         profile,
         (low, high),
         frozenset(broken),
-        (_share(image <= 0), _share(image >= 1)),
+        (_share(noisy <= 0), _share(noisy >= 1)),
         correlation(stabilize(image, profile.level)) if covariance is None else _neighbours(covariance),
         None if covariance is None else at_lag_zero(covariance),
         informative,

@@ -26,7 +26,7 @@ def description(profile: "NoiseProfile") -> str:
         >>> description(NoiseProfile(NoiseLevelFunction(0.8 / 255, 3.1 / 255)))
         'noise: sensor-like, gain 0.8, read noise 3.1 (of 255)'
     """
-    parts = [_kind(profile)]
+    parts = [_kind(profile), *beside(profile)]
     if profile.unusable:
         parts.append(f"not reliable: {profile.unusable}")
     return f"noise: {'; '.join(parts)}"
@@ -38,6 +38,20 @@ def _kind(profile: "NoiseProfile") -> str:
         level = _number(low) if _number(low) == _number(high) else f"{_number(low)} to {_number(high)}"
         return f"level {level} of 255, {_shared(profile.covariance)}"
     return _white(profile.level)
+
+
+def beside(profile: "NoiseProfile") -> list[str]:
+    """Return what is found beside the noise of single pixels."""
+    found = []
+    if profile.outliers is not None:
+        found.append(f"{100 * profile.outliers.float().mean().item():.2g} % of the values are outliers")
+    if profile.stripes is not None:
+        offsets = {"rows": profile.stripes.rows, "columns": profile.stripes.columns}
+        found += [f"{name} are offset by {_number(255 * value)}" for name, value in offsets.items() if value > 0]
+    if profile.variation is not None:
+        low, high = (value.item() for value in profile.variation.aminmax())
+        found.append(f"level varies over the picture, {_number(low)} to {_number(high)} times the mean")
+    return found
 
 
 def _white(level: NoiseLevelFunction) -> str:

@@ -73,6 +73,16 @@ class NoiseProfile:
                 "picture of the same kind with `torchdenoise inspect --json FILE`"
             )
 
+    def require_size(self, height: int, width: int) -> None:
+        """Raise UserError if the profile holds maps of a picture of another size."""
+        for name in ("outliers", "variation", "informative"):
+            mapped = getattr(self, name)
+            if mapped is not None and mapped.shape[-2:] != (height, width):
+                raise UserError(
+                    f"the noise profile's {name} is a map of {mapped.shape[-1]}x{mapped.shape[-2]} pixels, the picture "
+                    f"has {width}x{height}: leave it out with dataclasses.replace(profile, {name}=None)"
+                )
+
     def deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of the noise of an image.
 

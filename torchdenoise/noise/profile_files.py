@@ -1,7 +1,8 @@
 """Noise profiles as JSON, which people can read and edit.
 
-The file holds the fields of ``NoiseProfile`` by name, in units of the white level. A new field needs no change here, as
-long as it is a number, text, a tensor, a tuple of texts, or a named tuple of these.
+The file holds the fields of ``NoiseProfile`` by name, in units of the white level, without the maps that belong to one
+picture: where its outliers are, where it shows noise, how the level varies over it. A new field needs no change here if
+it is a number, text, a tensor, a tuple of texts, or a named tuple of these.
 """
 
 import json
@@ -25,13 +26,15 @@ SIDES = range(1, 2 * MAX_RADIUS + 2, 2)
 """Of a covariance."""
 KIND = "noise profile"
 UNITS = "white level = 1"
+OF_THE_PICTURE = ("outliers", "variation", "informative")
+"""Fields that are maps of one picture, which the file leaves out."""
 BESIDE = "inspection"
 """A key for facts beside the profile, which ``from_json`` ignores."""
 REMEDY = "give a file that `torchdenoise inspect --json FILE` wrote"
 
 
 def to_json(profile: NoiseProfile) -> dict[str, Any]:
-    """Return a profile as plain values; ``from_json`` builds an equal one from them.
+    """Return a profile as plain values; ``from_json`` builds one from them, equal but for the picture's maps.
 
     Example:
         >>> from torchdenoise.noise import NoiseLevelFunction
@@ -39,7 +42,7 @@ def to_json(profile: NoiseProfile) -> dict[str, Any]:
         {'gain': 0.0, 'sigma': 0.1, 'clipped': False, 'offset': 0.0}
     """
     head = {"format": FORMAT, "kind": KIND, "units": UNITS}
-    return head | {field.name: _plain(getattr(profile, field.name)) for field in fields(NoiseProfile)}
+    return head | {name: _plain(getattr(profile, name)) for name in _stored()}
 
 
 def from_json(content: Any) -> NoiseProfile:
@@ -61,7 +64,7 @@ def from_json(content: Any) -> NoiseProfile:
         raise UserError(f"a noise profile of a newer torchdenoise (format {content['format']}): upgrade torchdenoise")
     values = {key: value for key, value in content.items() if key not in ("format", "kind", "units", BESIDE)}
     types = get_type_hints(NoiseProfile)
-    known = {field.name: field for field in fields(NoiseProfile)}
+    known = {field.name: field for field in fields(NoiseProfile) if field.name in _stored()}
     unknown = next((key for key in values if key not in known), None)
     if unknown is not None:
         raise UserError(f"a noise profile has no {unknown!r}; known: {', '.join(known)}")
@@ -167,6 +170,11 @@ def as_text(content: Any, indent: str = "") -> str:
     if isinstance(content, (list, tuple)) and any(isinstance(each, Mapping) for each in content):
         return "[\n" + ",\n".join(f"{inner}{as_text(each, inner)}" for each in content) + f"\n{indent}]"
     return json.dumps(content, ensure_ascii=False)
+
+
+def _stored() -> list[str]:
+    """Return the names of the fields in a file."""
+    return [field.name for field in fields(NoiseProfile) if field.name not in OF_THE_PICTURE]
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from torchdenoise.denoisers.methods.bm3d import BM3D, MIN_LEVEL, OPPONENT, by_pl
 from torchdenoise.denoisers.methods.classical import Array
 from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.noise import NoiseProfile
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.noise.covariance import radius
 
 SOURCE = "Mäkinen, Azzari and Foi, Collaborative filtering of correlated noise, IEEE TIP 2020"
@@ -44,6 +45,14 @@ class BM3DCorrelated(BM3D, source=SOURCE):
         >>> BM3DCorrelated()(noisy).std() < 0.5 * BM3D()(noisy).std()
         tensor(True)
     """
+
+    assumes = (Assumption.UNIFORM, Assumption.MEASURED)
+
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """True: its spectrum is that of the noise profile."""
+        return True
 
     @override
     def forward(self, image: Tensor, **known: Tensor) -> Tensor:
