@@ -8,7 +8,7 @@ import inspect
 from pathlib import Path
 
 FILE = Path(__file__).with_name("public_api.txt")
-ROOMS = ("", ".benchmarking", ".data", ".denoisers", ".fitting", ".noise", ".testing")
+ROOMS = ("", ".benchmarking", ".data", ".denoisers", ".fitting", ".inspection", ".noise", ".testing")
 
 
 def described(name, value):

@@ -18,6 +18,7 @@ usage: torchdenoise [--import MODULE] COMMAND ...        (torchdenoise COMMAND -
 for pictures
   denoise     write a clean version of each noisy picture
   compare     compare methods on the same noisy pictures: table and report
+  inspect     say what the noise of pictures is, and which recipes suit it: table, JSON, page
   list        show recipes, denoisers, losses, networks, downsamplers, noise
 
 for experiments (LightningCLI: every argument of model, data and trainer is an option)
@@ -34,6 +35,7 @@ examples
   torchdenoise denoise noisy.png
   torchdenoise denoise scans/ -o clean/ --max-steps 1000
   torchdenoise compare --recipes zsn2n,zsn2m-star --data clean/ --noise gaussian:25 --crop 256 -o results/
+  torchdenoise inspect noisy.png --html noise.html
   torchdenoise list losses
   torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64
   torchdenoise predict --ckpt_path runs/version_0/checkpoints/last.ckpt --data.path noisy.png --output clean.png
@@ -46,6 +48,7 @@ STOPPED = "torchdenoise: stopped; finished results are kept"
 COMMANDS = {
     "denoise": "torchdenoise.commands.denoise",
     "compare": "torchdenoise.commands.compare",
+    "inspect": "torchdenoise.commands.inspect",
     "list": "torchdenoise.commands.listing",
     "fit": "torchdenoise.commands.experiments",
     "validate": "torchdenoise.commands.experiments",

@@ -215,7 +215,7 @@ def plan_outputs(inputs: list[Path], output: Path | None, suffix: str = "") -> l
         >>> result.relative_to(folder).as_posix()
         'clean/a.png'
     """
-    pictures = list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
+    pictures = input_pictures(inputs)
     several = len(inputs) > 1 or inputs[0].is_dir()
     if output is not None:
         with write_errors(output):
@@ -241,6 +241,15 @@ def make_folders(pairs: list[tuple[Path, Path]]) -> None:
     for folder in {result.parent for _, result in pairs}:
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def input_pictures(inputs: Iterable[Path]) -> list[Path]:
+    """Return the pictures that input files and folders name, each once.
+
+    Raises:
+        PictureError: an input that is missing or not a picture, or a folder without pictures.
+    """
+    return list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
 
 
 def _listed(path: Path) -> list[Path]:

@@ -392,3 +392,47 @@ def test_correlated_noise_is_told_in_a_line(run, tmp_path):
     outcome = run("denoise", "noisy.png", *FEW)
     assert outcome.code == 0
     assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), so recorruption" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], r"noise: white, level [\d.]+ of 255"),
+        (["--noise-level", "12"], "noise: white, level 12 of 255; given"),
+        (["--noise", "poisson:30+gaussian:5"], r"noise: sensor-like, gain 8\.5, read noise 5 \(of 255\); given"),
+    ],
+)
+def test_one_line_about_the_noise(run, noisy_png, words, line):
+    outcome = run("denoise", "noisy.png", *words, *FEW)
+    assert outcome.code == 0, outcome.err
+    assert re.search(f"^{line}(, clipped)?$", outcome.out, re.MULTILINE)
+
+
+def test_pictures_fitted_together_have_a_line_each(run, tmp_path):
+    for name in ("a", "b"):
+        write_png(tmp_path / f"{name}.png", noisy_scene())
+    outcome = run("denoise", "a.png", "b.png", "--batch", "2", "--noise-level", "9", *FEW)
+    assert all(f"{name}.png: noise: white, level 9 of 255; given\n" in outcome.out for name in ("a", "b"))
+
+
+def test_a_method_that_measures_nothing_says_nothing(run, noisy_png):
+    assert "noise:" not in run("denoise", "noisy.png", "--recipe", "zsn2n", *FEW).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--noise-level", "12", "--noise", "gaussian:12"], "--noise: not allowed with argument --noise-level"),
+        (["--noise-level", "-3"], "--noise-level: must be at least 0 and finite"),
+        (["--noise", "gaussian:-3"], "gaussian:-3: the level must be at least 0"),
+        (["--noise", "gaussian:5-50"], "each of one level"),
+        (["--noise-profile", "noisy.png"], "noisy.png: not a noise profile"),
+        (["--noise-profile", "none.json"], "none.json: cannot be read"),
+        (["--recipe", "zsn2n", "--noise-level", "12"], "such as fast, instant or best"),
+    ],
+)
+def test_mistakes_about_the_noise_are_one_line(run, noisy_png, words, message):
+    outcome = run("denoise", "noisy.png", *words, *FEW)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1

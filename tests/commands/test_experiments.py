@@ -43,6 +43,24 @@ def test_fit_and_predict_give_the_bytes_of_denoise(fitted, noisy_png):
     assert by_predict == by_denoise
 
 
+def test_predict_after_a_fit_at_several_scales(run, tmp_path):
+    write_png(tmp_path / "noisy.png", correlated_noise())
+    options = ("--model.network.width", "4", "--trainer.precision", "32-true", *FEW)
+    outcome = run("fit", "--config", "fast", "--data.path", "noisy.png", *options)
+    assert outcome.code == 0, outcome.err
+    assert len(Denoiser.load(tmp_path / LAST).stages()) == 2
+    options = ("--trainer.precision", "32-true", *CPU)
+    words = ("predict", "--ckpt_path", LAST, "--data.path", "noisy.png", "--output", "by_predict.png", *options)
+    assert run(*words).code == 0
+    words = ("denoise", "noisy.png", "--ckpt", LAST, "-o", "by_checkpoint.png", "--device", "cpu")
+    assert run(*words).code == 0
+    sets = ("--set", "model.network.width=4", "--set", "trainer.precision=32-true", "--max-steps", "3")
+    words = ("denoise", "noisy.png", "--recipe", "fast", "-o", "by_denoise.png", "--device", "cpu", *sets)
+    assert run(*words).code == 0
+    results = {(tmp_path / f"by_{name}.png").read_bytes() for name in ("predict", "checkpoint", "denoise")}
+    assert len(results) == 1
+
+
 def test_predict_with_the_recipe_writes_beside_the_input_and_replaces_only_when_asked(fitted, noisy_png):
     words = ("predict", "--config", "zsn2n", "--ckpt_path", LAST, "--data.path", "noisy.png", *CPU)
     assert fitted(*words).code == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.noise.correlated import smoothed
 from torchdenoise import UserError, metrics
 from torchdenoise.denoisers import (
     DeepImagePrior,
@@ -60,6 +61,25 @@ def test_twenty_steps_give_what_each_fit_alone_gives(recipe, sizes, overrides):
 def test_two_stages_and_sizes_that_differ():
     options = Options(max_steps=9, overrides=("model.refiner.width=4",), device="cpu")
     alone, together = both("zsn2m", pictures(SIZES), options)
+    assert all((one - other).abs().max() < 1e-4 for one, other in zip(alone, together, strict=True))
+
+
+def test_white_and_correlated_noise_with_other_numbers_of_scales():
+    overrides = ("model.readout=EightTurns", "trainer.precision=32-true", "model.network.width=4")
+    options = Options(max_steps=6, overrides=overrides, device="cpu")
+    white = 0.5 + 0.1 * torch.randn(1, 3, 100, 96, generator=torch.Generator().manual_seed(0))
+    images = [0.5 + 0.1 * smoothed(100, 96, 3), white, 0.5 + 0.1 * smoothed(96, 101, 3, seed=1)]
+    alone, together = both("fast", images, options)
+    for noisy, one, other in zip(images, alone, together, strict=True):
+        assert (one - other).abs().max() < 1e-4
+        assert (one - noisy).abs().max() > 0.02
+
+
+def test_white_and_correlated_noise_at_one_scale():
+    overrides = ("model.readout=EightTurns", "trainer.precision=32-true", "model.network.width=4", "model.scales=1")
+    options = Options(max_steps=6, overrides=overrides, device="cpu")
+    white = 0.5 + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    alone, together = both("fast", [0.5 + 0.1 * smoothed(96, 96, 3), white], options)
     assert all((one - other).abs().max() < 1e-4 for one, other in zip(alone, together, strict=True))
 
 
@@ -146,10 +166,8 @@ def test_crops_of_the_data_keep_pictures_apart():
 
 def test_assumption_warnings_belong_to_their_picture():
     images = pictures([(98, 98)] * 2)
-    noise = torch.randn(1, 3, 99, 99, generator=torch.Generator().manual_seed(1)) * 40 / 255
-    smeared = (noise[..., 1:, 1:] + noise[..., 1:, :-1] + noise[..., :-1, 1:] + noise[..., :-1, :-1]) / 2
-    images[1] = 0.5 + smeared
-    with pytest.warns(AssumptionWarning, match="correlated"):
+    images[1] = repeatable("gaussian:50:clip", torch.zeros(1, 3, 98, 98))
+    with pytest.warns(AssumptionWarning, match="cut off at black or white"):
         results = fit_images(images, load_recipe("fast"), Options(max_steps=1, device="cpu"))
     assert not results[0].assumption_warnings
-    assert "correlated" in results[1].assumption_warnings[0]
+    assert "cut off" in results[1].assumption_warnings[0]

@@ -39,3 +39,10 @@ def test_odd_shapes_have_an_answer(size):
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     assert all(-1 <= number <= 1 for number in correlation(image))
     assert unevenness(image) >= 1
+
+
+@pytest.mark.parametrize("side", [96, 141, 142, 160, 168, 190])
+def test_correlated_noise_in_colour_is_uneven_at_every_size(side):
+    noise = torch.randn(1, 3, side, side + 1, generator=torch.Generator().manual_seed(0))
+    assert unevenness(noise) < 1.5
+    assert unevenness(noise[..., 1:] + noise[..., :-1]) > 5

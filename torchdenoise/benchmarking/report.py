@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from torchdenoise.benchmarking.charts import Series, chart
 from torchdenoise.benchmarking.columns import Column, Row, row_key, shown
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import as_bytes, read_images
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import HINTS, Line, lines, setting, table_columns, warning_lines
+from torchdenoise.charts import Series, chart
 
 MAX_SCENES = 8
 """The largest number of pictures that a report shows; browsers are slow with hundreds."""

@@ -1,6 +1,7 @@
 """An ``argparse`` parser with one-line errors that suggest the nearest option, and types of option values."""
 
 import argparse
+import math
 import re
 from typing import NoReturn
 
@@ -27,6 +28,19 @@ def fraction(text: str) -> float:
     number = float(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError("must lie in 0 to 1")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Return an option's value as a finite number that is not negative.
+
+    Example:
+        >>> not_negative("12")
+        12.0
+    """
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError("must be at least 0 and finite")
     return number
 
 

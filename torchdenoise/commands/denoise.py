@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser, data_range, fraction, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, positive, seconds
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import FLOAT_SUFFIX, make_folders, plan_outputs
 from torchdenoise.recipes import recipe_path
 
 if TYPE_CHECKING:
-    from torchdenoise.fitting import Restore
+    from torchdenoise.fitting import Fitted, Restore
+    from torchdenoise.noise import NoiseProfile
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
@@ -24,6 +25,8 @@ EXAMPLES = """\
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
   torchdenoise denoise noisy.png --strength 0.7           keeps 30 % of what it would remove
+  torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
+  torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
@@ -60,6 +63,18 @@ def parser() -> Parser:
         default="same",
         help="of the result; float32 keeps fractions in the input's units, in a .tif by default (default: same)",
     )
+    noise = options.add_mutually_exclusive_group()
+    noise.add_argument(
+        "--noise",
+        metavar="SPEC",
+        help="what the noise is, instead of a measurement: gaussian:12, poisson:30+gaussian:5",
+    )
+    noise.add_argument(
+        "--noise-level", type=not_negative, metavar="SIGMA", help="white noise of this level, on the 0-255 scale"
+    )
+    noise.add_argument(
+        "--noise-profile", type=Path, metavar="FILE", help="the noise profile that `torchdenoise inspect --json` wrote"
+    )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any argument of the recipe"
@@ -95,7 +110,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
     with shown_progress(len(todo)) as progress:
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, on_message=messages.append, strength=options.strength,
+            budget=options.budget, on_message=messages.append, noise=_given_noise(options), strength=options.strength,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
@@ -118,6 +133,16 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+def _given_noise(options: argparse.Namespace) -> "NoiseProfile | None":
+    """Return the profile of the noise that the options state, if they do."""
+    from torchdenoise.noise import GaussianNoise, given_profile
+
+    if options.noise_level is not None:
+        return given_profile(GaussianNoise(options.noise_level))
+    stated = options.noise_profile or options.noise
+    return None if stated is None else given_profile(stated)
 
 
 def _denoise_some(
@@ -150,11 +175,18 @@ def _denoise_some(
         try:
             if isinstance(result, UserError):
                 raise UserError(f"{source}: {result}")
-            for warning in result.assumption_warnings:
-                say(f"warning: {source}: {warning}")
+            for line in _remarks(source, result, len(part) > 1):
+                say(line)
             if picture.scaling.rounds_away(result.image, picture.image):
                 say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
             write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors
+
+
+def _remarks(source: Path, result: "Fitted", several: bool) -> list[str]:
+    """Return what the method says about the noise of a picture; ``several`` are fitted together."""
+    name = f"{source}: " if several else ""
+    found = [f"{name}{result.noise}"] if result.noise else []
+    return [*found, *(f"warning: {source}: {warning}" for warning in result.assumption_warnings)]

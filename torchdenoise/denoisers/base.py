@@ -17,12 +17,14 @@ from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork, padded_call, tiled_call
 from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain
 from torchdenoise.denoisers.parts.losses import Denoise, DenoisingLoss, Terms
+from torchdenoise.denoisers.parts.noise_aware import NoisePart
 from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
-from torchdenoise.noise import seeded
+from torchdenoise.noise import NoiseProfile, Profiles, seeded
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.protocols import DataDescription
 
 
@@ -59,6 +61,9 @@ class Denoiser(Checkpointed):
     stackable: ClassVar[bool] = True
     """Whether its loss can train many stacked networks at once, under ``torch.func.vmap``."""
 
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
+    """What it assumes about the noise; where that does not hold, the result suffers."""
+
     def __init__(
         self,
         optimizer: OptimizerFactory | None = None,
@@ -75,6 +80,8 @@ class Denoiser(Checkpointed):
         self.readout = readout or OnePass()
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
+        self.given_noise: NoiseProfile | None = None
+        """The noise of all images, which is then believed and not measured."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -120,14 +127,38 @@ class Denoiser(Checkpointed):
         """The steps of each stage; before any fit all stages are over."""
         return self._plan or Plan((0,) * (len(self.stages()) + 1))
 
+    @property
+    def uses_noise(self) -> bool:
+        """Whether any part makes use of the images' noise profiles; a given noise then has an effect."""
+        parts: list[NoisePart] = [self.domain, self.active_readout(), *(stage.loss for stage in self.stages())]
+        return any(part.uses_noise for part in parts)
+
+    def noise_line(self) -> str:
+        """Return one line about the noise of the last image; empty if the method makes no use of it."""
+        if self._context is None or not self.uses_noise:
+            return ""
+        line = self._context.profiles[0].describe()
+        return line if self.given_noise is None else f"{line}; given"
+
     def context(self, noisy: Tensor) -> PictureContext:
-        """Return what is known of images ``(B, C, H, W)``, from the cache while they stay the same."""
+        """Return what is known of images ``(B, C, H, W)``, from the cache while they stay the same.
+
+        Raises:
+            UserError: the given noise is that of images with another number of channels.
+        """
         if self._context is None or not self._context.belongs_to(noisy, self.domain):
             same = self._context is not None and self._context.shows(noisy)
-            profiles = self._context.profiles if same and self._context is not None else None
+            profiles = self._context.profiles if same and self._context is not None else self._given(noisy)
             self._context = None  # frees its memory first
             self._context = PictureContext(noisy, self.domain, profiles)
         return self._context
+
+    def _given(self, noisy: Tensor) -> Profiles | None:
+        given = self.given_noise
+        if given is None:
+            return None
+        given.require_channels(noisy.shape[1])
+        return Profiles(len(noisy), lambda _: given)
 
     def clear_cache(self) -> None:
         """Discard what was computed with a stage's loss or network for the current images."""
@@ -276,6 +307,7 @@ class Denoiser(Checkpointed):
         Raises:
             DataError: the images are too small or have the wrong number of channels; training batches are crops or
                 lack keys; or there is nothing to fit.
+            UserError: the given noise is that of images with another number of channels.
         """
         name, smallest = type(self).__name__, self.smallest
         if min(description.height, description.width) < smallest:
@@ -283,6 +315,8 @@ class Denoiser(Checkpointed):
                 f"the picture is {description.width}x{description.height} pixels; {name} needs at least "
                 f"{smallest}x{smallest}"
             )
+        if self.given_noise is not None:
+            self.given_noise.require_channels(description.channels)
         for part, network in list(self.named_children()):
             if isinstance(network, Network):
                 setattr(self, part, match_network(network, part, description.channels, self.fitted))

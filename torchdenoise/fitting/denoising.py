@@ -20,6 +20,7 @@ from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.isolation import default_torch_modes
+from torchdenoise.noise import NoiseModel, NoiseProfile, given_profile
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
@@ -47,6 +48,7 @@ def denoise(
     budget: float | None = None,
     strength: float = 1.0,
     dtype: Any = "same",
+    noise: NoiseProfile | NoiseModel | str | Path | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -68,6 +70,9 @@ def denoise(
         budget: seconds per picture; the number of steps is then chosen by the clock of this machine.
         strength: 0 to 1; the result is ``noisy + strength * (result - noisy)``.
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
+        noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
+            ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
+            white level (``data_range``). It is believed.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -85,7 +90,10 @@ def denoise(
         >>> denoise(noisy, max_steps=2, strength=0.7, dtype="float32").dtype
         torch.float32
     """
-    options = Options(max_steps, seed, device, overrides, progress, level, parts, budget=budget, strength=strength)
+    given = None if noise is None else given_profile(noise)
+    options = Options(
+        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength
+    )
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
         return _denoise_batch(noisy, data_range, restore, batch, dtype)
@@ -146,14 +154,19 @@ def _full_restorer(
                 "starts from it"
             )
 
+        _check_use(start, options)
+        start.given_noise = options.noise
+
         def apply(image: Tensor) -> Fitted:
-            return Fitted(apply_denoiser(start, image, options.device, (), options.seed or 0))
+            clean = apply_denoiser(start, image, options.device, (), options.seed or 0)
+            return Fitted(clean, noise=start.noise_line())
 
         return lambda images: fit_each(images, apply)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     denoiser = build(loaded, options)
+    _check_use(denoiser, options)
     if options.budget is None:
         return lambda images: fit_images(images, loaded, options)
     if not denoiser.stages():
@@ -164,6 +177,15 @@ def _full_restorer(
 
     budget = Budget(options.budget, fit, options.on_message)
     return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))
+
+
+def _check_use(denoiser: Denoiser, options: Options) -> None:
+    """Refuse a given noise that would have no effect."""
+    if options.noise is not None and not denoiser.uses_noise:
+        raise RecipeError(
+            f"{type(denoiser).__name__} makes no use of a given noise: leave it out, or choose a recipe that does, "
+            "such as fast, instant or best"
+        )
 
 
 def _denoise_batch(

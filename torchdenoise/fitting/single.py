@@ -19,10 +19,12 @@ from torchdenoise.recipes.building import Fit, build_fit
 
 @dataclass(frozen=True)
 class Fitted:
-    """The result for an image, and the method's warnings about its noise."""
+    """The result for an image, and what the method says about its noise."""
 
     image: Tensor
     assumption_warnings: Sequence[str] = ()
+    noise: str = ""
+    """One line about the noise; empty if the method makes no use of it."""
 
 
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
@@ -68,7 +70,7 @@ def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]])
         for readout in readouts:
             fit.model.readout = readout
             images.append(_predict(trainer, fit.model, data))
-        return [Fitted(image, fit.model.assumption_warnings) for image in images]
+        return [Fitted(image, fit.model.assumption_warnings, fit.model.noise_line()) for image in images]
 
 
 def apply_denoiser(
@@ -85,7 +87,9 @@ def apply_denoiser(
 
 def build_objects(recipe: Mapping[str, Any], options: Options) -> Fit:
     """Return the objects of a fit; the caller's parts are copied, so that each image starts from the same weights."""
-    return build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+    fit = build_fit(recipe, options.changes(), copy.deepcopy(dict(options.parts)))
+    fit.model.given_noise = options.noise
+    return fit
 
 
 def zero_shot_data(fit: Fit) -> SingleImage:

@@ -22,8 +22,8 @@ Result = Fitted | UserError
 def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
     """Return the result or error for each image ``(1, C, H, W)``, of any sizes.
 
-    The networks of images with the same number of channels are stacked; each result equals that of ``fit_image`` up to
-    rounding. A method that cannot be stacked fits the images one after the other.
+    The networks of images with the same number of channels and of stages are stacked; each result equals that of
+    ``fit_image`` up to rounding. A method that cannot be stacked fits the images one after the other.
     """
     obstacle = recipe_stacking_obstacle(recipe, options) if len(images) > 1 else ""
     if obstacle and options.on_message is not None:
@@ -69,7 +69,8 @@ def recipe_stacking_obstacle(recipe: Mapping[str, Any], options: Options) -> str
 def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
     """Return the result or error for each of the images, which have the same number of channels.
 
-    An error of the stack becomes the error of each of its images.
+    Images for which the method takes different numbers of stages are in different stacks. An error of a stack becomes
+    the error of each of its images.
     """
     with restored_random_state(), quiet(), interruptible():
         fits: dict[int, Fit] = {}
@@ -84,11 +85,13 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
                 results[number] = error
             else:
                 fits[number] = fit
-        try:
-            with memory_errors():
-                results |= dict(zip(fits, _stacked_results(list(fits.values()), options), strict=True))
-        except UserError as error:
-            results |= dict.fromkeys(fits, error)
+        for stages in {len(fit.model.stages()): None for fit in fits.values()}:
+            alike = {number: fit for number, fit in fits.items() if len(fit.model.stages()) == stages}
+            try:
+                with memory_errors():
+                    results |= dict(zip(alike, _stacked_results(list(alike.values()), options), strict=True))
+            except UserError as error:
+                results |= dict.fromkeys(alike, error)
         return [results[number] for number in range(len(images))]
 
 
@@ -109,7 +112,7 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
     return [
         UserError(f"{stack.failed[number]}: lower the learning rate")
         if number in stack.failed
-        else Fitted(result.cpu(), fit.model.assumption_warnings)
+        else Fitted(result.cpu(), fit.model.assumption_warnings, fit.model.noise_line())
         for number, (result, fit) in enumerate(zip(clean, fits, strict=True))
         if isinstance(result, Tensor)
     ]

@@ -1,17 +1,23 @@
-"""Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation."""
+"""Noise: synthesis by model or spec, repeatable draws, estimation, and variance stabilisation.
+
+``measure_noise`` returns all that is known of one image's noise, a ``NoiseProfile``; ``docs/noise.md`` explains it.
+"""
 
 from torchdenoise.deprecation import renamed
-from torchdenoise.noise.assumptions import broken_assumptions
+from torchdenoise.noise.assumptions import Assumption, broken_assumptions
 from torchdenoise.noise.blocks import LevelCurve
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
+from torchdenoise.noise.given import given_profile
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
+from torchdenoise.noise.measured import MeasuredNoise, draw_noise
 from torchdenoise.noise.measuring import Profiles, measure_noise
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile
+from torchdenoise.noise.profile_files import load_profile, save_profile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilization import (
@@ -26,11 +32,13 @@ from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_n
 from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
+    "Assumption",
     "ClippedNoise",
     "GaussianNoise",
     "Impulses",
     "LevelCurve",
     "LevelVariation",
+    "MeasuredNoise",
     "MixedNoise",
     "NoiseLevelFunction",
     "NoiseModel",
@@ -44,14 +52,17 @@ __all__ = [
     "clipped_moments",
     "correlation",
     "destabilize",
+    "draw_noise",
     "find_outliers",
     "from_spec",
     "gaussian_level",
     "generalized_anscombe",
+    "given_profile",
     "informative_pixels",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
     "level_map",
+    "load_profile",
     "measure_noise",
     "noise_deviation",
     "noise_level_function",
@@ -60,6 +71,7 @@ __all__ = [
     "repeatable",
     "replace_outliers",
     "row_column_noise",
+    "save_profile",
     "seeded",
     "stabilize",
     "undo_clipped_mean",

@@ -1,5 +1,7 @@
 """Which noise assumptions of the methods an image violates."""
 
+from enum import StrEnum
+
 import torch
 from torch import Tensor
 
@@ -7,11 +9,22 @@ from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.level_function import clipped_share, noise_level_function
 from torchdenoise.noise.patches import informative_channels
 
+
+class Assumption(StrEnum):
+    """What a method may assume about noise; the text says what is so where it does not hold."""
+
+    INDEPENDENT = "neighbouring pixels share noise"
+    PHOTONS = "the level does not grow with brightness as that of photon noise does"
+    UNIFORM = "the level differs between dark and bright parts"
+    MEASURED = "the noise cannot be measured"
+
+
 MIN_CORRELATION = {"grey": 0.33, "colour": 0.15}
 """Correlation of neighbours that counts. Texture is correlated too, and in grey no other channel separates it from weak
 noise, so the threshold is higher."""
-MIN_UNEVENNESS = 1.5
-"""White noise in colour stays below, unless it also grows with brightness; noise smoothed by a camera lies above."""
+MIN_UNEVENNESS = {"grey": 1.5, "colour": 1.35}
+"""White noise stays below, in colour below 1.25, unless it also grows with brightness; noise smoothed by a camera lies
+above."""
 MIN_PIXELS = 96 * 96
 """Smaller images have too few flat patches to separate noise from texture."""
 MAX_CLIPPED_SHARE = 1 / 3
@@ -40,22 +53,32 @@ def broken_assumptions(image: Tensor, stabilized: Tensor | None = None) -> list[
     return [*reasons, clipped] if clipped else reasons
 
 
-def neighbour_correlation(stabilized: Tensor) -> float:
+def neighbour_correlation(stabilized: Tensor, informative: Tensor | None = None) -> float:
     """Return the stronger correlation of horizontal or vertical neighbours, or 0 if the noise may be white.
 
     Args:
         stabilized: ``(1, C, H, W)``, its noise of one level.
+        informative: where it shows its noise, bool ``(1, 1, H, W)``; everywhere by default.
     """
+    strongest = max(correlation(stabilized, informative), key=abs)
+    kind = _kind(stabilized)
+    return strongest if abs(strongest) > MIN_CORRELATION[kind] and has_uneven_noise(stabilized, informative) else 0.0
+
+
+def has_uneven_noise(stabilized: Tensor, informative: Tensor | None = None) -> bool:
+    """Return whether the noise spectrum is uneven over frequencies or channels; False for too small images."""
     if stabilized[0, 0].numel() < MIN_PIXELS:
-        return 0.0
-    strongest = max(correlation(stabilized), key=abs)
-    kind = "colour" if len(informative_channels(stabilized)) > 1 else "grey"
-    return strongest if abs(strongest) > MIN_CORRELATION[kind] and unevenness(stabilized) > MIN_UNEVENNESS else 0.0
+        return False
+    return unevenness(stabilized, informative) > MIN_UNEVENNESS[_kind(stabilized)]
 
 
-def too_clipped(image: Tensor) -> str:
+def _kind(image: Tensor) -> str:
+    return "colour" if len(informative_channels(image)) > 1 else "grey"
+
+
+def too_clipped(image: Tensor, informative: Tensor | None = None) -> str:
     """Return a sentence if so many values are cut off that too little noise is left; else an empty string."""
-    clipped = clipped_share(image)
+    clipped = clipped_share(image, informative)
     if clipped > MAX_CLIPPED_SHARE and not _counts_photons(image):
         return f"{clipped:.0%} of the values are cut off at black or white"
     return ""

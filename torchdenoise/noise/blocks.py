@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchdenoise.noise.covariance import nearest_covariance, standardized
-from torchdenoise.noise.patches import cosine_transform, patch_grid
+from torchdenoise.noise.patches import complete_patches, cosine_transform, patch_grid
 
 SIDE = 12
 """Of a block, in pixels."""
@@ -121,9 +121,7 @@ def _all_blocks(image: Tensor, informative: Tensor | None) -> _Blocks:
     pixels = image[0].detach().cpu().double()
     stride = max(4, ceil(sqrt(pixels[0].numel() / MAX_BLOCKS)))
     blocks = patch_grid(pixels, SIDE, stride).permute(1, 2, 0, 3, 4).flatten(0, 1).flatten(2)
-    if informative is not None and blocks.numel():
-        complete = patch_grid(informative[0].cpu(), SIDE, stride).flatten(3).all(-1).flatten()
-        blocks = blocks[complete]
+    blocks = blocks[complete_patches(informative, SIDE, stride)]
     residuals = blocks @ _projection()
     variances = residuals.square().sum(-1) / _projection().trace()
     found = _Blocks(blocks.mean(-1), residuals, variances)

@@ -8,7 +8,13 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from torchdenoise.noise.patches import MAX_PATCHES, MIN_PATCHES_PER_DIMENSION, informative_channels, patch_grid
+from torchdenoise.noise.patches import (
+    MAX_PATCHES,
+    MIN_PATCHES_PER_DIMENSION,
+    complete_patches,
+    informative_channels,
+    patch_grid,
+)
 
 SIDE = 8
 """Of the patches, in pixels."""
@@ -18,7 +24,7 @@ MIN_VARIANCE = 1e-12
 """Patches of less variance hold no noise."""
 
 
-def correlation(image: Tensor) -> tuple[float, float]:
+def correlation(image: Tensor, informative: Tensor | None = None) -> tuple[float, float]:
     """Return the noise correlation of horizontal and of vertical neighbours: 0 for white noise.
 
     It is measured in the flattest tenth of all 8x8 patches after removing the best-fitting plane of each, and corrected
@@ -28,6 +34,7 @@ def correlation(image: Tensor) -> tuple[float, float]:
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
+        informative: where it shows its noise, bool ``(1, 1, H, W)``; everywhere by default.
 
     Returns:
         Two numbers from -1 to 1; 0 without noise, or in an image smaller than a patch.
@@ -38,7 +45,7 @@ def correlation(image: Tensor) -> tuple[float, float]:
         >>> [round(number, 1) + 0.0 for number in correlation(smeared)]
         [0.4, 0.0]
     """
-    projection, residuals, variances = _flattest_residuals(image)
+    projection, residuals, variances = _flattest_residuals(image, informative)
     if not len(residuals):
         return 0.0, 0.0
     covariance = residuals.T @ residuals / variances.sum()
@@ -49,7 +56,7 @@ def correlation(image: Tensor) -> tuple[float, float]:
     return excess[right].mean().clamp(-1, 1).item(), excess[below].mean().clamp(-1, 1).item()
 
 
-def unevenness(image: Tensor) -> float:
+def unevenness(image: Tensor, informative: Tensor | None = None) -> float:
     """Return how uneven the noise spectrum is: a little above 1 for white noise, with or without texture.
 
     The smallest eigenvalues of the 8x8 patches' covariance belong to the noise; for white noise they are equal up to
@@ -58,6 +65,7 @@ def unevenness(image: Tensor) -> float:
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
+        informative: where it shows its noise, bool ``(1, 1, H, W)``; everywhere by default.
 
     Returns:
         A number of at least 1; 1 for an image with too few patches.
@@ -69,13 +77,21 @@ def unevenness(image: Tensor) -> float:
     """
     pixels = informative_channels(image).double()
     dimensions = len(pixels) * SIDE * SIDE
-    stride = ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)) or 1
-    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2)
-    if not dimensions or patches[:1].numel() < SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions:
+    needed = SIDE * SIDE * MIN_PATCHES_PER_DIMENSION * dimensions
+    strides = range(ceil(sqrt(pixels[:1].numel() / MAX_PATCHES)), 0, -1)
+    grids = (_grid(pixels, informative, stride) for stride in strides)
+    patches = next((grid for grid in grids if grid[:1].numel() >= needed), None)
+    if patches is None:
         return 1.0
     spectrum = torch.linalg.eigvalsh(torch.cov(patches.reshape(dimensions, -1)))
     low, high = spectrum.quantile(torch.tensor([0.03, 0.3]).double()).tolist()
     return float(high / max(low, 1e-12))
+
+
+def _grid(pixels: Tensor, informative: Tensor | None, stride: int) -> Tensor:
+    """Return the patches ``(C, SIDE, SIDE, N)`` whose pixels are all informative."""
+    patches = patch_grid(pixels, SIDE, stride).permute(0, 3, 4, 1, 2).flatten(3)
+    return patches[..., complete_patches(informative, SIDE, stride)]
 
 
 def _coordinates() -> tuple[Tensor, Tensor]:
@@ -84,14 +100,15 @@ def _coordinates() -> tuple[Tensor, Tensor]:
     return y, x
 
 
-def _flattest_residuals(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _flattest_residuals(image: Tensor, informative: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the projection that removes a plane, and the flattest patches' residuals ``(N, 64)`` and variances.
 
     N is 0 without noise, or in an image smaller than a patch.
     """
     channels = informative_channels(image)
     stride = max(SIDE, ceil(sqrt(channels[:1].numel() / MAX_PATCHES)))
-    patches = patch_grid(channels, SIDE, stride).reshape(-1, SIDE * SIDE).double()
+    patches = patch_grid(channels, SIDE, stride).flatten(3).flatten(1, 2)
+    patches = patches[:, complete_patches(informative, SIDE, stride)].reshape(-1, SIDE * SIDE).double()
     y, x = _coordinates()
     planes = torch.linalg.qr(torch.stack([torch.ones_like(x), x, y], 1)).Q
     projection = torch.eye(SIDE * SIDE).double() - planes @ planes.T

@@ -89,7 +89,9 @@ def filtered(white: Tensor, kernel: Tensor) -> Tensor:
     return noise
 
 
-def draw(kernel: Tensor, shape: tuple[int, ...], generator: Generator, device: torch.device | str = "cpu") -> Tensor:
+def draw(
+    kernel: Tensor, shape: tuple[int, ...], generator: Generator | None, device: torch.device | str = "cpu"
+) -> Tensor:
     """Return noise of a shape ``(N, C, H, W)`` from a root kernel.
 
     Example:

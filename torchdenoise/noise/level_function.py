@@ -13,6 +13,7 @@ from torchdenoise.noise.patches import (
     MAX_PATCHES,
     MIN_PATCHES_PER_DIMENSION,
     PatchVariance,
+    complete_patches,
     informative_channels,
     patch_variance,
 )
@@ -48,7 +49,7 @@ class NoiseLevelFunction(NamedTuple):
         return sqrt(self.gain * max(mean - self.offset, 0) + self.sigma**2)
 
 
-def noise_level_function(image: Tensor) -> NoiseLevelFunction:
+def noise_level_function(image: Tensor, informative: Tensor | None = None) -> NoiseLevelFunction:
     """Return the noise level function of an image.
 
     Patches are sorted into dark, medium and bright ones, and the noise variance of each class is estimated as in
@@ -58,6 +59,7 @@ def noise_level_function(image: Tensor) -> NoiseLevelFunction:
 
     Args:
         image: ``(1, C, H, W)`` of any size, 1.0 is white.
+        informative: where it shows its noise, bool ``(1, 1, H, W)``; everywhere by default.
 
     Source: line and clipping: Foi, Clipped noisy images, Signal Processing 2009; variances: see ``patches.py``.
 
@@ -71,11 +73,11 @@ def noise_level_function(image: Tensor) -> NoiseLevelFunction:
     """
     pixels = informative_channels(image)
     estimator = patch_variance(pixels)
-    classes = _brightness_classes(pixels, estimator)
+    classes = _brightness_classes(pixels, estimator, informative)
     if not classes:
         return NoiseLevelFunction(0.0, gaussian_level(image) / 255)
     variances = _variances(classes, estimator, 0.0, 1.0)
-    clipped = clipped_share(image) > MIN_CLIPPED_SHARE and image.min() >= 0 and image.max() <= 1
+    clipped = clipped_share(image, informative) > MIN_CLIPPED_SHARE and image.min() >= 0 and image.max() <= 1
     if clipped:
         sigma, misfit = _clipped_gaussian(classes, variances)
         if misfit < MAX_CLIPPED_MISFIT:
@@ -92,8 +94,10 @@ def noise_level_function(image: Tensor) -> NoiseLevelFunction:
     return NoiseLevelFunction(gain, sqrt(max(intercept, 0)), bool(clipped), offset)
 
 
-def clipped_share(image: Tensor) -> float:
+def clipped_share(image: Tensor, informative: Tensor | None = None) -> float:
     """Return the share of values at black or white; an end that some values exceed has clipped none."""
+    if informative is not None:
+        image = image[informative.expand_as(image)]
     low, high = image.aminmax()
     clipped = (image <= 0) & (low >= 0) | (image >= 1) & (high <= 1)
     return clipped.count_nonzero().item() / image.numel()
@@ -118,13 +122,14 @@ def noise_deviation(images: Tensor, level: float | None = None) -> Tensor:
     return images.new_tensor(deviations).view(-1, 1, 1, 1)
 
 
-def _brightness_classes(pixels: Tensor, estimator: PatchVariance) -> list[Tensor]:
+def _brightness_classes(pixels: Tensor, estimator: PatchVariance, informative: Tensor | None) -> list[Tensor]:
     """Return the patches ``(C, side * side, N)`` of each class, from dark to bright; no class if they are too few."""
     stride = ceil(sqrt(pixels.shape[1] * pixels.shape[2] / MAX_PATCHES))
     for side in estimator.sides:
         if not len(pixels) or min(pixels.shape[1:]) < side:
             continue
         patches = unfold(pixels[None], side, stride=stride).view(len(pixels), side * side, -1).double()
+        patches = patches[..., complete_patches(informative, side, stride)]
         enough = MIN_PATCHES_PER_DIMENSION * len(pixels) * side * side
         number = min(BRIGHTNESS_CLASSES, patches.shape[2] // enough)
         if number:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -10,6 +11,8 @@ from torch import Generator, Tensor
 from typing_extensions import override
 
 from torchdenoise.errors import UserError
+from torchdenoise.noise.level_function import NoiseLevelFunction
+from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.registry import Registered
 
 Level = float | tuple[float, float]
@@ -37,6 +40,9 @@ class NoiseModel(Registered, ABC, kind="noise"):
     combines: ClassVar[bool] = False
     """Whether the model consists of others: specs write it as ``+``, ``|`` or ``:clip``, never by its name."""
 
+    text_argument: ClassVar[bool] = False
+    """Whether a spec's text after the name is the one argument as it stands, such as a path, and not levels."""
+
     @abstractmethod
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return noisy images; ``clean`` is left unchanged.
@@ -58,6 +64,17 @@ class NoiseModel(Registered, ABC, kind="noise"):
     def level(self) -> float | None:
         """The standard deviation on the 0-255 scale if all pixels and images share it, else None."""
         return None
+
+    def profile(self) -> NoiseProfile:
+        """Return what a picture's noise profile would be if it had this noise.
+
+        Raises:
+            UserError: no one profile describes it; a model that knows its profile overrides this.
+        """
+        raise UserError(
+            f"noise {self.spec!r}: only gaussian, poisson and measured noise, each of one level, and sums of the first "
+            "two say what a picture's noise is; try gaussian:12, poisson:30 or poisson:30+gaussian:5"
+        )
 
     @property
     def spec(self) -> str:
@@ -99,6 +116,13 @@ class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x 
         return self.sigma if isinstance(self.sigma, float) else None
 
     @override
+    def profile(self) -> NoiseProfile:
+        """Return the profile of white noise of one level."""
+        if self.level is None:
+            return super().profile()
+        return NoiseProfile(NoiseLevelFunction(0.0, self.level / 255))
+
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``clean`` plus noise."""
         sigma = _draw_levels(self.sigma, clean, generator) / 255
@@ -121,6 +145,13 @@ class PoissonNoise(NoiseModel, name="poisson", source="photon counts: y = Poisso
         self.photons = _check_level("poisson", photons, allow_zero=False)
 
     @override
+    def profile(self) -> NoiseProfile:
+        """Return the profile of noise whose variance is brightness divided by lambda."""
+        if not isinstance(self.photons, float):
+            return super().profile()
+        return NoiseProfile(NoiseLevelFunction(1 / self.photons, 0.0))
+
+    @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return photon counts divided by lambda."""
         photons = _draw_levels(self.photons, clean, generator)
@@ -136,6 +167,15 @@ class SummedNoise(NoiseModel, name="sum", source="in sequence: poisson:25+gaussi
         if not parts:
             raise UserError("SummedNoise: give at least one part")
         self.parts = list(parts)
+
+    @override
+    def profile(self) -> NoiseProfile:
+        """Return the profile whose variance is the sum of the parts' variances; only of white parts without offset."""
+        levels = [part.profile() for part in self.parts]
+        if any(each.correlated or each.level.clipped or each.level.offset for each in levels):
+            return super().profile()
+        gain, variance = sum(each.level.gain for each in levels), sum(each.level.sigma**2 for each in levels)
+        return NoiseProfile(NoiseLevelFunction(gain, variance**0.5))
 
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
@@ -197,6 +237,12 @@ class ClippedNoise(NoiseModel, name="clip", source="as in an 8-bit file; biased 
     def level(self) -> float | None:
         """The inner model's level, before clipping."""
         return self.noise.level
+
+    @override
+    def profile(self) -> NoiseProfile:
+        """Return the inner model's profile, marked as clipped."""
+        inner = self.noise.profile()
+        return replace(inner, level=inner.level._replace(clipped=True))
 
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:

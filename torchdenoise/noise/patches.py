@@ -30,6 +30,19 @@ def patch_grid(pixels: Tensor, side: int, stride: int) -> Tensor:
     return pixels.unfold(1, side, stride).unfold(2, side, stride)
 
 
+def complete_patches(informative: Tensor | None, side: int, stride: int) -> Tensor | slice:
+    """Return which patches of ``patch_grid``, flattened, lie wholly where the image shows its noise; an index.
+
+    Args:
+        informative: bool ``(1, 1, H, W)``; None is everywhere.
+        side: of the patches in pixels.
+        stride: of the grid.
+    """
+    if informative is None:
+        return slice(None)
+    return patch_grid(informative[0].cpu(), side, stride).flatten(3).all(-1).flatten()
+
+
 class PatchVariance(Protocol):
     """Estimates the variance of white noise from patches ``(C, side * side, N)``."""
 

@@ -6,10 +6,14 @@ import torch
 from kornia.filters import box_blur
 from torch import Tensor
 
+from torchdenoise.errors import UserError
 from torchdenoise.noise.blocks import LevelCurve
 from torchdenoise.noise.covariance import half_size, root_kernel, standardized, without_low_frequencies
+from torchdenoise.noise.describing import description
 from torchdenoise.noise.level_function import NoiseLevelFunction
+from torchdenoise.noise.outliers import replace_outliers
 from torchdenoise.noise.stabilization import stabilized_sigma
+from torchdenoise.noise.stripes import StripeNoise, remove_stripes
 
 GUIDE_SIDE = 7
 """Side in pixels of the mean that stands for the clean brightness of a pixel."""
@@ -28,7 +32,12 @@ class NoiseProfile:
             level function.
         curve: the standard deviation of correlated noise against brightness; None for white noise.
         covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
+        coarse_to_fine: whether it is best removed at several scales: neighbours share it, or there are few photons.
         unusable: why the noise could not be measured well enough to rely on it; empty if it could.
+        outliers: where the image has impulses, bool ``(1, C, H, W)``; None if it has none.
+        stripes: offsets of rows and columns; None if there are none.
+        variation: relative standard deviation at each pixel, ``(1, 1, H, W)``; None if it is the same everywhere.
+        informative: where the image shows its noise, bool ``(1, 1, H, W)``; None is everywhere.
 
     Example:
         >>> NoiseProfile(NoiseLevelFunction(0.0, 0.1)).deviation(torch.rand(1, 3, 8, 8)).flatten()
@@ -39,12 +48,30 @@ class NoiseProfile:
     sigma: float | None = None
     curve: LevelCurve | None = None
     covariance: Tensor | None = None
+    coarse_to_fine: bool = False
     unusable: str = ""
+    outliers: Tensor | None = None
+    stripes: StripeNoise | None = None
+    variation: Tensor | None = None
+    informative: Tensor | None = None
 
     @property
     def correlated(self) -> bool:
         """Whether neighbouring pixels or channels share noise."""
         return self.covariance is not None
+
+    def describe(self) -> str:
+        """Return one line about the noise, for people: ``noise: white, level 12.3 of 255``."""
+        return description(self)
+
+    def require_channels(self, channels: int) -> None:
+        """Raise UserError unless the profile describes the noise of images with this number of channels."""
+        known = channels if self.covariance is None else len(self.covariance)
+        if known != channels:
+            raise UserError(
+                f"the noise profile is for {known} channel(s), the picture has {channels}: measure the noise in a "
+                "picture of the same kind with `torchdenoise inspect --json FILE`"
+            )
 
     def deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of the noise of an image.
@@ -53,13 +80,21 @@ class NoiseProfile:
             image: ``(1, C, H, W)``, noisy or clean.
 
         Returns:
-            ``(1, 1, 1, 1)`` for white noise, at the mean of the image; a map ``(1, C, H, W)`` for correlated noise.
+            ``(1, 1, 1, 1)`` for white noise, at the mean of the image; a map ``(1, C, H, W)`` if the level varies.
         """
         if self.curve is None:
             mean = image.mean((1, 2, 3)).item()
-            return image.new_tensor(self.level.deviation(max(mean, 0))).view(1, 1, 1, 1)
-        side = min(GUIDE_SIDE, *(size - 1 + size % 2 for size in image.shape[-2:]))
-        return self.curve.at(box_blur(image, side, border_type="replicate"))
+            level = image.new_tensor(self.level.deviation(max(mean, 0))).view(1, 1, 1, 1)
+        else:
+            side = min(GUIDE_SIDE, *(size - 1 + size % 2 for size in image.shape[-2:]))
+            level = self.curve.at(box_blur(image, side, border_type="replicate"))
+        return level if self.variation is None else (level * self.variation.to(image)).expand_as(image)
+
+    def repaired(self, image: Tensor) -> Tensor:
+        """Return an image ``(1, C, H, W)`` without its outliers and without the offsets of its rows and columns."""
+        if self.outliers is not None:
+            image = replace_outliers(image, self.outliers.to(image.device))
+        return image if self.stripes is None else remove_stripes(image, self.stripes)
 
     def stabilized(self) -> "NoiseProfile":
         """Return the profile of the image after ``Stabilizer(self.level)``; correlated noise is not stabilised."""

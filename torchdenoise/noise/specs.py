@@ -18,7 +18,8 @@ def from_spec(spec: str | NoiseModel) -> NoiseModel:
 
     A spec is ``name:level`` or ``name:low-high``. Parts joined by ``+`` are applied in sequence; of parts joined by
     ``|``, one is drawn for each image; a final ``:clip`` clips the whole. The name is a short name or the import path
-    of your own class.
+    of your own class. ``measured:profile.json`` is the noise of a profile; the file's path may hold colons, but no
+    ``+``, ``|`` or ``:clip``.
 
     Raises:
         UserError: an unknown name, or a level that the model rejects.
@@ -45,12 +46,19 @@ def _sum(text: str, spec: str) -> NoiseModel:
 def _part(text: str, spec: str) -> NoiseModel:
     name, *texts = text.strip().split(":")
     cls = _class(name, spec)
+    if cls.text_argument and texts:
+        return _from_text(cls, ":".join(texts))
     try:
         levels = [_level(level) for level in texts]
         inspect.signature(cls.__init__).bind(None, *levels)
     except (ValueError, TypeError):
         raise UserError(f"noise {spec!r}: cannot read {text!r}; write it like one of {EXAMPLES}") from None
     return cls(*levels)
+
+
+def _from_text(cls: Any, text: str) -> NoiseModel:
+    made: NoiseModel = cls(text)
+    return made
 
 
 def _class(name: str, spec: str) -> type[NoiseModel]:

@@ -6,12 +6,25 @@ import lightning
 import pytest
 import torch
 
+from tests.noise.correlated import smoothed
 from torchdenoise import UserError, denoise, metrics
 from torchdenoise.data import SingleImage
-from torchdenoise.denoisers import CappedRemoval, Recorrupted, RecorruptedLoss, SmallCNN, ZSN2MLoss
+from torchdenoise.denoisers import (
+    CappedRemoval,
+    EightTurns,
+    NonLocalRidge,
+    OnCrops,
+    OnePass,
+    Recorrupted,
+    RecorruptedLoss,
+    SmallCNN,
+    ZSN2MLoss,
+)
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.noise import repeatable
+from torchdenoise.noise.covariance import root_kernel
+from torchdenoise.protocols import DataDescription
 
 
 @pytest.fixture(scope="module")
@@ -67,29 +80,176 @@ def test_any_method_can_use_the_loss(ramp):
     assert metrics.psnr(clean, ramp).item() > metrics.psnr(noisy.clamp(0, 1), ramp).item() + 1
 
 
-def smeared(height, width):
-    noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-    across = noise[..., 1:] + noise[..., :-1]
-    return 0.5 + 0.1 * (across[..., 1:, :] + across[..., :-1, :]) / 2
+def smeared(height, width, channels=3):
+    return 0.5 + 0.1 * smoothed(height, width, channels)
 
 
 def test_correlated_noise_is_removed_from_coarse_to_fine():
-    noisy = smeared(192, 192)
+    noisy = smeared(112, 128)
     with warnings.catch_warnings():
         warnings.simplefilter("error", AssumptionWarning)
         clean = denoise(noisy, "fast", max_steps=60, data_range=1.0)
     assert (clean - 0.5).std() < 0.4 * (noisy - 0.5).std()
 
 
+@pytest.mark.parametrize("turn", range(8))
+def test_the_noise_added_to_a_turned_crop_is_turned(turn):
+    generator, horizontal = torch.Generator().manual_seed(0), torch.zeros(1, 1, 3, 3)
+    horizontal[..., 1, :] = torch.tensor([0.5, 1.0, 0.5])
+    kernel = root_kernel(horizontal)
+    batch = {"noisy": torch.zeros(1, 1, 128, 128), "deviation": torch.ones(1, 1, 128, 128), "kernel": kernel[None]}
+    z = RecorruptedLoss().draw(batch | {"turn": torch.tensor([turn])}, generator)["z"]
+    across, down = (z[..., 1:] * z[..., :-1]).mean().item(), (z[..., 1:, :] * z[..., :-1, :]).mean().item()
+    assert (across, down) == pytest.approx((0.0, 0.5) if turn >= 4 else (0.5, 0.0), abs=0.05)
+
+
+def test_recorruption_uses_the_measured_covariance_and_level():
+    noisy, white = (
+        smeared(192, 192),
+        0.5 + 0.1 * torch.randn(1, 3, 192, 192, generator=torch.Generator().manual_seed(1)),
+    )
+    loss = OnCrops(RecorruptedLoss(share=0.9), size=64, count=40, turned=True)
+    batch = {"noisy": torch.cat([noisy, white]), **loss.measure(torch.cat([noisy, white]))}
+    assert batch["deviation"].shape == batch["noisy"].shape
+    assert batch["deviation"][0].mean().item() == pytest.approx(0.1, rel=0.1)  # of correlated noise the whole level
+    assert batch["deviation"][1].mean().item() == pytest.approx(0.09, rel=0.05)
+    z = loss.draw(batch, torch.Generator().manual_seed(2))["z"]
+    for images, expected in ((z[:40], 0.5), (z[40:], 0.0)):
+        assert images.std().item() == pytest.approx(1, abs=0.03)
+        for neighbours in (images[..., 1:] * images[..., :-1], images[..., 1:, :] * images[..., :-1, :]):
+            assert neighbours.mean().item() == pytest.approx(expected, abs=0.06)
+    draws = loss.draw(batch, torch.Generator().manual_seed(2))
+    seen = []
+    loss(lambda image: seen.append(image) or image, batch, draws, 0.0)
+    assert seen[0].shape == (80, 3, 64, 64)
+    assert (seen[0] - 0.5).std().item() == pytest.approx(0.1 * (1 + 0.7**2) ** 0.5, rel=0.1)
+
+
+def multi_scale(**options):
+    return Recorrupted(SmallCNN(3, width=4, depth=2), readout=EightTurns(), **options)
+
+
+def data_of(noisy, **options):
+    data = SingleImage(**options)
+    data.use(noisy)
+    return data
+
+
 def test_every_scale_has_its_own_network():
-    model, data = Recorrupted(SmallCNN(3, width=4)), SingleImage()
-    data.use(smeared(192, 192))
-    lightning.Trainer(max_steps=6, **HYGIENE).fit(model, datamodule=data)
+    noisy, model, copy = smeared(160, 160), multi_scale(), multi_scale()
+    lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 6}).fit(model, datamodule=data_of(noisy))
     assert model.plan.bounds == (0, 2, 4, 6)
-    copy = Recorrupted(SmallCNN(3, width=4))
     copy.load_state_dict(model.state_dict())
-    assert torch.equal(copy.restore(smeared(192, 192)), model.restore(smeared(192, 192)))
+    assert torch.equal(copy.restore(noisy), model.restore(noisy))
     assert len(copy.stages()) == 3
+
+
+def test_a_resumed_fit_gives_the_same_result(tmp_path):
+    noisy = smeared(160, 163)
+
+    class Save(lightning.Callback):
+        def on_train_batch_end(self, trainer, model, *_):
+            if trainer.global_step in (2, 3, 5, 8):
+                trainer.save_checkpoint(tmp_path / f"{trainer.global_step}.ckpt")
+
+    lightning.seed_everything(3)
+    whole = multi_scale()
+    options = {**HYGIENE, "accelerator": "cpu", "max_steps": 9}
+    lightning.Trainer(**options, callbacks=[Save()]).fit(whole, datamodule=data_of(noisy))
+    assert whole.plan.bounds == (0, 3, 6, 9)
+    for step in (2, 3, 5, 8):
+        lightning.seed_everything(3)
+        resumed = multi_scale()
+        lightning.Trainer(**options).fit(resumed, datamodule=data_of(noisy), ckpt_path=tmp_path / f"{step}.ckpt")
+        assert torch.equal(resumed.restore(noisy), whole.restore(noisy))
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_look_at_the_result_does_not_change_the_fit(at):
+    """A restored image during a fit comes from unfinished networks, which later stages must not see."""
+    noisy = smeared(96, 96)
+
+    class Look(lightning.Callback):
+        def on_train_batch_end(self, trainer, model, *_):
+            if trainer.global_step == at:
+                with torch.inference_mode():
+                    self.seen = model.restore(noisy)
+
+    results, look = [], Look()
+    for callbacks in ([], [look]):
+        lightning.seed_everything(0)
+        model = multi_scale()
+        options = {**HYGIENE, "accelerator": "cpu", "max_steps": 4}
+        lightning.Trainer(**options, callbacks=callbacks).fit(model, datamodule=data_of(noisy))
+        assert model.plan.bounds == (0, 2, 4)
+        results.append(model.restore(noisy))
+    assert torch.equal(*results)
+    assert torch.equal(look.seen, results[0]) == (at == 4)
+
+
+def test_new_weights_give_a_new_result():
+    noisy, models = smeared(96, 96), []
+    for seed in range(2):
+        lightning.seed_everything(seed)
+        models.append(multi_scale())
+        models[-1].match_data(DataDescription(3, 96, 96, image=noisy))
+        models[-1].coarse[0].load_state_dict(SmallCNN(3, width=4, depth=2).state_dict())
+    first, second = (model.restore(noisy) for model in models)
+    assert not torch.equal(first, second)
+    models[0].load_state_dict(models[1].state_dict())
+    assert torch.equal(models[0].restore(noisy), second)
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def fitted(request):
+    readout = NonLocalRidge(OnePass(), similar=8, window=9)
+    model = Recorrupted(SmallCNN(request.param, width=4, depth=2), readout=readout, scales=4)
+    lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 3}).fit(
+        model, datamodule=data_of(smeared(160, 161, request.param))
+    )
+    assert len(model.coarse) == 2
+    return model, request.param
+
+
+@pytest.mark.parametrize("size", [(8, 8), (96, 120), (250, 41), (3, 2)])
+def test_every_size_is_denoised_by_networks_fitted_to_another(fitted, size):
+    model, channels = fitted
+    assert model.restore(smeared(*size, channels)).isfinite().all()
+
+
+def test_images_of_a_batch_are_denoised_at_one_scale(fitted):
+    model, channels = fitted
+    assert model.restore(smeared(96, 96, channels).expand(2, -1, -1, -1)).isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (41, 300), (2, 3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_and_narrow_pictures(size, channels):
+    noisy = smeared(*size, channels)
+    clean = denoise(noisy, "fast", max_steps=4, data_range=1.0)
+    assert clean.shape == noisy.shape
+    assert clean.isfinite().all()
+
+
+def test_a_picture_of_white_noise_after_one_of_correlated_noise():
+    model, stages = multi_scale(), []
+    white = 0.5 + 0.1 * torch.randn(1, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    for noisy in (smeared(160, 160), white, smeared(96, 96), smeared(160, 160)):
+        lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 3}).fit(model, datamodule=data_of(noisy))
+        stages.append(len(model.stages()))
+        assert model.restore(noisy).isfinite().all()
+    assert stages == [3, 1, 2, 3]
+
+
+def test_a_crop_of_a_picture_has_one_scale():
+    model, data = multi_scale(), data_of(smeared(200, 200), crop=128)
+    lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 2}).fit(model, datamodule=data)
+    assert len(model.stages()) == 1
+
+
+def test_no_scale_is_refused():
+    with pytest.raises(UserError, match="Recorrupted: scales 0 must be at least 1"):
+        Recorrupted(scales=0)
 
 
 def test_too_much_clipping_gets_a_warning_and_another_loss():

@@ -5,6 +5,7 @@ import torch
 
 from torchdenoise import UserError
 from torchdenoise.denoisers import GRDLoss, OnCrops, ZSN2MLoss
+from torchdenoise.denoisers.parts.crops import turned
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
 
 
@@ -74,6 +75,16 @@ def test_turned_crops_are_all_eight_turns_of_every_image_alike():
         turns = [side.rot90(turn, (1, 2)) for side in (square, square.flip(2)) for turn in range(4)]
         met.add(next(number for number, turned in enumerate(turns) if torch.equal(turned, crop)))
     assert met == set(range(8))
+
+
+def test_images_are_turned_as_the_crops_are():
+    noisy, inner = torch.rand(2, 3, 6, 6), Keeping()
+    loss = OnCrops(inner, size=6, count=20, turned=True)
+    draws = loss.draw({"noisy": noisy, "guide": noisy}, torch.Generator().manual_seed(1))
+    loss(torch.abs, {"noisy": noisy, "guide": noisy}, draws, 0.5)
+    assert draws["turn"].unique().tolist() == list(range(8))
+    assert torch.equal(turned(noisy.repeat_interleave(20, 0), draws["turn"]), inner.kept["noisy"])
+    assert torch.equal(inner.kept["turn"], draws["turn"])
 
 
 def test_turned_crops_of_a_narrow_picture_are_square():

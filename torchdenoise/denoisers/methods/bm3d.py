@@ -16,6 +16,7 @@ from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.errors import UserError
 from torchdenoise.extras import optional_module
 from torchdenoise.noise import anscombe, gaussian_level, inverse_anscombe, poisson_photons
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Dabov et al., Image denoising by sparse 3-D transform-domain collaborative filtering, IEEE TIP 2007"
 MIN_LEVEL = 0.01
@@ -144,6 +145,8 @@ class AnscombeBM3D(BM3D, source="Mäkitalo and Foi, IEEE TIP 2011, around " + SO
         >>> abs(AnscombeBM3D(25)(noisy).mean() - 0.8) < 0.05
         tensor(True)
     """
+
+    assumes = (Assumption.INDEPENDENT, Assumption.PHOTONS)
 
     def __init__(self, photons: float | None = None, threads: int = 1) -> None:
         super().__init__(threads)

@@ -1,6 +1,7 @@
 """Methods without a network, which have nothing to fit."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.stages import Stage
+from torchdenoise.noise.assumptions import Assumption
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,8 @@ class Classical(Denoiser):
         >>> Blur().restore(torch.eye(3).view(1, 1, 3, 3))[0, 0, 1, 1]
         tensor(0.3333)
     """
+
+    assumes: ClassVar[tuple[Assumption, ...]] = (Assumption.INDEPENDENT, Assumption.UNIFORM)
 
     @override
     def stages(self) -> list[Stage]:

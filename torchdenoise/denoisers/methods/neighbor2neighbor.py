@@ -12,6 +12,7 @@ from torchdenoise.denoisers.networks import NB2NBUNet
 from torchdenoise.denoisers.parts.downsamplers import Downsampler, Draws, cells
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Huang et al., Neighbor2Neighbor, CVPR 2021"
 PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))
@@ -108,4 +109,5 @@ class Neighbor2Neighbor(SingleStage, source=SOURCE):
         1259475
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(network=NB2NBUNet, loss=Neighbor2NeighborLoss, optimizer=nb2nb_adam)

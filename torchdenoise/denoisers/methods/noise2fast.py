@@ -17,6 +17,7 @@ from torchdenoise.denoisers.parts.schedules import adam, constant_rate
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import restart_optimizer
 from torchdenoise.noise import seeded
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Lequyer et al., Noise2Fast, Nature Machine Intelligence 2022"
 RESTART_RATE = 5e-6
@@ -117,6 +118,7 @@ class Noise2Fast(SingleStage, source=SOURCE):
         259201
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(
         network=Noise2FastNet, loss=Noise2FastLoss, optimizer=adam, scheduler=constant_rate, readout=LastMean
     )

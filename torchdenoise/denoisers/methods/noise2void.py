@@ -12,6 +12,7 @@ from torchdenoise.denoisers.networks import N2VUNet
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.errors import UserError
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Krull, Buchholz & Jug, Noise2Void, CVPR 2019"
 
@@ -108,6 +109,7 @@ class Noise2Void(SingleStage, source=SOURCE):
         797123
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(network=N2VUNet, loss=Noise2VoidLoss, optimizer=n2v_adam)
 
     @override

@@ -28,6 +28,7 @@ from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseProfile, Profiles
+from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.noise.covariance import filtered
 from torchdenoise.protocols import DataDescription
 
@@ -64,12 +65,18 @@ class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
         self.level = level
         self.share = share
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Whether the level is not given."""
+        return self.level is None
+
     @override
     def measure(self, noisy: Tensor) -> dict[str, Tensor]:
         """Return the deviation of the noise in units of the white level, and the filter that correlates it.
 
-        ``deviation`` is ``(B, 1, 1, 1)`` for white noise, which needs no filter. If the noise of any image is
-        correlated, it is ``(B, C, H, W)``, and ``kernel`` is ``(B, C, C, k, k)``.
+        ``deviation`` is ``(B, 1, 1, 1)``, or ``(B, C, H, W)`` where the level varies. ``kernel``, only for correlated
+        noise, is ``(B, C, C, k, k)``.
         """
         if self.level is not None:
             return {"deviation": noisy.new_full((len(noisy), 1, 1, 1), self.level / 255) * self.share}
@@ -78,13 +85,13 @@ class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
             profile.deviation(image) * (1 if profile.correlated else self.share)
             for profile, image in zip(profiles, torch.split(noisy, 1), strict=True)
         ]
-        if not any(profile.correlated for profile in profiles):
-            return {"deviation": torch.cat(deviations)}
-        channels = noisy.shape[1]
-        return {
-            "deviation": torch.cat([each.expand(1, *noisy.shape[1:]) for each in deviations]),
-            "kernel": torch.stack([profile.kernel(channels) for profile in profiles]).to(noisy),
-        }
+        if any(each.numel() > 1 for each in deviations):
+            deviations = [each.expand(1, *noisy.shape[1:]) for each in deviations]
+        found = {"deviation": torch.cat(deviations)}
+        if any(profile.correlated for profile in profiles):
+            channels = noisy.shape[1]
+            found["kernel"] = torch.stack([profile.kernel(channels) for profile in profiles]).to(noisy)
+        return found
 
     @override
     def draw(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
@@ -131,6 +138,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         28739
     """
 
+    assumes = (Assumption.MEASURED,)
     defaults = MethodDefaults(
         network=functools.partial(SmallCNN, width=32, depth=5),
         loss=lambda: OnCrops(RecorruptedLoss(share=0.93), size=48, count=4, turned=True),
@@ -180,9 +188,16 @@ class Recorrupted(SingleStage, source=SOURCE):
         super().match_data(description)
         if description.image is not None:
             profile = self.context(description.image).profiles[0]
-            number = number_of_scales(description.height, description.width, self.scales) if profile.correlated else 1
+            most = self.scales if profile.coarse_to_fine else 1
+            number = number_of_scales(description.height, description.width, most)
             if len(self.coarse) != number - 1:
                 self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number - 1)])
+
+    @override
+    def noise_line(self) -> str:
+        """Return one line about the noise, and whether it was removed from coarse to fine."""
+        line = super().noise_line()
+        return f"{line}; multi-scale" if line and len(self.coarse) else line
 
     @override
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
@@ -190,6 +205,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         number = len({name.split(".")[1] for name in state_dict if name.startswith("coarse.")})
         if number != len(self.coarse):
             self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number)])
+        self.clear_cache()
         return super().load_state_dict(state_dict, strict, assign)
 
     @override
@@ -212,12 +228,22 @@ class Recorrupted(SingleStage, source=SOURCE):
             return super().loss_batch(batch, index)
         inputs = context.extra.setdefault("inputs", {})
         if index not in inputs:
+            image, profile = self._level(context, index)
             with plain_tensors():
-                image, profile = self._level(context, index)
                 loss = self.loss.with_noise(Profiles(1, lambda _: profile))
                 inputs[index] = {"noisy": image, **loss.measure(image)}
         found: dict[str, Tensor] = inputs[index]
         return found
+
+    @override
+    def restore(self, noisy: Tensor, **known: Tensor) -> Tensor:
+        """Return clean images ``(B, C, H, W)`` in 0..1; what shows no noise, such as a frame, stays unchanged."""
+        clean = super().restore(noisy, **known)
+        for number, profile in enumerate(self.context(noisy).profiles):
+            if profile.informative is not None:
+                seen = profile.informative[0].to(clean.device)
+                clean[number] = torch.where(seen, clean[number], noisy[number].clamp(0, 1))
+        return clean
 
     @override
     def read(self, denoise: Denoise, context: PictureContext, generator: Generator) -> Tensor:
@@ -235,24 +261,30 @@ class Recorrupted(SingleStage, source=SOURCE):
     def _level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
         """Return the image at a scale, after the coarser ones were denoised, and its noise."""
         levels: dict[int, tuple[Tensor, NoiseProfile]] = context.extra.setdefault("levels", {})
-        if index not in levels:
-            if "pyramid" not in context.extra:
-                scales = len(self.coarse) + 1
-                context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
-            coarser = None
-            if index:
-                network = self._networks()[index - 1].eval()
-                denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
-                with torch.no_grad(), torch.autocast(context.transformed.device.type, enabled=False):
-                    coarser = self._read_level(denoise, *self._level(context, index - 1))
-            levels[index] = context.extra["pyramid"].level(index, coarser)
-        return levels[index]
+        if index in levels:
+            return levels[index]
+        with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
+            level = self._computed_level(context, index)
+        if index <= self.plan.index(self.global_step):  # else the coarser networks are still being trained
+            levels[index] = level
+        return level
+
+    def _computed_level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
+        if "pyramid" not in context.extra:
+            scales = len(self.coarse) + 1
+            context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
+        pyramid: Pyramid = context.extra["pyramid"]
+        if not index:
+            return pyramid.level(index, None)
+        network = self._networks()[index - 1].eval()
+        denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
+        return pyramid.level(index, self._read_level(denoise, *self._level(context, index - 1)))
 
     def _read_level(self, denoise: Denoise, image: Tensor, profile: NoiseProfile) -> Tensor:
-        """Return the result at a scale."""
+        """Return the result at a scale, with the mean of the image: that of the noise is 0."""
         readout = self.active_readout().with_noise(Profiles(1, lambda _: profile))
         result: Tensor = readout(denoise, image, Generator(image.device).manual_seed(self.seed))
-        return result
+        return result + (image - result).mean((-2, -1), keepdim=True)
 
 
 def _tiled(network: Network, image: Tensor, /, **extra: Tensor) -> Tensor:

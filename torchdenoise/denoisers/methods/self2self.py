@@ -13,6 +13,7 @@ from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, T
 from torchdenoise.denoisers.parts.masking import MaskedMean, check_chance, hidden_mean, random_mask
 from torchdenoise.denoisers.parts.schedules import constant_rate
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Quan, Chen, Pang & Ji, Self2Self with Dropout, CVPR 2020"
 
@@ -122,6 +123,7 @@ class Self2Self(SingleStage, source=SOURCE):
         991203
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(
         network=PartialUNet,
         loss=Self2SelfLoss,

@@ -24,6 +24,7 @@ from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Liu, Shi et al., Zero-Shot Noise2Mean, AAAI 2025"
 
@@ -199,6 +200,7 @@ class ZSN2MStar(SingleStage, source=SOURCE):
         22275
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(network=SmallCNN, loss=ZSN2MLoss)
 
 
@@ -225,6 +227,7 @@ class ZSN2M(Denoiser, source=SOURCE):
     """
 
     left_out = (*Denoiser.left_out, "refiner_optimizer", "refiner_scheduler")
+    assumes = (Assumption.INDEPENDENT,)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from torchdenoise.denoisers.networks import SmallCNN
 from torchdenoise.denoisers.parts.downsamplers import DiagonalDownsampler, Downsampler
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 2023"
 
@@ -78,4 +79,5 @@ class ZSN2N(SingleStage, source=SOURCE):
         22275
     """
 
+    assumes = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(network=SmallCNN, loss=ZSN2NLoss)

@@ -47,6 +47,12 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
         self.turned = turned
         self.requires = loss.requires
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Whether the inner loss makes use of noise profiles."""
+        return self.loss.uses_noise
+
     @override
     def with_noise(self, profiles: Profiles) -> Self:
         """Return a copy whose inner loss knows the noise, if it makes use of it."""

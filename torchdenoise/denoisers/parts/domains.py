@@ -54,7 +54,8 @@ class Stabilized(
 
     Where white noise grows with brightness, the generalized Anscombe transform, scaled so that black and white stay 0
     and 1, makes it uniform, and its exact unbiased inverse undoes that. Where it does not grow, values stay unchanged;
-    if they were clipped, the inverse undoes the bias of clipping. Images with correlated noise stay unchanged.
+    if they were clipped, the inverse undoes the bias of clipping. Values with correlated noise stay unchanged.
+    Outliers, and the offsets of rows and columns, are removed before, and do not return.
 
     Example:
         >>> clean = torch.linspace(0, 1, 90).expand(1, 3, 90, 90)
@@ -68,10 +69,11 @@ class Stabilized(
     @override
     def transforms(self, noisy: Tensor) -> tuple[Transform, Transform]:
         """Return both transforms; each image of the batch has its own."""
-        levels = [_stabilized_level(profile) for profile in self.noise_of(noisy)]
+        profiles = list(self.noise_of(noisy))
+        levels = [_stabilized_level(profile) for profile in profiles]
 
         def forward(images: Tensor) -> Tensor:
-            return map_images(stabilize, images, levels)
+            return map_images(stabilize, map_images(_repaired, images, profiles), levels)
 
         def inverse(images: Tensor) -> Tensor:
             return map_images(destabilize, images, levels)
@@ -86,6 +88,10 @@ class Stabilized(
 
 def _identity(images: Tensor) -> Tensor:
     return images
+
+
+def _repaired(image: Tensor, profile: NoiseProfile) -> Tensor:
+    return profile.repaired(image)
 
 
 def _stabilized_level(profile: NoiseProfile) -> NoiseLevelFunction:

@@ -12,6 +12,11 @@ from torchdenoise.noise import Profiles
 class NoisePart:
     """A part of a method that may be given the noise profiles of the images; most ignore them."""
 
+    @property
+    def uses_noise(self) -> bool:
+        """Whether this part makes use of noise profiles; one that holds another part asks it too."""
+        return False
+
     def with_noise(self, profiles: Profiles) -> Self:  # noqa: ARG002
         """Return this part, or a copy that knows the noise of the images that it is used for next."""
         return self
@@ -29,10 +34,17 @@ class NoiseAware(NoisePart):
 
     _profiles: Profiles | None = None
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """True, unless a subclass knows the noise from elsewhere."""
+        return True
+
     @override
     def with_noise(self, profiles: Profiles) -> Self:
         """Return a copy that knows the noise."""
-        aware = copy.copy(self)
+        aware = super().with_noise(profiles)
+        aware = copy.copy(self) if aware is self else aware
         aware._profiles = profiles
         return aware
 

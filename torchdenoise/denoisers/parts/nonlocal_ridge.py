@@ -99,10 +99,11 @@ class NonLocalRidge(
             profile: of the noise.
             side: of a patch.
         """
-        if profile.covariance is None:
+        if deviation.numel() == 1:
             return WhitePatches(deviation.flatten())
-        transform = _colour_matrix(deviation.shape[1]).to(deviation)
-        return CorrelatedPatches(transform, profile.covariance.to(deviation), deviation[0], side)
+        channels = deviation.shape[1]
+        covariance = torch.eye(channels)[..., None, None] if profile.covariance is None else profile.covariance
+        return CorrelatedPatches(_colour_matrix(channels).to(deviation), covariance.to(deviation), deviation[0], side)
 
     def _by_bands(self, noisy: Tensor, first: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the estimate of one image, computed in bands of rows to limit memory."""

@@ -113,6 +113,12 @@ class WrappedReadout(Readout):
         """Whether the inner readout accumulates outputs."""
         return self.inner.needs_outputs
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Whether this or the inner readout makes use of noise profiles."""
+        return super().uses_noise or self.inner.uses_noise
+
     @override
     def with_noise(self, profiles: Profiles) -> Self:
         """Return a copy whose inner readout knows the noise, if it makes use of it."""

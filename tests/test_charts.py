@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchdenoise.benchmarking.charts import COLOURS, DASHES, HEIGHT, WIDTH, Axis, Series, chart
+from torchdenoise.charts import COLOURS, DASHES, HEIGHT, WIDTH, Axis, Series, chart
 
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)
 

@@ -72,7 +72,34 @@ class Axis:
         return [tick for tick in ticks if self.low <= tick <= self.high]
 
 
-def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, joined: bool = True) -> str:
+def heat_map(values: Sequence[Sequence[float]], title: str) -> str:
+    """Return an SVG of a grid of numbers from -1 (red) over 0 (white) to 1 (blue), the first row at the top.
+
+    Example:
+        >>> heat_map([[0.0, 1.0]], "covariance").count("<rect")
+        2
+    """
+    side = 24
+    cells = []
+    for row, numbers in enumerate(values):
+        for column, number in enumerate(numbers):
+            strength = round(255 * (1 - min(abs(number), 1)))
+            colour = f"rgb({strength},{strength},255)" if number >= 0 else f"rgb(255,{strength},{strength})"
+            place = f'x="{side * column}" y="{side * row}" width="{side}" height="{side}"'
+            cells.append(f'<rect {place} fill="{colour}" class="cell"><title>{number:.2f}</title></rect>')
+    view = f'viewBox="0 0 {side * len(values[0])} {side * len(values)}" role="img" aria-label="{escape(title)}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(cells)}</svg>'
+
+
+def chart(
+    series: Sequence[Series],
+    across: str,
+    up: str,
+    *,
+    log: bool = False,
+    joined: bool = True,
+    floor: float | None = None,
+) -> str:
     """Return an SVG of series as lines, or as points with their names beside them.
 
     Args:
@@ -81,6 +108,7 @@ def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, 
         up: title of the vertical axis.
         log: whether the horizontal axis is logarithmic; its values must then be above 0.
         joined: whether to draw lines, and not points with names.
+        floor: a value that the vertical axis includes.
 
     Example:
         >>> chart([Series("a", 0, [(1, 2), (3, 4)])], "steps", "PSNR, dB")[:4]
@@ -88,7 +116,7 @@ def chart(series: Sequence[Series], across: str, up: str, *, log: bool = False, 
     """
     xs, ys = zip(*(point for each in series for point in each.points), strict=True)
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
-    y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP)
+    y_axis = Axis.over(ys if floor is None else (floor, *ys), HEIGHT - BOTTOM, TOP)
     parts = [_frame(x_axis, y_axis, across, up)]
     taken: list[tuple[float, float]] = []
     for each in series:

@@ -1,0 +1,110 @@
+"""``torchdenoise inspect`` on made pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import noisy_scene, scene, write_png
+
+from torchdenoise.data import read_picture
+from torchdenoise.noise import load_profile, measure_noise
+
+
+@pytest.fixture
+def white(tmp_path):
+    return write_png(tmp_path / "white.png", noisy_scene(112, 112, sigma=12))
+
+
+@pytest.fixture
+def correlated(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 20 / 255, (113, 112, 3))
+    return write_png(tmp_path / "correlated.png", np.clip(scene(112, 112) + noise[1:] + noise[:-1], 0, 1))
+
+
+def test_the_facts_of_a_picture(run, white):
+    outcome = run("inspect", "white.png")
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("white.png: noise: white, level 1")
+    assert any(line.startswith("  assumptions hold: ") and "fast" in line for line in lines)
+    assert lines[-1] == "  command: torchdenoise denoise white.png"
+
+
+def test_correlated_noise_is_drawn(run, correlated):
+    outcome = run("inspect", "correlated.png", "--data-range", "255")
+    assert "correlated over 2 pixels" in outcome.out
+    middle = outcome.out.splitlines()[outcome.out.splitlines().index("  correlation by place:") + 5]
+    assert middle.strip() == "········██········"
+    assert "zsn2n" in next(line for line in outcome.out.splitlines() if "do not hold: bm3d" in line)
+    assert "--data-range 255" in outcome.out
+
+
+def test_the_json_is_the_profile_that_other_commands_take(run, correlated, white):
+    assert run("inspect", "correlated.png", "--json", "p.json").code == 0
+    profile, measured = load_profile("p.json"), measure_noise(read_picture(correlated).image)
+    assert profile.level == measured.level
+    assert (profile.covariance == measured.covariance).all()
+    outcome = run("denoise", "white.png", "--noise-profile", "p.json", "--max-steps", "2", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "correlated over 2 pixels; given; multi-scale" in outcome.out
+    outcome = run("compare", "--recipes", "tv", "--data", "white.png", "--noise", "measured:p.json", "-o", "r")
+    assert outcome.code == 0, outcome.err
+
+
+def test_json_on_standard_output_is_json_alone(run, white):
+    content = json.loads(run("inspect", "white.png", "--json").out)
+    assert (content["kind"], content["inspection"]["picture"]) == ("noise profile", "white.png")
+    assert content["inspection"]["recipes"]["fast"] == []
+    assert content["inspection"]["command"] == "torchdenoise denoise white.png"
+
+
+def test_several_pictures_and_one_damaged(run, white, tmp_path):
+    (tmp_path / "a_damaged.png").write_bytes(white.read_bytes()[:200])
+    outcome = run("inspect", ".", "--json", "all.json", "--html", "all.html")
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[0].startswith("failed: a_damaged.png: ")
+    assert outcome.err.splitlines()[1] == "torchdenoise: 1 of 2 pictures failed (see above); the others are done"
+    assert "white.png: noise: white" in outcome.out
+    (content,) = json.loads((tmp_path / "all.json").read_text())
+    assert content["inspection"]["picture"] == "white.png"
+    assert "white.png" in (tmp_path / "all.html").read_text()
+    again = run("denoise", "white.png", "--noise-profile", "all.json")
+    assert (again.code, again.err.count("\n")) == (2, 1)
+    assert "all.json: holds the noise profiles of several pictures" in again.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.png"], "a.png: no such file"),
+        (["--json", "white.png"], "required: IN"),
+        (
+            ["white.png", "--json", "white.png"],
+            "--json white.png: the name must end in .json; name the pictures before",
+        ),
+        (["white.png", "--html", "x.json"], "--html x.json: the name must end in .html"),
+        (["white.png", "--json", "there.json"], "there.json: exists already; add --overwrite"),
+        (["white.png", "--json", "no/there.json"], "no: no such folder"),
+        (["white.png", "--jsn"], "did you mean --json"),
+    ],
+)
+def test_mistakes_are_one_line(run, white, tmp_path, words, message):
+    (tmp_path / "there.json").write_text("mine")
+    outcome = run("inspect", *words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert (tmp_path / "there.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (8, 8, 1), (3, 200, 3)])
+def test_tiny_pictures_get_an_answer(run, tmp_path, shape):
+    write_png(tmp_path / "tiny.png", np.random.default_rng(0).random(shape))
+    outcome = run("inspect", "tiny.png", "--json", "p.json", "--html", "p.html")
+    assert outcome.code == 0, outcome.err
+    load_profile("p.json")
+
+
+def test_help_has_examples(run):
+    outcome = run("inspect", "--help")
+    assert "torchdenoise inspect noisy.png" in outcome.out

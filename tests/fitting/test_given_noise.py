@@ -1,0 +1,118 @@
+"""Noise that the caller states: it is believed, in every kind of fit."""
+
+import pytest
+import torch
+from helpers import clean_image
+
+from torchdenoise import UserError, denoise, from_spec
+from torchdenoise.denoisers import OnCrops, Recorrupted, RecorruptedLoss, SmallCNN
+from torchdenoise.fitting import Options, build, fit_images
+from torchdenoise.noise import (
+    GaussianNoise,
+    LevelCurve,
+    NoiseLevelFunction,
+    NoiseProfile,
+    measure_noise,
+    repeatable,
+    save_profile,
+)
+from torchdenoise.recipes import load_recipe
+
+FAST = load_recipe("fast")
+
+
+def noisy(spec="gaussian:20", side=48):
+    return repeatable(spec, clean_image(3, side, side))
+
+
+def removed(image, **options):
+    return (denoise(image, max_steps=5, device="cpu", data_range=1, **options) - image).std().item()
+
+
+def horizontal(level, channels=3):
+    """Return the profile of noise that horizontal neighbours share."""
+    covariance = torch.zeros(channels, channels, 3, 3)
+    for channel in range(channels):
+        covariance[channel, channel, 1] = torch.tensor([0.45, 1.0, 0.45])
+    curve = LevelCurve(torch.tensor([[0.0, 1.0]]).repeat(channels, 1), torch.full((channels, 2), level))
+    return NoiseProfile(NoiseLevelFunction(0.0, level), None, curve, covariance)
+
+
+def test_a_stated_level_is_believed():
+    image = noisy()
+    assert removed(image, noise="gaussian:2") < 0.5 * removed(image, noise="gaussian:20")
+
+
+def test_what_was_measured_changes_nothing_when_it_is_given(tmp_path):
+    image = noisy("poisson:30+gaussian:5")
+    profile = measure_noise(image)
+    save_profile(tmp_path / "p.json", profile)
+    measured = denoise(image, max_steps=3, device="cpu", data_range=1)
+    for noise in (profile, tmp_path / "p.json", str(tmp_path / "p.json"), f"measured:{tmp_path / 'p.json'}"):
+        assert torch.equal(denoise(image, max_steps=3, device="cpu", data_range=1, noise=noise), measured)
+
+
+def test_nothing_is_measured(monkeypatch):
+    def refuse(image):
+        raise AssertionError
+
+    monkeypatch.setattr("torchdenoise.noise.measuring.measure_noise", refuse)
+    denoise(noisy(), max_steps=2, device="cpu", noise=GaussianNoise(20))
+
+
+def test_fits_together_believe_it_too():
+    images = [noisy(), noisy("gaussian:21")]
+    options = Options(3, device="cpu", noise=from_spec("gaussian:5").profile())
+    together = fit_images(images, FAST, options)
+    for image, result in zip(images, together, strict=True):
+        (alone,) = fit_images([image], FAST, options)
+        assert torch.allclose(result.image, alone.image, atol=1e-4)
+        assert result.noise == alone.noise == "noise: white, level 5 of 255; given"
+
+
+def test_correlated_noise_is_removed_from_coarse_to_fine():
+    (result,) = fit_images([noisy(side=100)], FAST, Options(3, device="cpu", noise=horizontal(0.08)))
+    assert result.noise == "noise: level 20.4 of 255, correlated over 2 pixels; given; multi-scale"
+
+
+def test_a_checkpoint_believes_it(tmp_path):
+    import lightning
+
+    from torchdenoise.data import SingleImage
+    from torchdenoise.fitting.trainers import HYGIENE
+
+    data = SingleImage()
+    data.use(noisy())
+    trainer = lightning.Trainer(**{**HYGIENE, "max_steps": 3, "accelerator": "cpu"})
+    trainer.fit(Recorrupted(), datamodule=data)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    little, much = (
+        denoise(noisy(), checkpoint=tmp_path / "a.ckpt", device="cpu", data_range=1, noise=f"gaussian:{level}")
+        for level in (2, 20)
+    )
+    assert (little - noisy()).std() < 0.5 * (much - noisy()).std()
+
+
+def test_other_channels_are_refused():
+    with pytest.raises(UserError, match=r"the noise profile is for 1 channel\(s\), the picture has 3"):
+        denoise(noisy(), max_steps=2, noise=horizontal(0.1, channels=1))
+    results = fit_images([noisy(), noisy()], FAST, Options(2, device="cpu", noise=horizontal(0.1, channels=1)))
+    assert all(isinstance(result, UserError) for result in results)
+
+
+def test_methods_that_make_no_use_of_it_refuse():
+    for recipe in ("zsn2n", "nl-ridge"):
+        with pytest.raises(UserError, match=r"makes no use of a given noise: .* fast, instant or best"):
+            denoise(noisy(), recipe, noise="gaussian:20")
+    for recipe in ("fast", "instant", "best"):
+        assert build(load_recipe(recipe), Options()).uses_noise
+
+
+def test_a_method_says_whether_it_uses_noise():
+    assert Recorrupted().uses_noise
+    assert not OnCrops(RecorruptedLoss(level=25)).uses_noise
+    assert OnCrops(RecorruptedLoss()).uses_noise
+
+
+def test_a_level_of_zero_keeps_the_picture():
+    assert removed(noisy(), noise="gaussian:0", network=SmallCNN(width=4)) < 0.02

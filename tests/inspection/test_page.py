@@ -1,0 +1,49 @@
+"""The page of inspected pictures."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from torchdenoise.inspection import inspect_noise, page
+from torchdenoise.inspection.page import level_series, power_series
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile
+
+
+def test_the_page_holds_the_picture_and_marks_what_shows_no_noise():
+    image = torch.rand(1, 1, 40, 50, generator=torch.Generator().manual_seed(0))
+    image[..., :10] = 0
+    html = page([("<a>.png", inspect_noise(image), image, [("level", "1 & 2")])], "torchdenoise inspect '<a>.png'")
+    assert "&lt;a&gt;.png" in html
+    assert "1 &amp; 2" in html
+    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+    encoded = re.search(r'src="data:image/png;base64,([^"]+)"', html)[1]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+    assert shown.shape == (40, 50, 3)
+    assert (shown[:, :10] == [191, 0, 0]).all()
+    assert (shown[:, 15:, 0] == (255 * image[0, 0, :, 15:]).round().numpy()).all()
+
+
+def test_level_functions_on_the_0_255_scale():
+    (line,) = level_series(NoiseProfile(NoiseLevelFunction(0.01, 0.1, False, 0.2)))
+    for brightness, level in line.points:
+        variance = 0.01 * max(brightness / 255 - 0.2, 0) + 0.1**2
+        assert level == pytest.approx(255 * variance**0.5)
+    curve = LevelCurve(torch.tensor([[0.0, 1.0]] * 3), torch.tensor([[0.1, 0.2], [0.2, 0.3], [0.3, 0.4]]))
+    series = level_series(NoiseProfile(NoiseLevelFunction(0.0, 0.1), None, curve, torch.ones(3, 3, 1, 1)))
+    assert [each.name for each in series] == ["red", "green", "blue"]
+    assert series[1].points == [(0.0, pytest.approx(51)), (255.0, pytest.approx(76.5))]
+
+
+def test_power_is_the_transform_of_the_covariance():
+    covariance = torch.zeros(1, 1, 3, 3)
+    covariance[0, 0, 1] = torch.tensor([0.3, 1.0, 0.3])  # neighbours in a row
+    across, down, diagonal = power_series(covariance)
+    for frequency, power in across.points:
+        assert power == pytest.approx(1 + 0.6 * np.cos(2 * np.pi * frequency), abs=1e-6)
+    assert [power for _, power in down.points] == pytest.approx([1.6] * len(down.points))
+    assert diagonal.points == across.points

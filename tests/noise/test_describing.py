@@ -1,0 +1,44 @@
+"""One line about the noise."""
+
+import pytest
+import torch
+
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile
+
+LEVEL = NoiseLevelFunction
+
+
+@pytest.mark.parametrize(
+    ("level", "line"),
+    [
+        (LEVEL(0.0, 12.34 / 255), "noise: white, level 12.3 of 255"),
+        (LEVEL(0.0, 25 / 255, True), "noise: white, level 25 of 255, clipped"),
+        (LEVEL(0.0, 0.0), "noise: none"),
+        (LEVEL(0.8 / 255, 3.14 / 255), "noise: sensor-like, gain 0.8, read noise 3.1 (of 255)"),
+        (LEVEL(0.04, 0.0), "noise: sensor-like, gain 10.2, no read noise (of 255)"),
+        (LEVEL(0.04, 0.0, True, 0.1), "noise: sensor-like, gain 10.2, no read noise, pedestal 25.5 (of 255), clipped"),
+    ],
+)
+def test_white_noise(level, line):
+    assert NoiseProfile(level).describe() == line
+
+
+def profile(covariance, levels):
+    curve = LevelCurve(torch.linspace(0, 1, len(levels))[None], torch.tensor([levels]) / 255)
+    return NoiseProfile(LEVEL(0.0, 0.1), None, curve, covariance)
+
+
+def test_correlated_noise():
+    covariance = torch.zeros(1, 1, 9, 9)
+    covariance[0, 0, 4, 2:7] = torch.tensor([0.2, 0.6, 1.0, 0.6, 0.2])
+    assert profile(covariance, [16.0, 25.0]).describe() == "noise: level 16 to 25 of 255, correlated over 3 pixels"
+    assert profile(covariance.mT, [16.02, 16.0]).describe() == "noise: level 16 of 255, correlated over 3 pixels"
+
+
+def test_noise_that_only_channels_share():
+    assert profile(torch.ones(1, 1, 1, 1), [9.0]).describe() == "noise: level 9 of 255, correlated between the channels"
+
+
+def test_what_could_not_be_measured():
+    line = NoiseProfile(LEVEL(0.0, 0.1), unusable="31% of the values are cut off at black or white").describe()
+    assert line == "noise: white, level 25.5 of 255; not reliable: 31% of the values are cut off at black or white"

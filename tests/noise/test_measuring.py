@@ -1,0 +1,115 @@
+"""Measuring noise: which kind an image has, and each image once."""
+
+import pytest
+import torch
+
+from tests.noise.correlated import smoothed
+from torchdenoise.noise import NoiseLevelFunction, NoiseProfile, Profiles, measure_noise, measuring, repeatable
+
+RAMP = torch.linspace(0.2, 0.8, 128).expand(1, 3, 128, 128)
+
+
+def test_white_noise():
+    profile = measure_noise(repeatable("gaussian:25", RAMP))
+    assert not profile.correlated
+    assert (profile.unusable, profile.sigma) == ("", None)
+    assert 255 * profile.deviation(RAMP).item() == pytest.approx(25, rel=0.05)
+    assert profile.level.gain == 0
+
+
+def test_photons():
+    profile = measure_noise(repeatable("poisson:25", RAMP))
+    assert not profile.correlated
+    assert not profile.unusable
+    assert profile.level.gain == pytest.approx(1 / 25, rel=0.15)
+    assert profile.deviation(RAMP).item() == pytest.approx((0.5 / 25) ** 0.5, rel=0.1)
+    assert profile.stabilized().level.gain == 0
+
+
+def test_clipped_noise():
+    profile = measure_noise(repeatable("gaussian:25:clip", torch.linspace(0, 1, 128).expand(1, 3, 128, 128)))
+    assert profile.level.clipped
+    assert not profile.correlated
+    assert not profile.unusable
+    assert 255 * profile.level.sigma == pytest.approx(25, rel=0.05)
+
+
+def test_too_much_clipping_is_named():
+    profile = measure_noise(repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96)))
+    assert "cut off at black or white" in profile.unusable
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_correlated_noise(channels):
+    clean = torch.linspace(0.3, 0.7, 200).expand(1, channels, 200, 200)
+    profile = measure_noise(clean + (0.02 + 0.1 * clean) * smoothed(200, 200, channels))
+    assert profile.correlated
+    assert not profile.unusable
+    assert profile.covariance.shape == (channels, channels, 9, 9)
+    assert profile.covariance[0, 0, 4, 5].item() == pytest.approx(0.5, abs=0.1)
+    assert profile.covariance[0, 0, 5, 5].item() == pytest.approx(0.25, abs=0.1)
+    for column, brightness in ((20, 0.34), (180, 0.66)):
+        level = profile.deviation(clean)[0, 0, 100, column].item()
+        assert level == pytest.approx(0.02 + 0.1 * brightness, rel=0.15)
+
+
+def test_correlated_noise_without_enough_blocks_is_named():
+    profile = measure_noise(0.5 + 1e-5 * smoothed(200, 200, 3))
+    assert not profile.correlated
+    assert profile.unusable == "the noise of neighbouring pixels is correlated (0.4)"
+
+
+@pytest.mark.parametrize("size", [(8, 8), (2, 2), (41, 300), (1, 7)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_and_narrow_images(size, channels):
+    image = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0))
+    profile = measure_noise(image)
+    assert not profile.unusable
+    assert profile.deviation(image).isfinite().all()
+
+
+def test_a_profile_is_made_when_it_is_asked_for_and_kept():
+    made = []
+
+    def make(number):
+        made.append(number)
+        return NoiseProfile(NoiseLevelFunction(0.0, number / 10))
+
+    profiles = Profiles(4, make)
+    assert len(profiles) == 4
+    assert not made
+    assert profiles[-1] is profiles[3]
+    assert made == [3]
+    assert [profile.level.sigma for profile in profiles[1:]] == [0.1, 0.2, 0.3]
+    assert made == [3, 1, 2]
+    assert [profile.level.sigma for profile in profiles] == [0.0, 0.1, 0.2, 0.3]
+    assert made == [3, 1, 2, 0]
+    with pytest.raises(IndexError):
+        profiles[4]
+
+
+def test_stabilized_profiles_measure_only_what_is_asked_for(monkeypatch):
+    measured = []
+
+    def measure(image):
+        measured.append(image)
+        return NoiseProfile(NoiseLevelFunction(0.01, 0.02), 0.3)
+
+    monkeypatch.setattr(measuring, "measure_noise", measure)
+    images = torch.rand(3, 1, 4, 4)
+    profiles = Profiles.measured(images)
+    inside = profiles.stabilized().stabilized()
+    assert not measured
+    assert inside[1].level == NoiseLevelFunction(0.0, 0.3)
+    assert inside[1] is inside[1]
+    assert profiles[1].level.gain == 0.01
+    assert len(measured) == 1
+    assert torch.equal(measured[0], images[1:2])
+
+
+def test_a_measurement_in_inference_mode_serves_a_fit():
+    noisy = 0.5 + 0.1 * smoothed(200, 200)
+    with torch.inference_mode():
+        profile = Profiles.measured(noisy)[0]
+    assert not profile.covariance.is_inference()
+    assert not profile.curve.deviation.is_inference()

@@ -1,0 +1,225 @@
+"""``torchdenoise inspect``: say what the noise of pictures is, and which recipes suit it."""
+
+import argparse
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchdenoise.commands.arguments import Parser, data_range
+from torchdenoise.errors import UserError
+from torchdenoise.paths import input_pictures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from torchdenoise.inspection import Inspection, Suitability
+
+EXAMPLES = """\
+  torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
+  torchdenoise inspect scans/ --html noise.html       a page with plots
+  torchdenoise inspect noisy.png --json               machine readable, on standard output
+  torchdenoise inspect flat.png --json profile.json   a file that other commands take:
+  torchdenoise denoise scans/ -o clean/ --noise-profile profile.json
+  torchdenoise compare --recipes fast,bm3d --data clean/ --noise measured:profile.json -o results/
+"""
+
+STDOUT = "-"
+SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (-0.1, "·"))
+"""Characters of correlations from these values on; below, it is negative."""
+NEGATIVE = "-"
+
+Rows = list[tuple[str, str]]
+"""Names and texts of facts."""
+
+
+@dataclass(frozen=True)
+class _Inspected:
+    path: Path
+    image: "Tensor"
+    inspection: "Inspection"
+    recipes: "Sequence[Suitability]"
+    command: str
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    options = Parser(
+        "torchdenoise inspect",
+        "Say what the noise of pictures is, and which recipes suit it.",
+        EXAMPLES,
+    )
+    options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
+    options.add_argument(
+        "--json",
+        nargs="?",
+        const=STDOUT,
+        metavar="FILE",
+        help="write the noise profile as JSON; default: to the terminal",
+    )
+    options.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+    options.add_argument(
+        "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
+    )
+    options.add_argument("--overwrite", action="store_true", help="replace files that exist already")
+    return options
+
+
+def run(words: Sequence[str]) -> int:
+    """Inspect what the words after ``inspect`` name, and return the exit code."""
+    options = parser().parse_args(words[1:])
+    _check_file(None if options.json in (None, STDOUT) else Path(options.json), "--json", (".json",), options)
+    _check_file(options.html, "--html", (".html", ".htm"), options)
+    pictures = input_pictures(options.inputs)
+    found, failed = [], 0
+    for path in pictures:
+        try:
+            inspected = _inspect(path, options)
+        except UserError as error:
+            if len(pictures) == 1:
+                raise
+            print(f"failed: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        found.append(inspected)
+        if options.json != STDOUT:
+            _show(inspected)
+    _write(found, len(pictures), options, shlex.join(["torchdenoise", *words]))
+    if failed:
+        raise UserError(f"{failed} of {len(pictures)} pictures failed (see above); the others are done")
+    return 0
+
+
+def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], options: argparse.Namespace) -> None:
+    """Refuse early a file that could not be written, or a picture taken for one."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{option} {path}: the name must end in {suffixes[0]}; name the pictures before {option}")
+    if path.exists() and not options.overwrite:
+        raise UserError(f"{path}: exists already; add --overwrite, or choose another name")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder; create it first")
+
+
+def _inspect(path: Path, options: argparse.Namespace) -> _Inspected:
+    from torchdenoise.data import read_picture
+    from torchdenoise.inspection import inspect_noise, suitable_recipes
+
+    image = read_picture(path, options.data_range).image
+    inspection = inspect_noise(image)
+    words = ["torchdenoise", "denoise", str(path)]
+    if options.data_range is not None:
+        ends = options.data_range if isinstance(options.data_range, tuple) else (options.data_range,)
+        words += ["--data-range", ",".join(f"{end:g}" for end in ends)]
+    return _Inspected(path, image, inspection, suitable_recipes(inspection), shlex.join(words))
+
+
+def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:
+    from torchdenoise.noise.profile_files import as_text, write_json
+    from torchdenoise.paths import write_errors
+
+    if options.json is not None and found:
+        contents = [_content(each) for each in found]
+        content = contents[0] if number == 1 else contents
+        if options.json == STDOUT:
+            print(as_text(content))
+        else:
+            write_json(options.json, content)
+            _say(f"written: {options.json}")
+    if options.html is not None and found:
+        from torchdenoise.inspection import page
+
+        sections = [(str(each.path), each.inspection, each.image, _rows(each)) for each in found]
+        with write_errors(options.html):
+            options.html.write_text(page(sections, command), encoding="utf-8")
+        _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
+
+
+def _say(line: str, file: Any = None) -> None:
+    print(line, file=file or sys.stdout)
+
+
+def _content(inspected: _Inspected) -> dict[str, Any]:
+    from torchdenoise.noise.profile_files import BESIDE, to_json
+
+    channels, height, width = inspected.image.shape[1:]
+    beside = {
+        "picture": str(inspected.path),
+        "channels": channels,
+        "height": height,
+        "width": width,
+        **inspected.inspection.facts(),
+        "recipes": {each.recipe: list(each.broken) for each in inspected.recipes},
+        "command": inspected.command,
+    }
+    return to_json(inspected.inspection.profile) | {BESIDE: beside}
+
+
+def _rows(inspected: _Inspected) -> Rows:
+    """Return the facts about a picture, each as a name and a text."""
+    found = inspected.inspection
+    profile, (low, high) = found.profile, found.levels
+    rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
+    if profile.level.gain and not profile.correlated:
+        pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
+        read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
+        photons = f"about {1 / profile.level.gain:.0f} photons at white"
+        rows.append(("gain", f"{255 * profile.level.gain:.2f}, {read}; {photons}"))
+    across, down = (round(each, 2) + 0.0 for each in found.neighbours)
+    rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
+    if found.channels is not None and len(found.channels) > 1:
+        count = len(found.channels)
+        pairs = [round(found.channels[one, other].item(), 2) + 0.0 for one in range(count) for other in range(one)]
+        rows.append(("channels' correlation", ", ".join(f"{pair:.2f}" for pair in pairs)))
+    black, white = found.clipped
+    rows.append(("values at black, white", f"{black:.1%}, {white:.1%}"))
+    if found.informative_share < 1:
+        rows.append(("shows noise", f"{found.informative_share:.0%} of the picture"))
+    rows += [("note", note) for note in found.notes]
+    rows.append(("assumptions hold", ", ".join(each.recipe for each in inspected.recipes if not each.broken) or "none"))
+    reasons: dict[tuple[str, ...], list[str]] = {}
+    for each in inspected.recipes:
+        reasons.setdefault(each.broken, []).append(each.recipe)
+    rows += [("do not hold", f"{', '.join(names)}: {'; '.join(why)}") for why, names in reasons.items() if why]
+    return [*rows, ("command", inspected.command)]
+
+
+def _show(inspected: _Inspected) -> None:
+    """Print the facts: as a table on a terminal, else as plain lines."""
+    profile = inspected.inspection.profile
+    rows = _rows(inspected)
+    if profile.covariance is not None:
+        place = next(number for number, (name, _) in enumerate(rows) if name == "neighbours' correlation") + 1
+        rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
+    print(f"{inspected.path}: {profile.describe()}")
+    if not sys.stdout.isatty():
+        for name, text in rows:
+            print(f"  {name}: {text}" if "\n" not in text else f"  {name}:\n    " + text.replace("\n", "\n    "))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+    for name, text in rows:
+        table.add_row(Text(name, "bold"), Text(text))
+    Console(emoji=False).print(table, width=min(shutil.get_terminal_size().columns, 140))
+
+
+def shaded(values: Sequence[Sequence[float]]) -> str:
+    """Return a grid of correlations as lines of block characters, two for each value.
+
+    Example:
+        >>> print(shaded([[0.0, 0.3, 0.0], [0.6, 1.0, -0.5]]))
+        ··▒▒··
+        ▓▓██--
+    """
+
+    def mark(value: float) -> str:
+        return next((mark for least, mark in SHADES if value >= least), NEGATIVE)
+
+    return "\n".join("".join(2 * mark(value) for value in row) for row in values)

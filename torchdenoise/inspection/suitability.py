@@ -1,0 +1,44 @@
+"""Which recipes' assumptions the noise of a picture fulfils."""
+
+from dataclasses import dataclass
+
+from torchdenoise.data import DenoisingData
+from torchdenoise.denoisers import Denoiser
+from torchdenoise.inspection.inspecting import Inspection
+from torchdenoise.recipes import load_recipe, recipe_names
+from torchdenoise.registry import resolve
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """A recipe, and which of its assumptions do not hold."""
+
+    recipe: str
+    broken: tuple[str, ...]
+
+
+def suitable_recipes(inspection: Inspection) -> list[Suitability]:
+    """Return the recipes for a single picture without further knowledge, each with its broken assumptions.
+
+    Example:
+        >>> import torch
+        >>> from torchdenoise.inspection import inspect_noise
+        >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> [each.recipe for each in suitable_recipes(inspect_noise(0.5 + 0.1 * white)) if each.broken]
+        ['anscombe-bm3d']
+    """
+    found = []
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        model, data = resolve(recipe["model"]["class_path"]), resolve(_class_path(recipe.get("data")))
+        if model is None or not issubclass(model, Denoiser) or model.requires:
+            continue
+        if data is not None and issubclass(data, DenoisingData) and not data.zero_shot:
+            continue
+        broken = tuple(str(each) for each in model.assumes if each in inspection.broken)
+        found.append(Suitability(name, broken))
+    return found
+
+
+def _class_path(part: object) -> str:
+    return str(part.get("class_path", "")) if isinstance(part, dict) else ""

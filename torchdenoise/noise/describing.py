@@ -1,0 +1,79 @@
+"""A noise profile in one line of plain words."""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from torchdenoise.noise.covariance import radius
+from torchdenoise.noise.level_function import NoiseLevelFunction
+
+if TYPE_CHECKING:
+    from torchdenoise.noise.profile import NoiseProfile
+
+MIN_LEVEL = 0.05
+"""On the 0-255 scale; less counts as no noise."""
+MIN_SHARED = 0.1
+"""Correlation from which on two pixels count as sharing noise."""
+
+
+def description(profile: "NoiseProfile") -> str:
+    """Return one line about the noise, for people.
+
+    Example:
+        >>> from torchdenoise.noise import NoiseProfile
+        >>> description(NoiseProfile(NoiseLevelFunction(0.0, 12.3 / 255)))
+        'noise: white, level 12.3 of 255'
+        >>> description(NoiseProfile(NoiseLevelFunction(0.8 / 255, 3.1 / 255)))
+        'noise: sensor-like, gain 0.8, read noise 3.1 (of 255)'
+    """
+    parts = [_kind(profile)]
+    if profile.unusable:
+        parts.append(f"not reliable: {profile.unusable}")
+    return f"noise: {'; '.join(parts)}"
+
+
+def _kind(profile: "NoiseProfile") -> str:
+    if profile.curve is not None and profile.covariance is not None:
+        low, high = (255 * each.item() for each in profile.curve.deviation.aminmax())
+        level = _number(low) if _number(low) == _number(high) else f"{_number(low)} to {_number(high)}"
+        return f"level {level} of 255, {_shared(profile.covariance)}"
+    return _white(profile.level)
+
+
+def _white(level: NoiseLevelFunction) -> str:
+    sigma, gain, clipped = 255 * level.sigma, 255 * level.gain, ", clipped" if level.clipped else ""
+    if not gain:
+        return f"white, level {_number(sigma)} of 255{clipped}" if sigma >= MIN_LEVEL else "none"
+    read = f", read noise {_number(sigma)}" if sigma >= MIN_LEVEL else ", no read noise"
+    pedestal = f", pedestal {_number(255 * level.offset)}" if level.offset else ""
+    return f"sensor-like, gain {_number(gain)}{read}{pedestal} (of 255){clipped}"
+
+
+def _shared(covariance: Tensor) -> str:
+    pixels = shared_pixels(covariance)
+    return f"correlated over {pixels} pixels" if pixels > 1 else "correlated between the channels"
+
+
+def shared_pixels(covariance: Tensor) -> int:
+    """Return over how many pixels in a row or a column noise is correlated; 1 for independent pixels.
+
+    Example:
+        >>> import torch
+        >>> shared_pixels(torch.tensor([[[[0.0, 0.0, 0.0], [0.5, 1.0, 0.5], [0.0, 0.0, 0.0]]]]))
+        2
+    """
+    lag = radius(covariance)
+    strongest = covariance.abs().amax((0, 1))
+    lines = (strongest[lag, lag:], strongest[lag:, lag])
+    return 1 + max(int((line >= MIN_SHARED).nonzero().max()) for line in lines)
+
+
+def _number(value: float) -> str:
+    """Return a number of the 0-255 scale with as many digits as tell something.
+
+    Example:
+        >>> _number(12.34), _number(0.813), _number(0.0512), _number(25.0)
+        ('12.3', '0.8', '0.05', '25')
+    """
+    digits = 1 if value >= 0.3 else 2
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") or "0"
