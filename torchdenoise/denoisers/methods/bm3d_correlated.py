@@ -45,6 +45,12 @@ class BM3DCorrelated(BM3D, source=SOURCE):
         tensor(True)
     """
 
+    @property
+    @override
+    def uses_noise(self) -> bool:
+        """Always: the method itself makes use of the noise profile."""
+        return True
+
     @override
     def forward(self, image: Tensor, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)``, not clamped."""
