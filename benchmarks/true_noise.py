@@ -1,15 +1,14 @@
 """The true statistics of noise, from a noisy image and its clean one, and fits that are given them."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
 from torchdenoise.fitting import Options, fit_image
-from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, measuring
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile
 from torchdenoise.noise.covariance import nearest_covariance, standardized
 
 QUANTILES = 8
@@ -32,7 +31,7 @@ def true_profile(noisy: Tensor, clean: Tensor) -> NoiseProfile:
     standard = noise / curve.at(clean)[0]
     covariance, _ = standardized(nearest_covariance(autocovariance(standard)))
     level = NoiseLevelFunction(0.0, noise.square().mean().sqrt().item())
-    return NoiseProfile(level, None, curve, covariance)
+    return NoiseProfile(level, None, curve, covariance, coarse_to_fine=True)
 
 
 def _level(noise: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,17 +58,6 @@ def autocovariance(noise: Tensor, largest: int = MAX_LAG) -> Tensor:
     return lags[..., : 2 * largest + 1, : 2 * largest + 1].float()
 
 
-@contextlib.contextmanager
-def believed(profile: NoiseProfile | None) -> Iterator[None]:
-    """Let every measurement of an image's noise return a profile; None changes nothing."""
-    if profile is None:
-        yield
-        return
-    with patch.object(measuring, "measure_noise", lambda _: profile):
-        yield
-
-
 def fitted(noisy: Tensor, recipe: Mapping[str, Any], options: Options, profile: NoiseProfile | None = None) -> Tensor:
     """Return the result of a recipe for an image whose noise profile may be given."""
-    with believed(profile):
-        return fit_image(noisy, recipe, options).image
+    return fit_image(noisy, recipe, replace(options, noise=profile)).image

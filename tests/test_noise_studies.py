@@ -1,6 +1,7 @@
 """The studies of correlated and of real noise: true statistics, noise kinds, and commands that continue."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from helpers import clean_image, scene, write_png
 from torch import Generator
 
-from torchdenoise.noise import measure_noise, measuring
+from torchdenoise.fitting import Options
 from torchdenoise.noise.covariance import draw, root_kernel
+from torchdenoise.recipes import load_recipe
 
 
 @pytest.fixture
@@ -63,14 +65,14 @@ def test_true_profiles_are_those_that_the_noise_was_drawn_with(load):
     torch.testing.assert_close(profile.covariance, expected, atol=0.05, rtol=0)
 
 
-def test_a_given_profile_is_believed_and_only_meanwhile(load):
+def test_a_given_profile_is_believed(load):
     true_noise = load("true_noise")
     noisy = clean_image() + 0.1 * torch.randn(1, 3, 41, 35, generator=Generator().manual_seed(0))
-    profile = true_noise.true_profile(noisy, clean_image())
-    with true_noise.believed(profile):
-        assert measuring.Profiles.measured(noisy)[0] is profile
-    with true_noise.believed(None):
-        assert measuring.measure_noise is measure_noise
+    silent = replace(true_noise.true_profile(noisy, clean_image()), covariance=None, curve=None)
+    silent = replace(silent, level=silent.level._replace(sigma=0.0), coarse_to_fine=False)
+    recipe, options = load_recipe("bm3d-correlated"), Options(device="cpu")
+    torch.testing.assert_close(true_noise.fitted(noisy, recipe, options, silent), noisy.clamp(0, 1))
+    assert not torch.allclose(true_noise.fitted(noisy, recipe, options), noisy.clamp(0, 1), atol=0.05)
 
 
 # -- the noise ---------------------------------------------------------------------------------------------------------
@@ -232,7 +234,6 @@ def _add_row(folder, image, recipe, psnr):
 
 def test_the_ladder_changes_what_its_names_say(load, data):
     ladder, uncorrelated = load("correlation_ladder"), load("uncorrelated")
-    from torchdenoise.recipes import load_recipe
     from torchdenoise.recipes.building import build_fit
 
     plain = load_recipe("fast")

@@ -118,6 +118,8 @@ def test_noise_that_cannot_be_measured_is_a_warning():
     noisy = noisy_image(1)
     known = NoiseProfile(NoiseLevelFunction(0.0, 0.0), unusable="too little is flat")
     model = given(noisy, known)
+    assert model.uses_noise
     with pytest.warns(AssumptionWarning, match="too little is flat, so BM3D removes it like white noise"):
         model.restore(noisy)
     assert len(model.assumption_warnings) == 1
+    assert model.noise_line()
