@@ -34,10 +34,10 @@ def scales(number: int, steps: int = STEPS) -> tuple[str, ...]:
 
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "parts": {
-        "the level alone, one scale": (*LOSS, *READOUT, *scales(1)),
-        "+ covariance in the loss": (*READOUT, *scales(1)),
-        "+ covariance in the readout": (*LOSS, *scales(1)),
-        "+ three scales": (*LOSS, *READOUT, *scales(MOST)),
+        "none of them": (*LOSS, *READOUT, *scales(1)),
+        "covariance in the loss alone": (*READOUT, *scales(1)),
+        "covariance in the readout alone": (*LOSS, *scales(1)),
+        "three scales alone": (*LOSS, *READOUT, *scales(MOST)),
         "covariance in both, one scale": scales(1),
         "all together": scales(MOST),
     },
@@ -73,7 +73,7 @@ def table(name: str) -> list[str]:
         return [*text, f"Not run: `python benchmarks/correlation_ladder.py {name}`."]
     rows = [row for row in rows if (row["image"], row["seed"]) in shared]
     text += [
-        f"{len(shared)} pictures.",
+        f"Pictures: {len(shared)}.",
         "",
         "| `fast` | PSNR | against the first | SSIM | s |",
         "|---|---|---|---|---|",
