@@ -387,11 +387,14 @@ def test_options_that_do_not_go_together(run, noisy_png, words, message):
     assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]
 
 
-def test_correlated_noise_is_told_in_a_line(run, tmp_path):
+def test_correlated_noise_is_named_and_needs_no_warning(run, tmp_path):
     write_png(tmp_path / "noisy.png", correlated_noise())
     outcome = run("denoise", "noisy.png", *FEW)
     assert outcome.code == 0
-    assert "warning: noisy.png: the noise of neighbouring pixels is correlated (0.4), so recorruption" in outcome.out
+    assert re.search(
+        r"^noise: level [\d.]+ to [\d.]+ of 255, correlated over 2 pixels; multi-scale$", outcome.out, re.M
+    )
+    assert "warning" not in outcome.out
 
 
 @pytest.mark.parametrize(

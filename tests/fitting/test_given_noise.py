@@ -35,7 +35,7 @@ def horizontal(level, channels=3):
     for channel in range(channels):
         covariance[channel, channel, 1] = torch.tensor([0.45, 1.0, 0.45])
     curve = LevelCurve(torch.tensor([[0.0, 1.0]]).repeat(channels, 1), torch.full((channels, 2), level))
-    return NoiseProfile(NoiseLevelFunction(0.0, level), None, curve, covariance)
+    return NoiseProfile(NoiseLevelFunction(0.0, level), None, curve, covariance, coarse_to_fine=True)
 
 
 def test_a_stated_level_is_believed():

@@ -71,8 +71,8 @@ def inspect_noise(image: Tensor) -> Inspection:
     Example:
         >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
         >>> found = inspect_noise(0.5 + 0.1 * white)
-        >>> found.profile.describe(), found.broken == {Assumption.PHOTONS}, found.notes
-        ('noise: white, level 25.5 of 255', True, ())
+        >>> found.profile.correlated, found.broken == {Assumption.PHOTONS}, found.notes
+        (False, True, ())
     """
     profile = measure_noise(image)
     informative = informative_pixels(image)

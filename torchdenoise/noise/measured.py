@@ -20,7 +20,8 @@ def draw_noise(
     """Return clean images with noise of a profile.
 
     White noise is drawn as Poisson and Gaussian noise of the level function. Correlated noise is Gaussian, with the
-    deviation that belongs to the brightness of each pixel.
+    deviation that belongs to the brightness of each pixel. Outliers, stripes and variation over the picture are not
+    drawn.
 
     Args:
         profile: of the noise.
