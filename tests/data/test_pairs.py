@@ -56,13 +56,13 @@ def test_workers_change_nothing(folders):
 
 def test_a_pair_has_one_white(folders):
     clean = np.full((16, 16, 1), 900 / 65535)
-    noisy = clean + 400 / 65535 * (np.indices((16, 16, 1)).sum(0) % 2)  # up to 1300: another sensor's white
+    noisy = clean + 400 / 65535 * (np.indices((16, 16, 1)).sum(0) % 2)  # up to 1300, its white
     for name, picture in (("dim", clean), ("bright", noisy)):
         (folders / name).mkdir()
         write_png(folders / name / "a.png", picture, depth=16)
     batch = batch_of(train_noisy="bright", train_target="dim", batch_size=1)
-    assert batch["target"].unique().tolist() == pytest.approx([900 / 4095])
-    assert batch["noisy"].unique().tolist() == pytest.approx([900 / 4095, 1300 / 4095])
+    assert batch["target"].unique().tolist() == pytest.approx([900 / 1300])
+    assert batch["noisy"].unique().tolist() == pytest.approx([900 / 1300, 1])
 
 
 def test_floats_of_a_pair_share_their_range(folders):

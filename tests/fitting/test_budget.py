@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import correlated_noise
+from helpers import clipped_noise
 
 from torchdenoise import UserError, denoise
 from torchdenoise.errors import AssumptionWarning
@@ -67,7 +67,7 @@ def test_mistakes(arguments, message):
 
 
 def test_an_assumption_warning_is_given_once():
-    noisy = torch.from_numpy(correlated_noise()).float().permute(2, 0, 1)[None]
+    noisy = torch.from_numpy(clipped_noise()).float().permute(2, 0, 1)[None]
     with pytest.warns(AssumptionWarning) as caught:
         denoise(noisy, budget=0.2, device="cpu", data_range=1.0)
     assert len(caught) == 1

@@ -181,7 +181,7 @@ def _made(make: SchedulerFactory, optimizer: Optimizer, steps: int) -> LRSchedul
 def _factors(make: SchedulerFactory, begin: int, end: int) -> Callable[[int], float]:
     """Return a schedule for one stage as a function of the step of the whole fit."""
     probe = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = _made(make, probe, end - begin)
+    scheduler = _made(make, probe, max(1, end - begin))  # with fewer steps than stages, some have none
     if isinstance(scheduler, ReduceLROnPlateau):
         raise UserError("ReduceLROnPlateau cannot drive a method of several stages: choose another schedule")
     table = []
