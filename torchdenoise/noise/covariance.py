@@ -54,7 +54,8 @@ def nearest_covariance(estimate: Tensor) -> Tensor:
 
     Example:
         >>> impossible = torch.tensor([[[[0.0, 0.0, 0.0], [0.9, 1.0, 0.9], [0.0, 0.0, 0.0]]]])
-        >>> spectrum(impossible).real.min().item(), round(spectrum(nearest_covariance(impossible)).real.min().item(), 1)
+        >>> before, after = (spectrum(each).real.min().item() for each in (impossible, nearest_covariance(impossible)))
+        >>> round(before, 1), round(after, 1)
         (-0.8, -0.3)
     """
     powers, vectors = torch.linalg.eigh(spectrum(estimate))
