@@ -75,9 +75,10 @@ def _has_bf16(accelerator: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return bool(torch.backends.mps.is_macos_or_newer(14, 0))
-    # Older versions of torch lack get_capabilities.
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return not capabilities or any(present for name, present in capabilities.items() if "bf16" in name)
+    if not capabilities:  # an older torch, which only names the instruction set
+        return torch.backends.cpu.get_cpu_capability() != "AVX2"
+    return any(present for name, present in capabilities.items() if "bf16" in name)
 
 
 class _ProgressCallback(lightning.Callback):
