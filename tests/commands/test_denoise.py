@@ -108,7 +108,7 @@ def test_float32_goes_into_a_tiff_and_strength_blends(run, noisy_png):
     np.testing.assert_allclose(some, noisy + 0.25 * (fractions - noisy), atol=1e-3)
 
 
-def test_few_photons_are_told_with_the_remedy(run, tmp_path):
+def test_few_photons_get_a_warning_with_the_remedy(run, tmp_path):
     noisy = np.random.default_rng(0).poisson(0.7, (24, 24)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "counts.tif", noisy, compression="zlib", predictor=True)
     outcome = run("denoise", "counts.tif", "--recipe", "tv", "--device", "cpu")

@@ -233,7 +233,7 @@ def test_a_picture_with_other_channels_than_the_checkpoint(fitted, noisy_png):
 
 
 @pytest.mark.filterwarnings("default::torchdenoise.errors.AssumptionWarning")
-def test_what_is_wrong_with_the_noise_is_told_in_a_line(run, tmp_path):
+def test_a_broken_noise_assumption_is_one_line(run, tmp_path):
     write_png(tmp_path / "x.png", clipped_noise())
     words = ("--data.path", "x.png", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu")
     outcome = run("fit", "--config", "fast", *words)

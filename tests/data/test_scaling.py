@@ -170,17 +170,17 @@ def test_float32_keeps_the_unit_and_rounds_nothing():
 
 
 @pytest.mark.parametrize(
-    ("photons", "dtype", "told"),
+    ("photons", "dtype", "too_coarse"),
     [(0.5, "uint16", True), (3, "uint8", True), (30, "uint8", False), (3, "float32", False), (3, "int32", True)],
 )
-def test_few_photons_are_too_few_for_whole_numbers(photons, dtype, told):
+def test_few_photons_are_too_few_for_whole_numbers(photons, dtype, too_coarse):
     clean = np.linspace(0.5 * photons, 1.5 * photons, 4096).reshape(64, 64)
     noisy = np.random.default_rng(0).poisson(clean).astype(dtype)
     error = np.std(clean - np.rint(clean)) / np.std(noisy.astype(float))
-    assert (error > 0.1 and dtype != "float32") == told
+    assert (error > 0.1 and dtype != "float32") == too_coarse
     scaling = Scaling.of(noisy)
     image = torch.from_numpy((clean - scaling.low) / (scaling.high - scaling.low))
-    assert scaling.rounds_away(image, scaling.to_unit(noisy)) == told
+    assert scaling.rounds_away(image, scaling.to_unit(noisy)) == too_coarse
 
 
 def test_little_noise_in_a_photograph_is_no_few_photons():

@@ -35,6 +35,13 @@ def test_half_precision_is_left_out_where_the_machine_would_imitate_it(machine, 
     assert Precision.seen == expected
 
 
+@pytest.mark.parametrize(("instructions", "expected"), [("AVX2", "32-true"), ("AVX512", "bf16-mixed")])
+def test_an_older_torch_names_only_the_instruction_set(instructions, expected, monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
+    assert precision_here("bf16-mixed", "cpu") == expected
+
+
 def test_the_fit_command_does_the_same(tmp_path, monkeypatch, noisy_png):
     monkeypatch.setattr(torch.cpu, "get_capabilities", without_bf16, raising=False)
     monkeypatch.chdir(tmp_path)

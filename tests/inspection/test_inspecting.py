@@ -61,7 +61,7 @@ def test_clipping_and_constant_parts_are_counted():
         (torch.rand(1, 1, 100, 100).expand(1, 3, -1, -1), "all channels are equal"),
     ],
 )
-def test_what_cannot_be_told_is_said(image, note):
+def test_what_cannot_be_measured_is_reported(image, note):
     assert any(note in each for each in inspect_noise(image).notes)
 
 

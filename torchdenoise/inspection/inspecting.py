@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchdenoise.noise import NoiseProfile, correlation, informative_pixels, measure_noise, stabilize
+from torchdenoise.noise import NoiseProfile, correlation, measure_noise, stabilize
 from torchdenoise.noise.assumptions import MIN_PIXELS, Assumption, neighbour_correlation
 from torchdenoise.noise.covariance import at_lag_zero, radius
 from torchdenoise.noise.describing import MIN_LEVEL, shared_pixels
@@ -37,7 +37,7 @@ class Inspection:
     informative: Tensor
     """Where the picture shows its noise, bool ``(1, 1, H, W)``."""
     notes: tuple[str, ...]
-    """What cannot be told, and why; sentences without a full stop."""
+    """What cannot be measured, and why; sentences without a full stop."""
 
     @property
     def informative_share(self) -> float:
@@ -75,7 +75,9 @@ def inspect_noise(image: Tensor) -> Inspection:
         (False, True, ())
     """
     profile = measure_noise(image)
-    informative = informative_pixels(image)
+    informative = (
+        torch.ones_like(image[:, :1], dtype=torch.bool) if profile.informative is None else profile.informative
+    )
     noisy, image = image, profile.repaired(image)
     low, high = _levels(image, profile)
     broken = set()
@@ -126,7 +128,7 @@ def _notes(image: Tensor, profile: NoiseProfile, informative: Tensor, level: flo
     height, width = image.shape[-2:]
     notes = [profile.unusable] if profile.unusable else []
     if level < MIN_LEVEL:
-        notes.append("no noise is found: there is none, or it cannot be told from the picture")
+        notes.append("no noise is found: there is none, or the picture does not show it")
     if height * width < MIN_PIXELS:
         notes.append(f"{width}x{height} pixels are too few to tell whether neighbouring pixels share noise")
     share = _share(informative)

@@ -85,7 +85,7 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
-        informative: where the image tells about its noise, bool ``(1, 1, H, W)``; everywhere by default.
+        informative: where the image shows its noise, bool ``(1, 1, H, W)``; everywhere by default.
 
     Source: a block method after Colom, Lebrun, Buades and Morel, A non-parametric approach for the estimation of
     intensity-frequency dependent noise, ICIP 2014; the linear map is derived here.

@@ -28,7 +28,7 @@ class NoiseProfile:
 
     Args:
         level: the noise level function; of correlated noise only an approximation.
-        sigma: the standard deviation after ``Stabilizer(level)`` has made the noise uniform; None takes it from the
+        sigma: the standard deviation after ``stabilize(image, level)`` has made the noise uniform; None takes it from the
             level function.
         curve: the standard deviation of correlated noise against brightness; None for white noise.
         covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
@@ -107,7 +107,7 @@ class NoiseProfile:
         return image if self.stripes is None else remove_stripes(image, self.stripes)
 
     def stabilized(self) -> "NoiseProfile":
-        """Return the profile of the image after ``Stabilizer(self.level)``; correlated noise is not stabilised."""
+        """Return the profile of the image after ``stabilize(image, level)``; correlated noise is not stabilised."""
         if self.correlated or not self.level.gain:
             return self
         sigma = stabilized_sigma(self.level) if self.sigma is None else self.sigma

@@ -59,7 +59,7 @@ class LevelVariation(NamedTuple):
 def level_map(image: Tensor, deviation: Callable[[Tensor], Tensor] | None = None) -> LevelVariation:
     """Return how the level of the noise varies over an image, beyond what brightness explains.
 
-    The noise should be nearly white; otherwise it is not told apart from texture, and there is no map.
+    The noise should be nearly white; otherwise it cannot be separated from texture, and there is no map.
 
     Args:
         image: ``(1, C, H, W)`` of any size and range.
