@@ -28,8 +28,8 @@ class NoiseProfile:
 
     Args:
         level: the noise level function; of correlated noise only an approximation.
-        sigma: the standard deviation after ``stabilize(image, level)`` has made the noise uniform; None takes it from the
-            level function.
+        sigma: the standard deviation after ``stabilize(image, level)`` has made the noise uniform; None takes it from
+            the level function.
         curve: the standard deviation of correlated noise against brightness; None for white noise.
         covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
         coarse_to_fine: whether it is best removed at several scales: neighbours share it, or there are few photons.
