@@ -53,15 +53,37 @@ class LevelCurve(NamedTuple):
             >>> curve.at(torch.tensor([-1.0, 0.5, 2.0]).view(1, 1, 1, 3)).flatten()
             tensor([0.1000, 0.2000, 0.3000])
         """
-        channels = brightness.movedim(1, 0)
-        found = torch.empty_like(channels)
-        for values, nodes, levels, out in zip(channels, self.brightness, self.deviation, found, strict=True):
-            nodes, levels = nodes.to(values), levels.to(values)
-            upper = torch.searchsorted(nodes, values.contiguous()).clamp(1, len(nodes) - 1)
-            width = (nodes[upper] - nodes[upper - 1]).clamp(min=1e-9)
-            share = ((values - nodes[upper - 1]) / width).clamp(0, 1)
-            out.copy_(torch.lerp(levels[upper - 1], levels[upper], share))
-        return found.movedim(0, 1)
+        channels = zip(brightness.unbind(1), self.brightness, self.deviation, strict=True)
+        return torch.stack([interpolated(*each) for each in channels], 1)
+
+
+class CorrelatedNoise(NamedTuple):
+    """The statistics of noise in the flat blocks of an image."""
+
+    curve: LevelCurve
+    covariance: Tensor
+    """Of the noise with standard deviation 1, see ``covariance.py``."""
+    skewness: Tensor
+    """At each node of the curve, ``(C, K)``."""
+
+
+def interpolated(values: Tensor, nodes: Tensor, levels: Tensor) -> Tensor:
+    """Return the level at each value, linear between the nodes and constant beyond them.
+
+    Args:
+        values: of any shape.
+        nodes: in ascending order, ``(K,)``.
+        levels: at the nodes, ``(K,)``.
+
+    Example:
+        >>> interpolated(torch.tensor([0.5, 3.0]), torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0]))
+        tensor([3., 4.])
+    """
+    nodes, levels = nodes.to(values), levels.to(values)
+    upper = torch.searchsorted(nodes, values.contiguous()).clamp(1, len(nodes) - 1)
+    width = (nodes[upper] - nodes[upper - 1]).clamp(min=1e-9)
+    share = ((values - nodes[upper - 1]) / width).clamp(0, 1)
+    return torch.lerp(levels[upper - 1], levels[upper], share)
 
 
 @dataclass(frozen=True)
@@ -80,8 +102,8 @@ class _Blocks:
         return len(self.means)
 
 
-def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[LevelCurve, Tensor] | None:
-    """Return level curve and covariance of the standardised noise, or None if the image has too few blocks with noise.
+def correlated_noise(image: Tensor, informative: Tensor | None = None) -> CorrelatedNoise | None:
+    """Return the statistics of the noise, or None if the image has too few blocks with noise.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
@@ -92,7 +114,7 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[
 
     Example:
         >>> white = torch.randn(1, 1, 200, 202, generator=torch.Generator().manual_seed(0))
-        >>> curve, covariance = correlated_noise(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
+        >>> curve, covariance, _ = correlated_noise(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
         >>> covariance[0, 0, MAX_LAG, MAX_LAG + 1].round(decimals=1), curve.deviation.mean().round(decimals=2)
         (tensor(0.5000), tensor(0.1000))
     """
@@ -111,9 +133,10 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[
         left, degrees = _residual_variance(covariance)
     means = torch.stack([each.means.mean(0) for each in flat])
     order = means.argsort(0)
-    nodes, levels = (each.gather(0, order).T.float().contiguous() for each in (means, (variances / left).sqrt()))
-    curve = LevelCurve(nodes, levels)
-    return curve, covariance.float()
+    skewness = torch.stack([each.residuals.pow(3).mean((0, 2)) / each.variances.mean(0).pow(1.5) for each in flat])
+    measured = (means, (variances / left).sqrt(), skewness)
+    nodes, levels, skewness = (each.gather(0, order).T.float().contiguous() for each in measured)
+    return CorrelatedNoise(LevelCurve(nodes, levels), covariance.float(), skewness)
 
 
 def _all_blocks(image: Tensor, informative: Tensor | None) -> _Blocks:

@@ -19,6 +19,7 @@ from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.stabilization import stabilize
 from torchdenoise.noise.stripes import remove_stripes, row_column_noise
+from torchdenoise.noise.tone_curve import measured_gamma
 from torchdenoise.noise.variation import level_map
 from torchdenoise.noise.windows import level_ratio
 
@@ -114,8 +115,9 @@ def _correlated(
     if not correlation and not has_uneven_noise(stabilized, informative):
         return None
     found = correlated_noise(image, informative)
-    if found is not None and (correlation or _channels_share(found[1])):
-        return NoiseProfile(level, None, *found, coarse_to_fine=bool(correlation))
+    if found is not None and (correlation or _channels_share(found.covariance)):
+        gamma = measured_gamma(found)
+        return NoiseProfile(level, None, found.curve, found.covariance, gamma, coarse_to_fine=bool(correlation))
     if correlation:
         return NoiseProfile(level, unusable=f"the noise of neighbouring pixels is correlated ({correlation:.1f})")
     return None

@@ -14,6 +14,7 @@ from torchdenoise.noise.level_function import NoiseLevelFunction
 from torchdenoise.noise.outliers import replace_outliers
 from torchdenoise.noise.stabilization import stabilized_sigma
 from torchdenoise.noise.stripes import StripeNoise, remove_stripes
+from torchdenoise.noise.tone_curve import without_bias
 
 GUIDE_SIDE = 7
 """Side in pixels of the mean that stands for the clean brightness of a pixel."""
@@ -32,6 +33,7 @@ class NoiseProfile:
             the level function.
         curve: the standard deviation of correlated noise against brightness; None for white noise.
         covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
+        gamma: of the camera's tone curve that correlated noise went through, see ``tone_curve.py``; 1 is none.
         coarse_to_fine: whether it is best removed at several scales: neighbours share it, or there are few photons.
         unusable: why the noise could not be measured well enough to rely on it; empty if it could.
         outliers: where the image has impulses, bool ``(1, C, H, W)``; None if it has none.
@@ -48,6 +50,7 @@ class NoiseProfile:
     sigma: float | None = None
     curve: LevelCurve | None = None
     covariance: Tensor | None = None
+    gamma: float = 1.0
     coarse_to_fine: bool = False
     unusable: str = ""
     outliers: Tensor | None = None
@@ -105,6 +108,12 @@ class NoiseProfile:
         if self.outliers is not None:
             image = replace_outliers(image, self.outliers.to(image.device))
         return image if self.stripes is None else remove_stripes(image, self.stripes)
+
+    def without_bias(self, image: Tensor) -> Tensor:
+        """Return a denoised image ``(1, C, H, W)`` without the bias of noise that went through a tone curve."""
+        if self.curve is None or self.gamma <= 1:
+            return image
+        return without_bias(image, self.curve.at(image), self.gamma)
 
     def stabilized(self) -> "NoiseProfile":
         """Return the profile of the image after ``stabilize(image, level)``; correlated noise is not stabilised."""

@@ -240,6 +240,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return clean images ``(B, C, H, W)`` in 0..1; what shows no noise, such as a frame, stays unchanged."""
         clean = super().restore(noisy, **known)
         for number, profile in enumerate(self.context(noisy).profiles):
+            clean[number] = profile.without_bias(clean[number : number + 1])[0].clamp(0, 1)
             if profile.informative is not None:
                 seen = profile.informative[0].to(clean.device)
                 clean[number] = torch.where(seen, clean[number], noisy[number].clamp(0, 1))
