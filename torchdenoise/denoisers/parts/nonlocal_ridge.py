@@ -137,20 +137,24 @@ class NonLocalRidge(
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
         """Return the weighted mean of all groups' estimates ``(C, H, W)``."""
         width, pixels = y.shape[-1], y[0].numel()
-        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
-        total, weights = torch.zeros_like(y).view(-1, pixels), torch.zeros_like(y).view(-1, pixels)
+        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device, torch.int32)
+        total = torch.zeros_like(y).view(-1, pixels)
         # The two colour differences have similar statistics and share one T.
         planes = ([0], [1, 2]) if len(y) == 3 else [[plane] for plane in range(len(y))]
+        weights = total.new_zeros(len(planes), pixels)
         for corners in groups:
-            indices = corners[..., None] + patch
-            for shared in planes:
-                xs = torch.cat([x[plane].flatten()[indices] for plane in shared], -1)
+            shape, indices = (*corners.shape, len(patch)), (corners.int()[..., None] + patch).flatten()
+            for number, shared in enumerate(planes):
+                xs = torch.cat([x[plane].flatten().index_select(0, indices).view(shape) for plane in shared], -1)
                 mixing, weight = noise.combination(xs, corners, shared)
                 for plane in shared:
-                    ys = y[plane].flatten()[indices]
-                    total[plane].index_add_(0, indices.flatten(), (weight * (mixing @ ys)).flatten())
-                    weights[plane].index_add_(0, indices.flatten(), weight.expand_as(ys).flatten())
-        return total.div_(weights).view_as(y)
+                    ys = y[plane].flatten().index_select(0, indices).view(shape)
+                    total[plane].index_add_(0, indices, (mixing @ ys).mul_(weight).flatten())
+                weights[number].index_add_(0, indices, weight.expand(shape).flatten())
+        for number, shared in enumerate(planes):
+            for plane in shared:
+                total[plane].div_(weights[number])
+        return total.view_as(y)
 
     def _groups(self, luminance: Tensor, side: int, stride: int) -> Iterator[Tensor]:
         """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``."""
