@@ -162,9 +162,9 @@ class Denoiser(Checkpointed):
         return Profiles(len(noisy), lambda _: given)
 
     def clear_cache(self) -> None:
-        """Discard what was computed with a stage's loss or network for the current images."""
+        """Discard what was computed with a stage's loss, a network or the readout for the current images."""
         if self._context is not None:
-            self._context.clear_stage()
+            self._context.clear()
 
     def warn_assumption(self, reason: str) -> None:
         """Warn that an image's noise violates an assumption, and keep the reason in ``assumption_warnings``."""
@@ -202,11 +202,17 @@ class Denoiser(Checkpointed):
     @torch.no_grad()
     def preview(self, noisy: Tensor) -> Tensor:
         """Return one pass of the current stage's network over ``(B, C, H, W)``, without affecting the fit."""
-        network = self.stages()[self.plan.index(self.global_step - 1)].network
-        training, context = network.training, self.context(noisy)
-        denoised = padded_call(network.eval(), context.transformed, {}).float()
+        index = self.plan.index(self.global_step - 1)
+        network, context = self.stages()[index].network, self.context(noisy)
+        training = network.training
+        network.eval()
+        denoised = self.one_pass(context, index)
         network.train(training)
         return context.inverse(denoised)
+
+    def one_pass(self, context: PictureContext, index: int) -> Tensor:
+        """Return one pass of a stage's network over the images in the domain ``(B, C, H, W)``."""
+        return padded_call(self.stages()[index].network, context.transformed, {}).float()
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -335,12 +341,14 @@ class Denoiser(Checkpointed):
         super().setup(stage)
         if stage == "fit":
             self.assumption_warnings = []
+            self.clear_cache()
             self.readout.begin()
             self.train()  # Lightning leaves a loaded or previously fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):
             self.to(memory_format=torch.channels_last)  # makes convolutions in half precision faster
         self._seed = torch.initial_seed() % 2**62
-        self.clear_cache()  # the weights may have changed
+        if self._context is not None:
+            self._context.clear_stage()  # the weights may have changed
         # In DDP, the networks of other stages get no gradient. Lightning has no public way to say so from a module.
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
         if stage == "fit" and kwargs is not None and len(self.stages()) > 1:

@@ -105,6 +105,7 @@ class NonLocalRidge(
         covariance = torch.eye(channels)[..., None, None] if profile.covariance is None else profile.covariance
         return CorrelatedPatches(_colour_matrix(channels).to(deviation), covariance.to(deviation), deviation[0], side)
 
+    @torch.no_grad()  # tensors are changed in place
     def _by_bands(self, noisy: Tensor, first: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the estimate of one image, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.

@@ -51,16 +51,19 @@ class WhitePatches(PatchNoise):
     def mixing(self, xs: Tensor) -> Tensor:
         """Return the matrices T."""
         gram = xs @ xs.mT
-        size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-        noise = (xs.shape[-1] * self.deviation**2 + MIN_RIDGE * (1 + size))[:, None, None]
-        identity = torch.eye(gram.shape[-1], device=gram.device)
-        factor, failed = torch.linalg.cholesky_ex(gram + noise * identity)
+        diagonal = gram.diagonal(dim1=-2, dim2=-1)
+        before, size = diagonal.clone(), diagonal.mean(-1, keepdim=True)
+        noise = xs.shape[-1] * self.deviation**2 + MIN_RIDGE * (1 + size)
+        diagonal.copy_(before + noise)
+        factor, failed = torch.linalg.cholesky_ex(gram)
         if failed.any():  # identical patches without noise
-            more = ROUNDING_RIDGE * len(identity) * size[:, None, None]
-            noise = torch.where(failed[:, None, None] > 0, noise + more, noise)
-            factor = torch.linalg.cholesky(gram + noise * identity)
+            more = ROUNDING_RIDGE * xs.shape[-2] * size
+            noise = torch.where(failed[:, None] > 0, noise + more, noise)
+            diagonal.copy_(before + noise)
+            factor = torch.linalg.cholesky(gram)
         inverse = torch.cholesky_inverse(factor)
-        return identity - noise * inverse  # equals gram @ inverse, in fewer operations
+        identity = torch.eye(gram.shape[-1], device=gram.device)
+        return identity - inverse.mul_(noise[..., None])  # equals gram @ inverse, in fewer operations
 
 
 class CorrelatedPatches(PatchNoise):
@@ -104,7 +107,7 @@ class CorrelatedPatches(PatchNoise):
         # G A^-1 = I - (A - G) A^-1, in fewer operations and with smaller rounding errors.
         mixing = torch.bmm(noise, inverse, out=matrix).addcmul_(inverse, ridge[..., None]).neg_()
         mixing.diagonal(dim1=-2, dim2=-1).add_(1)
-        left = torch.linalg.vecdot(torch.bmm(mixing, noise, out=inverse), mixing) / pixels
+        left = torch.bmm(mixing, noise, out=inverse).mul_(mixing).sum(-1) / pixels
         least = MIN_SHARE * local / similar + 1e-9
         return mixing, 1 / torch.maximum(left, least)[..., None]
 
