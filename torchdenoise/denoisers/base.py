@@ -133,6 +133,11 @@ class Denoiser(Checkpointed):
         parts: list[NoisePart] = [self.domain, self.active_readout(), *(stage.loss for stage in self.stages())]
         return any(part.uses_noise for part in parts)
 
+    @property
+    def reads_in_fit(self) -> bool:
+        """Whether the fit itself may use the readout; another readout then needs a fit of its own."""
+        return False
+
     def noise_line(self) -> str:
         """Return one line about the noise of the last image; empty if the method makes no use of it."""
         if self._context is None or not self.uses_noise:

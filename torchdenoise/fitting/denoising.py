@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -172,8 +173,11 @@ def _full_restorer(
     if not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
-    def fit(image: Tensor, steps: int, progress: Progress | None) -> Fitted:
-        return fit_image(image, loaded, replace(options, budget=None, max_steps=steps, progress=progress))
+    def fit(
+        image: Tensor, steps: int, progress: Progress | None, callbacks: Sequence[lightning.Callback] = ()
+    ) -> Fitted:
+        limited = replace(options, budget=None, max_steps=steps, progress=progress)
+        return fit_image(image, loaded, replace(limited, callbacks=[*options.callbacks, *callbacks]))
 
     budget = Budget(options.budget, fit, options.on_message)
     return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))

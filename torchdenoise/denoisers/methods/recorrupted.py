@@ -183,6 +183,12 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return the readout that fits the noise."""
         return self.readout if self.trusted else self.fallback_readout
 
+    @property
+    @override
+    def reads_in_fit(self) -> bool:
+        """Whether coarser scales may be read in the fit."""
+        return self.scales > 1
+
     @override
     def match_data(self, description: DataDescription) -> None:
         """Adapt to the data; for a single image, choose the number of scales by its noise."""
