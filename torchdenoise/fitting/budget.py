@@ -43,9 +43,7 @@ class Budget(Generic[Result]):
         UserError: whatever ``fit`` raises.
     """
 
-    def __init__(
-        self, seconds: float, fit: TimedFit[Result], on_message: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, seconds: float, fit: TimedFit[Result], on_message: Callable[[str], None] | None = None) -> None:
         self.seconds = seconds
         self._fit = fit
         self._on_message = on_message

@@ -1,4 +1,4 @@
-"""The images of all scales, each made from the result at the coarser one; a result serves while its source is the same."""
+"""The images of all scales, each made from the result at the coarser one."""
 
 import itertools
 from collections.abc import Callable, Sequence
