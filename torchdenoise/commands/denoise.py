@@ -4,7 +4,6 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,7 +169,7 @@ def _denoise_some(
         results = restore([picture.image for picture in pictures.values()])
     for line in messages:
         say(line)
-    comment = f"torchdenoise: {messages[0]}" if messages and options.budget is not None else ""
+    steps = messages[0] if messages and options.budget is not None else ""
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
@@ -179,7 +178,8 @@ def _denoise_some(
                 say(line)
             if picture.scaling.rounds_away(result.image, picture.image):
                 say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
-            write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
+            like = picture.with_remarks([steps, result.noise])
+            write_picture(target, result.image, like, overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors
