@@ -370,6 +370,17 @@ def test_a_budget_says_what_it_chose_in_the_file_too(run, tmp_path, suffix):
     assert f"torchdenoise: {line}".encode() in (tmp_path / f"clean.{suffix}").read_bytes()
 
 
+def test_outliers_can_stay(run, tmp_path):
+    picture = noisy_scene(64, 64, channels=1, sigma=5)
+    picture[3::13, 5::11] = 1
+    write_png(tmp_path / "hot.png", picture)
+    assert run("denoise", "hot.png", *FEW).code == 0
+    outcome = run("denoise", "hot.png", "-o", "kept.png", "--keep-outliers", *FEW)
+    assert "of the values are outliers" in outcome.out
+    assert (pixels("kept.png")[3::13, 5::11] == 255).all()
+    assert (pixels("hot_denoised.png")[3::13, 5::11] < 250).all()
+
+
 def remark(path):
     """Return the comment of a PNG or JPEG, or the software of a TIFF."""
     if path.suffix == ".tif":

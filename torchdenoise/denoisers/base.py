@@ -159,7 +159,7 @@ class Denoiser(Checkpointed):
             return None
         given.require_channels(noisy.shape[1])
         given.require_size(*noisy.shape[-2:])
-        return Profiles(len(noisy), lambda _: given)
+        return Profiles.given(given, noisy)
 
     def clear_cache(self) -> None:
         """Discard what was computed with a stage's loss or network for the current images."""

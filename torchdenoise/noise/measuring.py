@@ -65,6 +65,17 @@ def measure_noise(image: Tensor) -> NoiseProfile:
     )
 
 
+def with_outliers(profile: NoiseProfile, image: Tensor) -> NoiseProfile:
+    """Return a stated profile with the outliers of an image ``(1, C, H, W)``, unless it states them, too.
+
+    Noise specs and profile files say nothing about the places of outliers.
+    """
+    if profile.outliers is not None:
+        return profile
+    impulses = find_outliers(image)
+    return replace(profile, outliers=impulses.mask) if impulses.share else profile
+
+
 def _informative(image: Tensor) -> Tensor | None:
     """Return where an image shows its noise; None if everywhere, or if what shows none is scattered, as in a JPEG."""
     seen = informative_pixels(image)
@@ -163,12 +174,20 @@ class Profiles(Sequence[NoiseProfile]):
     @classmethod
     def measured(cls, images: Tensor) -> "Profiles":
         """Return the profiles of images ``(B, C, H, W)``."""
+        return cls._of_each(images, lambda image: measure_noise(image))
 
-        def measure(number: int) -> NoiseProfile:
+    @classmethod
+    def given(cls, profile: NoiseProfile, images: Tensor) -> "Profiles":
+        """Return a stated profile for each of the images ``(B, C, H, W)``; only their outliers are measured."""
+        return cls._of_each(images, lambda image: with_outliers(profile, image))
+
+    @classmethod
+    def _of_each(cls, images: Tensor, profile_of: Callable[[Tensor], NoiseProfile]) -> "Profiles":
+        def make(number: int) -> NoiseProfile:
             with torch.inference_mode(mode=False), torch.no_grad():
-                return measure_noise(images[number : number + 1])
+                return profile_of(images[number : number + 1])
 
-        return cls(len(images), measure)
+        return cls(len(images), make)
 
     def stabilized(self) -> "Profiles":
         """Return the profiles after the images' noise was stabilised."""
