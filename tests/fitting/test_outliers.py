@@ -51,7 +51,7 @@ def test_every_recipe_can_keep_them(hit):
 
 
 def test_stated_outliers_are_believed(hit):
-    noisy, where, _ = hit
+    noisy = hit[0]
     stated = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
     stated[..., 3, 4] = True
     profile = NoiseProfile(NoiseLevelFunction(0.0, 8 / 255), outliers=stated)
