@@ -94,6 +94,28 @@ def noise_level_function(image: Tensor, informative: Tensor | None = None) -> No
     return NoiseLevelFunction(gain, sqrt(max(intercept, 0)), bool(clipped), offset)
 
 
+def white_patches(image: Tensor, informative: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return brightness and noise deviation of the patches that the level function is fitted to, each ``(N,)``.
+
+    Args:
+        image: ``(1, C, H, W)``, as in ``noise_level_function``.
+        informative: where it shows its noise.
+
+    Example:
+        >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> brightness, deviation = white_patches(0.5 + 0.1 * white)
+        >>> brightness.mean().round(decimals=1), deviation.square().mean().sqrt().round(decimals=2)
+        (tensor(0.5000, dtype=torch.float64), tensor(0.1000, dtype=torch.float64))
+    """
+    pixels = informative_channels(image)
+    estimator = patch_variance(pixels)
+    classes = _brightness_classes(pixels, estimator, informative)
+    if not classes:
+        return torch.empty(0), torch.empty(0)
+    variances = [estimator.of_each(patches - patches.mean(1, keepdim=True)) for patches in classes]
+    return torch.cat([patches.mean((0, 1)) for patches in classes]), torch.cat(variances).sqrt()
+
+
 def clipped_share(image: Tensor, informative: Tensor | None = None) -> float:
     """Return the share of values at black or white; an end that some values exceed has clipped none."""
     if informative is not None:
