@@ -92,7 +92,8 @@ class Eigenvalues(PatchVariance):
         flat = patches.flatten(0, 1)
         values, directions = torch.linalg.eigh(torch.cov(flat))
         noise = directions[:, len(patches) :][:, : noise_number(values[len(patches) :])]
-        return (noise.T @ (flat - flat.mean(1, keepdim=True))).square().mean(0)
+        variances: Tensor = (noise.T @ (flat - flat.mean(1, keepdim=True))).square().mean(0)
+        return variances
 
 
 class FlatPatches(PatchVariance):
