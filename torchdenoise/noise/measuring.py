@@ -128,7 +128,7 @@ def level_patches(image: Tensor, profile: NoiseProfile) -> tuple[Tensor, Tensor]
         return torch.empty(1, 0), torch.empty(1, 0)
     if profile.covariance is not None and radius(profile.covariance):
         return flat_blocks(image, profile.informative)
-    brightness, deviation = white_patches(image, profile.informative)
+    brightness, deviation = white_patches(image, profile.level, profile.informative)
     return brightness[None], deviation[None]
 
 
