@@ -94,9 +94,7 @@ def noise_level_function(image: Tensor, informative: Tensor | None = None) -> No
     return NoiseLevelFunction(gain, sqrt(max(intercept, 0)), bool(clipped), offset)
 
 
-def white_patches(
-    image: Tensor, level: NoiseLevelFunction, informative: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def white_patches(image: Tensor, level: NoiseLevelFunction, informative: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return brightness and noise deviation of the patches that a level function was fitted to, each ``(N,)``.
 
     Args:
