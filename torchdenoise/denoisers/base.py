@@ -81,7 +81,7 @@ class Denoiser(Checkpointed):
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
         self.given_noise: NoiseProfile | None = None
-        """The noise of all images, which is then believed and not measured."""
+        """The noise of all images, which is then believed and not measured; outliers that it does not state are."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step

@@ -73,7 +73,7 @@ def denoise(
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
         noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
             ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
-            white level (``data_range``). It is believed.
+            white level (``data_range``). It is believed; outliers are measured unless a profile states them.
         keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
             them by default. The fit does not see them in either case.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
