@@ -81,7 +81,7 @@ class Denoiser(Checkpointed):
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
         self.given_noise: NoiseProfile | None = None
-        """The noise of all images, which is then believed and not measured."""
+        """The noise of all images, which is then believed and not measured; outliers that it does not state are."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -164,7 +164,7 @@ class Denoiser(Checkpointed):
             return None
         given.require_channels(noisy.shape[1])
         given.require_size(*noisy.shape[-2:])
-        return Profiles(len(noisy), lambda _: given)
+        return Profiles.given(given, noisy)
 
     def clear_cache(self) -> None:
         """Discard what was computed with a stage's loss, a network or the readout for the current images."""
