@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers import correlated_noise, noisy_scene, scene, write_png, write_tiff
+from PIL import Image
 
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import SmallCNN
@@ -367,6 +368,48 @@ def test_a_budget_says_what_it_chose_in_the_file_too(run, tmp_path, suffix):
     assert outcome.code == 0
     (line,) = re.findall(r"\d+ steps, chosen for a budget of 0.3 s on this machine", outcome.out)
     assert f"torchdenoise: {line}".encode() in (tmp_path / f"clean.{suffix}").read_bytes()
+
+
+def test_outliers_can_stay(run, tmp_path):
+    picture = noisy_scene(64, 64, channels=1, sigma=5)
+    picture[3::13, 5::11] = 1
+    write_png(tmp_path / "hot.png", picture)
+    assert run("denoise", "hot.png", *FEW).code == 0
+    outcome = run("denoise", "hot.png", "-o", "kept.png", "--keep-outliers", *FEW)
+    assert "of the values are outliers" in outcome.out
+    assert (pixels("kept.png")[3::13, 5::11] == 255).all()
+    assert (pixels("hot_denoised.png")[3::13, 5::11] < 250).all()
+
+
+def remark(path):
+    """Return the comment of a PNG or JPEG, or the software of a TIFF."""
+    if path.suffix == ".tif":
+        with tifffile.TiffFile(path) as file:
+            return file.pages[0].software
+    with Image.open(path) as image:
+        found = image.info["Comment" if path.suffix == ".png" else "comment"]
+    return found if isinstance(found, str) else found.decode()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_result_keeps_the_line_about_the_noise(run, tmp_path, suffix):
+    write_png(tmp_path / "noisy.png", noisy_scene())
+    target = tmp_path / f"clean.{suffix}"
+    outcome = run("denoise", "noisy.png", "-o", target, *FEW)
+    (line,) = re.findall(r"^noise: .*$", outcome.out, re.MULTILINE)
+    assert f"torchdenoise: {line}".encode() in target.read_bytes()
+    assert remark(target) == f"torchdenoise: {line}"
+
+
+def test_predict_writes_the_same_line_about_the_noise(run, noisy_png):
+    words = ("--trainer.max_steps", "2", "--trainer.accelerator", "cpu")
+    assert run("fit", "--config", "fast", "--data.path", "noisy.png", *words).code == 0
+    last = "runs/version_0/checkpoints/last.ckpt"
+    outcome = run("predict", "--ckpt_path", last, "--data.path", "noisy.png", "--output", "predicted.png")
+    assert outcome.code == 0, outcome.err
+    assert run("denoise", "noisy.png", "-o", "denoised.png", "--ckpt", last, "--device", "cpu").code == 0
+    folder = noisy_png.parent
+    assert remark(folder / "predicted.png") == remark(folder / "denoised.png")
 
 
 @pytest.mark.parametrize(

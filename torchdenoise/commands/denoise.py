@@ -4,7 +4,6 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ EXAMPLES = """\
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
   torchdenoise denoise noisy.png --strength 0.7           keeps 30 % of what it would remove
+  torchdenoise denoise stars.tif --keep-outliers          single bright or dark pixels stay as they are
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
@@ -62,6 +62,11 @@ def parser() -> Parser:
         choices=("same", "float32"),
         default="same",
         help="of the result; float32 keeps fractions in the input's units, in a .tif by default (default: same)",
+    )
+    options.add_argument(
+        "--keep-outliers",
+        action="store_true",
+        help="hot pixels, salt and pepper come back unchanged; recipes that measure the noise remove them by default",
     )
     noise = options.add_mutually_exclusive_group()
     noise.add_argument(
@@ -111,6 +116,7 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
             budget=options.budget, on_message=messages.append, noise=_given_noise(options), strength=options.strength,
+            keep_outliers=options.keep_outliers,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
@@ -170,7 +176,7 @@ def _denoise_some(
         results = restore([picture.image for picture in pictures.values()])
     for line in messages:
         say(line)
-    comment = f"torchdenoise: {messages[0]}" if messages and options.budget is not None else ""
+    steps = messages[0] if messages and options.budget is not None else ""
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
@@ -179,7 +185,8 @@ def _denoise_some(
                 say(line)
             if picture.scaling.rounds_away(result.image, picture.image):
                 say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
-            write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
+            like = picture.with_remarks([steps, result.noise])
+            write_picture(target, result.image, like, overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors

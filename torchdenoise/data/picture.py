@@ -1,6 +1,6 @@
 """A picture in memory: the image for a denoiser, and the metadata to write the result like the input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,6 +100,18 @@ class Picture:
         scaling = self.scaling.stored_as(dtype)
         alpha = None if self.alpha is None else self.alpha.astype(scaling.dtype)
         return replace(self, scaling=scaling, alpha=alpha)
+
+    def with_remarks(self, remarks: Sequence[str]) -> "Picture":
+        """Return the picture whose results carry remarks in their metadata; empty ones do not count.
+
+        They become one line: a PNG and a JPEG store it as comment, a TIFF as software.
+
+        Example:
+            >>> Picture.from_array(np.zeros((8, 9))).with_remarks(["", "noise: none"]).comment
+            'torchdenoise: noise: none'
+        """
+        line = "; ".join(filter(None, remarks))
+        return replace(self, comment=f"torchdenoise: {line}") if line else self
 
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.

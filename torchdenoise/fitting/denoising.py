@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.isolation import default_torch_modes
-from torchdenoise.noise import NoiseModel, NoiseProfile, given_profile
+from torchdenoise.noise import NoiseModel, NoiseProfile, find_outliers, given_profile
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
@@ -49,6 +50,7 @@ def denoise(
     strength: float = 1.0,
     dtype: Any = "same",
     noise: NoiseProfile | NoiseModel | str | Path | None = None,
+    keep_outliers: bool = False,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -72,7 +74,9 @@ def denoise(
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
         noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
             ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
-            white level (``data_range``). It is believed.
+            white level (``data_range``). It is believed; outliers are measured unless a profile states them.
+        keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
+            them by default. The fit does not see them in either case.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -92,8 +96,9 @@ def denoise(
     """
     given = None if noise is None else given_profile(noise)
     options = Options(
-        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength
-    )
+        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
+        keep_outliers=keep_outliers,
+    )  # fmt: skip
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
         return _denoise_batch(noisy, data_range, restore, batch, dtype)
@@ -126,18 +131,28 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
         UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
     restore = _full_restorer(recipe, checkpoint, options)
-    if options.strength == 1:
-        return restore
+    if options.keep_outliers:
+        restore = _finished(restore, lambda noisy, clean: torch.where(_outliers(noisy, options.noise), noisy, clean))
+    if options.strength < 1:
+        restore = _finished(restore, lambda noisy, clean: torch.lerp(noisy, clean, options.strength))
+    return restore
 
-    def blended(images: Sequence[Tensor]) -> list[Result]:
+
+def _finished(restore: Restore, finish: Callable[[Tensor, Tensor], Tensor]) -> Restore:
+    """Return a function that changes each result; ``finish`` is called with the noisy image and the clean one."""
+
+    def finished(images: Sequence[Tensor]) -> list[Result]:
         return [
-            result
-            if isinstance(result, UserError)
-            else replace(result, image=torch.lerp(noisy.cpu(), result.image, options.strength))
+            result if isinstance(result, UserError) else replace(result, image=finish(noisy.cpu(), result.image))
             for noisy, result in zip(images, restore(images), strict=True)
         ]
 
-    return blended
+    return finished
+
+
+def _outliers(noisy: Tensor, given: NoiseProfile | None) -> Tensor:
+    """Return where an image has outliers, as the given noise states or as they are measured."""
+    return find_outliers(noisy).mask if given is None or given.outliers is None else given.outliers.to(noisy.device)
 
 
 def _full_restorer(
@@ -172,8 +187,11 @@ def _full_restorer(
     if not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
-    def fit(image: Tensor, steps: int, progress: Progress | None) -> Fitted:
-        return fit_image(image, loaded, replace(options, budget=None, max_steps=steps, progress=progress))
+    def fit(
+        image: Tensor, steps: int, progress: Progress | None, callbacks: Sequence[lightning.Callback] = ()
+    ) -> Fitted:
+        limited = replace(options, budget=None, max_steps=steps, progress=progress)
+        return fit_image(image, loaded, replace(limited, callbacks=[*options.callbacks, *callbacks]))
 
     budget = Budget(options.budget, fit, options.on_message)
     return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))

@@ -118,6 +118,37 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> Correl
         >>> covariance[0, 0, MAX_LAG, MAX_LAG + 1].round(decimals=1), curve.deviation.mean().round(decimals=2)
         (tensor(0.5000), tensor(0.1000))
     """
+    found = _flattest(image, informative)
+    if found is None:
+        return None
+    flat, covariance, left = found
+    variances = _without_texture(torch.stack([each.variances.mean(0) for each in flat]))
+    means = torch.stack([each.means.mean(0) for each in flat])
+    skewness = torch.stack([each.residuals.pow(3).mean((0, 2)) / each.variances.mean(0).pow(1.5) for each in flat])
+    order = means.argsort(0)
+    at_nodes = (means, (variances / left).sqrt(), skewness)
+    means, deviations, skewness = (each.gather(0, order).T.float().contiguous() for each in at_nodes)
+    return CorrelatedNoise(LevelCurve(means, deviations), covariance.float(), skewness)
+
+
+def flat_blocks(image: Tensor, informative: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return brightness and noise deviation of the blocks that ``correlated_noise`` uses, each ``(C, N)``.
+
+    Example:
+        >>> white = torch.randn(1, 1, 200, 202, generator=torch.Generator().manual_seed(0))
+        >>> brightness, deviation = flat_blocks(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
+        >>> deviation.square().mean().sqrt().round(decimals=1)
+        tensor(0.1000, dtype=torch.float64)
+    """
+    found = _flattest(image, informative)
+    if found is None:
+        return torch.empty(image.shape[1], 0), torch.empty(image.shape[1], 0)
+    flat, _, left = found
+    return torch.cat([each.means for each in flat]).T, (torch.cat([each.variances for each in flat]) / left).sqrt().T
+
+
+def _flattest(image: Tensor, informative: Tensor | None) -> tuple[list[_Blocks], Tensor, Tensor] | None:
+    """Return the flat blocks of each class, the covariance of their noise, and the variance that its rest has."""
     blocks = _all_blocks(image, informative)
     if len(blocks) < 2 * MIN_FLAT:
         return None
@@ -127,16 +158,10 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> Correl
     degrees = _projection().trace().item() * image.shape[1] / 2
     for _ in range(2):  # the number of flat blocks depends on the covariance, and the other way round
         flat = [blocks.chosen(part[: _flat_number(energies[part], degrees)]) for part in classes]
-        variances = _without_texture(torch.stack([each.variances.mean(0) for each in flat]))
         pooled = torch.cat([each.residuals / each.variances.mean(0).sqrt()[:, None] for each in flat])
         covariance, _ = standardized(nearest_covariance(_covariance(pooled)))
         left, degrees = _residual_variance(covariance)
-    means = torch.stack([each.means.mean(0) for each in flat])
-    order = means.argsort(0)
-    skewness = torch.stack([each.residuals.pow(3).mean((0, 2)) / each.variances.mean(0).pow(1.5) for each in flat])
-    measured = (means, (variances / left).sqrt(), skewness)
-    nodes, levels, skewness = (each.gather(0, order).T.float().contiguous() for each in measured)
-    return CorrelatedNoise(LevelCurve(nodes, levels), covariance.float(), skewness)
+    return flat, covariance, left
 
 
 def _all_blocks(image: Tensor, informative: Tensor | None) -> _Blocks:

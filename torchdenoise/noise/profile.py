@@ -33,13 +33,13 @@ class NoiseProfile:
             the level function.
         curve: the standard deviation of correlated noise against brightness; None for white noise.
         covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
-        gamma: of the camera's tone curve that correlated noise went through, see ``tone_curve.py``; 1 is none.
         coarse_to_fine: whether it is best removed at several scales: neighbours share it, or there are few photons.
         unusable: why the noise could not be measured well enough to rely on it; empty if it could.
         outliers: where the image has impulses, bool ``(1, C, H, W)``; None if it has none.
         stripes: offsets of rows and columns; None if there are none.
         variation: relative standard deviation at each pixel, ``(1, 1, H, W)``; None if it is the same everywhere.
         informative: where the image shows its noise, bool ``(1, 1, H, W)``; None is everywhere.
+        gamma: of the camera's tone curve that correlated noise went through, see ``tone_curve.py``; 1 is none.
 
     Example:
         >>> NoiseProfile(NoiseLevelFunction(0.0, 0.1)).deviation(torch.rand(1, 3, 8, 8)).flatten()
@@ -50,13 +50,13 @@ class NoiseProfile:
     sigma: float | None = None
     curve: LevelCurve | None = None
     covariance: Tensor | None = None
-    gamma: float = 1.0
     coarse_to_fine: bool = False
     unusable: str = ""
     outliers: Tensor | None = None
     stripes: StripeNoise | None = None
     variation: Tensor | None = None
     informative: Tensor | None = None
+    gamma: float = 1.0
 
     @property
     def correlated(self) -> bool:

@@ -2,8 +2,8 @@
 
 A camera adds noise to linear light and stores ``light ** (1 / gamma)``, cut off at black. The curve is steeper below a
 value than above it, so the stored noise is skewed, and its mean lies below the value without noise. With Gaussian noise
-before the curve, skewness and bias depend on one number, the deviation relative to the mean of the stored values. So the
-skewness in flat regions tells whether there is such a curve, and the level of the noise tells the bias.
+before the curve, skewness and bias depend on one number: deviation relative to mean of the stored values. The skewness
+in flat regions tells whether there is such a curve, and the level of the noise tells the bias.
 """
 
 from functools import cache
