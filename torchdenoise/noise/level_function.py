@@ -24,6 +24,13 @@ MIN_CLIPPED_SHARE = 1e-3
 """With a larger share of values at black or white, the image may have been clipped."""
 MAX_CLIPPED_MISFIT = 0.1
 """Relative error of the variances up to which noise counts as clipped Gaussian; other noise fits worse."""
+BRIGHT_SHARE = 0.01
+"""Of the patches, the least that bright objects take."""
+MIN_COVERED = 0.2
+"""Of the range of brightness by the classes; in natural pictures they cover more than 0.3, of objects on a dark field
+less than 0.1."""
+MAX_DARK = 0.5
+"""The brightness of a dark field, relative to objects."""
 MAX_ORIGIN_MISFIT = 0.15
 """Relative error of the variances up to which the line goes through black; with a pedestal it fits worse."""
 MIN_VARIANCE = 1e-9
@@ -158,8 +165,23 @@ def _brightness_classes(pixels: Tensor, estimator: PatchVariance, informative: T
         enough = MIN_PATCHES_PER_DIMENSION * len(pixels) * side * side
         number = min(BRIGHTNESS_CLASSES, patches.shape[2] // enough)
         if number:
-            return [estimator.select(patches[..., chosen]) for chosen in patches.mean((0, 1)).argsort().chunk(number)]
+            means = patches.mean((0, 1))
+            classes = [estimator.select(patches[..., chosen]) for chosen in means.argsort().chunk(number)]
+            return [*classes, *_bright_objects(patches, means, classes, estimator)]
     return []
+
+
+def _bright_objects(patches: Tensor, means: Tensor, classes: list[Tensor], estimator: PatchVariance) -> list[Tensor]:
+    """Return a class of the few patches that are far brighter than all classes, if there are some."""
+    number = max(3 * estimator.min_patches, round(BRIGHT_SHARE * len(means)))
+    if number > len(means):
+        return []
+    bright = means.topk(number).values[-1]
+    darkest, brightest = classes[0].mean(), classes[-1].mean()
+    if brightest > MAX_DARK * bright or brightest - darkest >= MIN_COVERED * (bright - darkest):
+        return []
+    objects = patches[..., means > (brightest + bright) / 2]
+    return [estimator.select(objects)] if objects.shape[-1] >= estimator.min_patches else []
 
 
 def _variances(classes: list[Tensor], estimator: PatchVariance, gain: float, intercept: float) -> Tensor:

@@ -48,6 +48,8 @@ class PatchVariance(Protocol):
 
     sides: tuple[int, ...]
     """Patch sides to try; the first that gives enough patches is used."""
+    min_patches: int
+    """Patches needed for a variance."""
     tolerance: float
     """Relative difference up to which the variances of dark, medium and bright patches count as equal."""
 
@@ -73,6 +75,7 @@ class Eigenvalues(PatchVariance):
     """
 
     sides: tuple[int, ...] = (4, 3)
+    min_patches: int = 1600
     tolerance: float = 0.05
 
     @override
@@ -119,7 +122,7 @@ class FlatPatches(PatchVariance):
     """Horizontal plus vertical frequency; texture is measured below it, noise above."""
     share = 0.05
     """Share of the patches to select."""
-    min_patches = 64
+    min_patches: int = 64
     """Patches to select at least; they hold 1800 values at high frequencies."""
 
     @override
