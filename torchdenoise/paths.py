@@ -13,6 +13,17 @@ _FORMATS = {
     ".tif": ("TIFF", ""),
     ".jpg": ("JPEG", ".png"),
     ".jpeg": ("JPEG", ".png"),
+    ".bmp": ("BMP", ""),
+    ".dib": ("BMP", ""),
+    ".webp": ("WebP", ""),
+    ".ppm": ("PPM", ""),
+    ".pgm": ("PPM", ""),
+    ".pnm": ("PPM", ""),
+    ".pbm": ("PPM", ".pgm"),
+    ".gif": ("GIF", ".png"),
+    ".jp2": ("JPEG2000", ""),
+    ".j2k": ("JPEG2000", ""),
+    ".jpf": ("JPEG2000", ""),
 }
 """Format and ``PictureFormat.output_suffix`` of each suffix. The formats of this package are here, so that a mistake
 shows before they are imported; every ``PictureFormat`` adds itself."""

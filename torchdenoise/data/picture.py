@@ -1,6 +1,6 @@
 """A picture in memory: the image for a denoiser, and the metadata to write the result like the input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,14 @@ class Picture:
     """Without the ``Exif`` prefix of JPEG."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
+    xmp: bytes | None = None
+    """The packet, an XML document."""
+    text: Sequence[tuple[bytes, bytes]] = ()
+    """Text chunks of a PNG: name and content of each."""
+    notes: Sequence[str] = ()
+    """What the reader changed: sentences that begin behind the file's name."""
+    quality: int = 95
+    """Of a lossy result, 1 to 100."""
     comment: str = ""
     """Text to store in the written file."""
     png: Mapping[bytes, bytes] = field(default_factory=dict)
