@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from torchdenoise.errors import UserError
-from torchdenoise.paths import default_output, find_pictures, make_folders, plan_outputs, read_errors, write_errors
+from torchdenoise.paths import default_output, find_pictures, read_errors, write_errors
+from torchdenoise.plans import make_folders, plan_outputs
 
 
 @pytest.fixture

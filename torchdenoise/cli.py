@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torchdenoise
-from torchdenoise.errors import KILLED, UserError, did_you_mean
+from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
 
 HELP = """\
 torchdenoise: image denoising, from one noisy picture or from a data set.
@@ -107,7 +107,7 @@ def reported(work: Callable[[], int]) -> int:
             print(STOPPED, file=sys.stderr)
         return code
     except UserError as error:
-        print(f"torchdenoise: {error}", file=sys.stderr)
+        print(printable(f"torchdenoise: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from torchdenoise.data import DenoisingData, check_output, write_picture
 from torchdenoise.errors import DataError
-from torchdenoise.paths import make_folders, plan_outputs
+from torchdenoise.plans import make_folders, plan_outputs
 
 
 class PictureWriter(Callback):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise.data import Picture, Scaling, read_picture
+from torchdenoise.data.headers import check_fits
+from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
@@ -49,13 +51,14 @@ def denoise(
     strength: float = 1.0,
     dtype: Any = "same",
     noise: NoiseProfile | NoiseModel | str | Path | None = None,
+    mask: NDArray[Any] | str | Path | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
 
     Args:
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
-            a PNG, TIFF or JPEG file, which gives an array.
+            a picture file, which gives an array.
         recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
@@ -73,6 +76,8 @@ def denoise(
         noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
             ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
             white level (``data_range``). It is believed.
+        mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
+            value. So do NaN, transparent pixels, and those that a NumPy masked array hides.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -96,13 +101,16 @@ def denoise(
     )
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
+        if mask is not None:
+            raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         return _denoise_batch(noisy, data_range, restore, batch, dtype)
     if isinstance(noisy, np.ndarray):
-        if np.ma.is_masked(noisy):
-            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
-        picture = Picture.from_array(np.asarray(noisy), data_range)
+        picture = Picture.from_array(np.ma.getdata(noisy), data_range, mask=_hidden(noisy, mask))
     elif isinstance(noisy, (str, Path)):
-        picture = read_picture(noisy, data_range)
+        check_fits(Path(noisy))
+        picture = read_picture(noisy, data_range, _hidden(None, mask))
+        for note in picture.notes:
+            warnings.warn(f"{noisy}: {note}", stacklevel=3)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     target = picture.stored_as(dtype)
@@ -110,8 +118,20 @@ def denoise(
     clean = unwrap(result)
     _warn_of_rounding(target.scaling, clean, picture.image)
     restored = target.restore(clean)
+    if isinstance(noisy, np.ma.MaskedArray):
+        restored = np.ma.MaskedArray(restored, mask=noisy.mask)
     same = target.scaling is picture.scaling
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
+
+
+def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) -> Holes | None:
+    """Return the mask that is given, with what the mask of a NumPy masked array hides."""
+    given = None if mask is None else read_mask(mask) if isinstance(mask, (str, Path)) else check_mask(mask)
+    if noisy is None or not np.ma.is_masked(noisy):
+        return given
+    own: Holes = np.ma.getmaskarray(noisy)
+    own = own.any(-1) if own.ndim == 3 else own
+    return own if given is None else own | given
 
 
 def _warn_of_rounding(scaling: Scaling, clean: Tensor, noisy: Tensor) -> None:

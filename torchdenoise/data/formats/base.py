@@ -122,7 +122,9 @@ def check_length(file: BinaryIO) -> int:
     length = os.fstat(file.fileno()).st_size if hasattr(file, "name") else file.seek(0, os.SEEK_END)
     file.seek(0)
     if length > MAX_BYTES:
-        raise PictureError(f"has {length / 1e9:.1f} GB, more than any picture of this kind; copy it again from its source")
+        raise PictureError(
+            f"has {length / 1e9:.1f} GB, more than any picture of this kind; copy it again from its source"
+        )
     return length
 
 

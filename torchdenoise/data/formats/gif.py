@@ -53,7 +53,9 @@ class GIF(PictureFormat, source="https://www.w3.org/Graphics/GIF/spec-gif89a.txt
     @override
     def check(self, like: Picture) -> None:
         if like.scaling.dtype != np.uint8 or like.shape[2:] not in ((), (1,)):
-            raise PictureError("GIF holds only 8-bit grey results, others need more than 256 colours; write .png instead")
+            raise PictureError(
+                "GIF holds only 8-bit grey results, others need more than 256 colours; write .png instead"
+            )
 
     @override
     def header(self, file: BinaryIO) -> Header | None:

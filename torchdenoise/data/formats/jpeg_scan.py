@@ -120,7 +120,9 @@ def read_layout(data: bytes) -> Layout:
         if each.marker == _START_OF_SCAN:
             scans += 1
             found = _END_OF_DATA.search(data, each.end)
-            end = found.start() if found else len(data)
+            if found is None:
+                raise PictureError(f"damaged or cut short (a JPEG without its end){_REMEDY}")
+            end = found.start()
             packed += end - each.end
         if scans > _MAX_SCANS:
             raise PictureError(f"holds more than {_MAX_SCANS} scans; open and save it in an image editor first")

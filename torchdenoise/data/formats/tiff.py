@@ -20,7 +20,7 @@ from torchdenoise.data.formats.base import (
     quiet,
     valid_dpi,
 )
-from torchdenoise.data.formats.tiff_pages import check_data, claimed_pages, directories, whole_number
+from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories, whole_number
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
@@ -44,6 +44,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     """Integers and floating point, lossless, one page; previews are ignored."""
 
     suffixes = (".tiff", ".tif")
+    cannot_keep = ("xmp", "text")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
     @override

@@ -41,9 +41,7 @@ class WebP(PictureFormat, name="WebP", source="https://developers.google.com/spe
         check_size(width, height, 4)
         (length,) = struct.unpack_from("<I", data, 4)
         if length + 8 > len(data):
-            raise PictureError(
-                f"cut short ({len(data)} bytes of {length + 8}); copy it again from its source"
-            )
+            raise PictureError(f"cut short ({len(data)} bytes of {length + 8}); copy it again from its source")
         picture = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
         check_single(picture.n_frames)
         metadata = pillow.metadata(picture)
