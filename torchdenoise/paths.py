@@ -1,4 +1,4 @@
-"""File names: which files are pictures, and what their results are called; without torch, so that mistakes show at once."""
+"""File names: which are pictures, what results are called; without torch, so that mistakes show at once."""
 
 import contextlib
 import errno

@@ -171,27 +171,11 @@ def _denoise_some(
     messages: list[str],
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise some pictures together and write them; return the errors of those that failed."""
-    from torchdenoise.data import check_output, read_picture, write_picture
-    from torchdenoise.data.formats import lost
-    from torchdenoise.data.headers import check_fits
-    from torchdenoise.data.holes import read_mask
+    from torchdenoise.commands.reading import read_all
+    from torchdenoise.data import write_picture
     from torchdenoise.fitting.denoising import FEW_PHOTONS
 
-    errors, pictures = {}, {}
-    mask = None if options.mask is None else read_mask(options.mask)
-    for pair in part:
-        try:
-            check_fits(pair[0])
-            picture = read_picture(pair[0], options.data_range, mask).stored_as(options.dtype)
-            check_output(pair[1], picture, options.overwrite)
-        except UserError as error:
-            errors[pair] = error
-        else:
-            pictures[pair] = replace(picture, quality=options.quality)
-            for note in picture.notes:
-                say(f"{shown(pair[0])}: {note}")
-            if missing := lost(pair[1].suffix.lower(), picture):
-                say(f"{shown(pair[1])}: cannot hold what the input has: {missing}")
+    pictures, errors = read_all(part, options, say)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
         results = restore([picture.image for picture in pictures.values()])

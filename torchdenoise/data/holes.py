@@ -1,8 +1,8 @@
 """Holes in a picture: pixels without a value, which are kept as they are and not seen by the fit.
 
-A hole is NaN, the file's "no data" value, fully transparent, or hidden by a mask. For the fit holes are filled in: close
-to their edges by weighted means of the values around, farther inside by one value for each cell. Such constant cells
-show no noise, so ``informative_pixels`` leaves them out when the noise is measured.
+A hole is NaN, the file's "no data" value, fully transparent, or hidden by a mask. For the fit, holes are filled in:
+close to their edges by weighted means of the values around, farther inside by one value for each cell. Such constant
+cells show no noise, so ``informative_pixels`` leaves them out when the noise is measured.
 """
 
 from pathlib import Path
@@ -75,7 +75,7 @@ def check_mask(mask: Any) -> Holes:
     array = np.asarray(mask)
     if array.ndim != 2:
         raise PictureError(f"a mask must be (H, W), this one is {array.shape}")
-    return np.not_equal(array, 0)
+    return np.asarray(array != 0)
 
 
 def read_mask(path: str | Path) -> Holes:
@@ -86,7 +86,7 @@ def read_mask(path: str | Path) -> Holes:
     """
     from torchdenoise.data.files import read_picture  # which reads pictures with holes itself
 
-    return (read_picture(path).image[0] > 0).any(0).numpy()
+    return np.asarray((read_picture(path).image[0] > 0).any(0))
 
 
 def filled(image: Tensor, holes: Holes) -> Tensor:

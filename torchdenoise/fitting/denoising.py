@@ -129,8 +129,8 @@ def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) 
     given = None if mask is None else read_mask(mask) if isinstance(mask, (str, Path)) else check_mask(mask)
     if noisy is None or not np.ma.is_masked(noisy):
         return given
-    own: Holes = np.ma.getmaskarray(noisy)
-    own = own.any(-1) if own.ndim == 3 else own
+    hidden = np.ma.getmaskarray(noisy)
+    own: Holes = np.asarray(hidden.any(-1) if hidden.ndim == 3 else hidden)
     return own if given is None else own | given
 
 
@@ -181,14 +181,14 @@ def _full_restorer(
             clean = apply_denoiser(start, image, options.device, (), options.seed or 0)
             return Fitted(clean, noise=start.noise_line())
 
-        return lambda images: fit_each(images, apply)
+        return _for_any_size(lambda images: fit_each(images, apply), start.smallest)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
     if options.budget is None:
-        return lambda images: fit_images(images, loaded, options)
+        return _for_any_size(lambda images: fit_images(images, loaded, options), denoiser.smallest)
     if not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
@@ -196,7 +196,30 @@ def _full_restorer(
         return fit_image(image, loaded, replace(options, budget=None, max_steps=steps, progress=progress))
 
     budget = Budget(options.budget, fit, options.on_message)
-    return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))
+    return _for_any_size(
+        lambda images: fit_each(images, lambda image: budget.fit(image, options.progress)), denoiser.smallest
+    )
+
+
+def _for_any_size(restore: Restore, smallest: int) -> Restore:
+    """Return a function that mirrors images at their edges until they have the method's smallest size."""
+
+    def enlarged(image: Tensor) -> Tensor:
+        missing = [(0, max(smallest - size, 0)) for size in image.shape[-2:]]
+        if not any(after for _, after in missing):
+            return image
+        return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+    def cut(result: Result, like: Tensor) -> Result:
+        if isinstance(result, UserError) or result.image.shape == like.shape:
+            return result
+        return replace(result, image=result.image[..., : like.shape[-2], : like.shape[-1]])
+
+    def restored(images: Sequence[Tensor]) -> list[Result]:
+        results = restore([enlarged(image) for image in images])
+        return [cut(result, image) for result, image in zip(results, images, strict=True)]
+
+    return restored
 
 
 def _check_use(denoiser: Denoiser, options: Options) -> None:

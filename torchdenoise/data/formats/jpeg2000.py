@@ -105,5 +105,6 @@ def _metadata(data: bytes) -> dict[str, Any]:
             kind = next((each for each, uuid in _UUIDS.items() if bytes(content[:16]) == uuid), None)
             found |= {kind: bytes(content[16:])} if kind else {}
         if name == b"jp2h":
-            found |= {"icc": bytes(part[3:]) for each, part in _boxes(content) if each == b"colr" and part[:1] == b"\2"}
+            profiles = [bytes(part[3:]) for each, part in _boxes(content) if each == b"colr" and part[:1] == b"\2"]
+            found |= {"icc": profiles[0]} if profiles else {}
     return found

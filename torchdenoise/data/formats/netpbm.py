@@ -41,7 +41,7 @@ class Netpbm(PictureFormat, name="PPM", source="https://netpbm.sourceforge.net/d
         channels = 3 if kind in (3, 6) else 1
         check_size(width, height, channels)
         if kind in (1, 4):
-            return _bits(data, at, kind, width, height) * np.uint8(255), {}
+            return np.where(_bits(data, at, kind, width, height), np.uint8(0), np.uint8(255)), {}
         count = width * height * channels
         check_claim(count * (2 if kind > 3 and white > 255 else 1), len(data) - at)
         if kind > 3:
@@ -67,7 +67,8 @@ class Netpbm(PictureFormat, name="PPM", source="https://netpbm.sourceforge.net/d
         white = limit if white <= 255 < limit else white
         kind = 6 if array.shape[2:] == (3,) else 5
         values = np.minimum(array, white).astype(array.dtype.newbyteorder(">"))
-        return b"P%d\n%d %d\n%d\n" % (kind, array.shape[1], array.shape[0], white) + values.tobytes()
+        head = b"P%d\n%d %d\n%d\n" % (kind, array.shape[1], array.shape[0], white)
+        return head + bytes(values.tobytes())
 
     @override
     def check(self, like: Picture) -> None:
@@ -96,12 +97,12 @@ def _parse(data: bytes) -> tuple[int, int, int, int, int]:
 
 
 def _bits(data: bytes, at: int, kind: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Return the bits of a PBM, 1 for white."""
+    """Return the bits of a PBM, 1 for black."""
     if kind == 1:
         digits = np.frombuffer(re.sub(rb"#[^\r\n]*|\s", b"", data[at:]), np.uint8)
         check_claim(width * height, len(digits))
-        return 1 - (digits[: width * height].reshape(height, width) & 1)
+        return digits[: width * height].reshape(height, width) & np.uint8(1)
     row = -(-width // 8)
     check_claim(row * height, len(data) - at)
     packed = np.frombuffer(data, np.uint8, row * height, at).reshape(height, row)
-    return 1 - np.unpackbits(packed, axis=1)[:, :width]
+    return np.unpackbits(packed, axis=1)[:, :width]

@@ -68,9 +68,9 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
             across, down, per_metre = struct.unpack(">IIB", content[b"pHYs"])
             metadata["dpi"] = valid_dpi((across, down), _METRES_PER_INCH if per_metre else 0)
         if b"iCCP" in content:
-            _, _, packed = content[b"iCCP"].partition(b"\0")
+            _, _, profile = content[b"iCCP"].partition(b"\0")
             with contextlib.suppress(zlib.error):  # a broken profile does not stop reading
-                metadata["icc"] = zlib.decompressobj().decompress(packed[1:], _MAX_UNPACKED)
+                metadata["icc"] = zlib.decompressobj().decompress(profile[1:], _MAX_UNPACKED)
         # The decoder prints warnings about other chunks, such as slightly malformed profiles.
         pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
         packed = sum(len(chunk) for name, chunk in chunks if name == b"IDAT")
