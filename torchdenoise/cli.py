@@ -1,5 +1,6 @@
 """The command ``torchdenoise``: reads the first word and runs that command's module, which imports what it needs."""
 
+import errno
 import importlib
 import io
 import os
@@ -116,6 +117,9 @@ def reported(work: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            print(printable(f"torchdenoise: {error.filename}: the name is too long; check it"), file=sys.stderr)
+            return 2
         from torchdenoise.user_code import TRACEBACK, describe_error, find_error
 
         cause = find_error(error)

@@ -188,7 +188,7 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
         (["noisy.png", "-o", "missing/x.png"], "no such folder; create it first"),
         (["noisy.png", "-o", "noisy.png"], "the output is an input"),
-        (["noisy.png", "-o", "x.gif"], "x.gif: "),
+        (["noisy.png", "-o", "x.heic"], "x.heic: "),
         (["noisy.png", "--set", "model.network.widht=3"], "no such option (did you mean model.network.width?)"),
         (["noisy.png", "--set", "model.network.width"], "write it as KEY=VALUE"),
         (["noisy.png", "--set", "model.network.width=x"], "model.network.width: expected int, got x"),
