@@ -57,7 +57,7 @@ def find_holes(
             sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in (mask.shape, holes.shape))
             raise PictureError(f"the mask and the picture have {sizes} pixels: give a mask of the picture's size")
         holes |= mask
-    if holes.all():
+    if holes.size and holes.all():
         raise PictureError("every pixel is NaN, transparent, without data or masked: there is nothing to denoise")
     return holes if holes.any() else None
 

@@ -171,7 +171,7 @@ def test_suffixes_that_match_no_file_are_refused(suffixes):
 @pytest.mark.usefixtures("graymap")
 def test_commands_list_and_denoise_an_own_format(run, tmp_path):
     assert run("--import", "graymap", "list", "formats", "graymap").out.startswith(
-        "PGM\tGrey, 8 and 16 bits, uncompressed.\t"
+        "Graymap\tGrey, 8 and 16 bits, uncompressed.\t"
     )
     path = save_graymap(tmp_path / "noisy.gray", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
     words = ["denoise", path, "--recipe", "zsn2n", "--max-steps", "1", "--device", "cpu"]

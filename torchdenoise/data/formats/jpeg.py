@@ -9,7 +9,7 @@ from PIL import JpegImagePlugin
 from typing_extensions import override
 
 from torchdenoise.data.formats import pillow
-from torchdenoise.data.formats.base import EXIF_PREFIX, Header, PictureFormat, Pixels, check_length, check_size
+from torchdenoise.data.formats.base import EXIF_PREFIX, Header, PictureFormat, Pixels, check_length
 from torchdenoise.data.formats.jpeg_scan import WatchedFile, find_frame, read_layout, read_size
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -33,7 +33,6 @@ class JPEG(PictureFormat, source="https://www.w3.org/Graphics/JPEG/itu-t81.pdf")
         check_length(file)
         data = file.read()
         layout = read_layout(data)
-        check_size(layout.width, layout.height, max(layout.channels, 1))
         data = layout.usable(data)
         watched = None if layout.end is None else WatchedFile(data, layout.end)
         picture = JpegImagePlugin.JpegImageFile(watched or io.BytesIO(data))

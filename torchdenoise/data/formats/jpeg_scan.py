@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-from torchdenoise.data.formats.base import check_claim
+from torchdenoise.data.formats.base import check_claim, check_size
 from torchdenoise.errors import PictureError
 
 _START_OF_SCAN, _END_OF_IMAGE, _HUFFMAN_TABLE = 0xDA, 0xD9, 0xC4
@@ -129,6 +129,7 @@ def read_layout(data: bytes) -> Layout:
     if frame is None or not (scans and tables):
         raise PictureError(f"damaged or cut short (a JPEG without a picture){_REMEDY}")
     width, height, channels = read_size(data, frame)
+    check_size(width, height, max(channels, 1))
     check_claim(width * height, packed, _PIXELS_OF_A_BYTE)
     single = scans == 1 and frame.marker in _ONE_PASS
     cut = sum(stop - start for start, stop in unusable)
