@@ -51,7 +51,7 @@ def slow_value(image, holes, y, x):
         for dx in range(-(SIDE // 2), SIDE // 2 + 1)
         if 0 <= y + dy < len(image) and 0 <= x + dx < len(image[0]) and not holes[y + dy, x + dx]
     ]
-    if len(near) >= 8:
+    if near:
         return sum(weight * value for weight, value in near) / sum(weight for weight, _ in near)
     side = CELL
     while True:
@@ -63,12 +63,31 @@ def slow_value(image, holes, y, x):
 
 
 def test_filling_agrees_with_loops():
-    image, holes = np.random.default_rng(0).random((64, 60)), block()
+    y, x = np.mgrid[:64, :60]
+    image, holes = 0.2 + 0.01 * y - 0.003 * x, block()  # no second differences, so no noise is added
     broken = torch.from_numpy(np.where(holes, np.nan, image)).float()[None, None]
     result = filled(broken, holes)[0, 0].numpy()
     np.testing.assert_array_equal(result[~holes], image[~holes].astype(np.float32))
     for y, x in ((8, 5), (9, 20), (30, 20), (25, 30), (49, 39), (20, 6)):
         assert result[y, x] == pytest.approx(slow_value(image, holes, y, x), rel=1e-4)
+
+
+def test_small_holes_do_not_lower_the_noise():
+    random = np.random.default_rng(0)
+    noisy = random.normal(0.5, [[[0.05]], [[0.1]]], (2, 200, 200))
+    holes = random.random((200, 200)) < 0.3
+    broken = torch.from_numpy(np.where(holes, np.nan, noisy)).float()[None]
+    result = filled(broken, holes)[0].numpy()
+    np.testing.assert_allclose(result[:, holes].std(-1), [0.05, 0.1], rtol=0.05)
+    np.testing.assert_array_equal(result, filled(broken, holes)[0].numpy())
+
+
+def test_the_smallest_images_are_filled():
+    for shape in ((1, 2), (2, 1), (2, 2)):
+        holes = np.zeros(shape, dtype=bool)
+        holes[0, 0] = True
+        image = torch.full((1, 1, *shape), 0.25)
+        assert (filled(image.where(~torch.from_numpy(holes), torch.nan), holes) == 0.25).all()
 
 
 def test_a_filled_hole_shows_no_noise():

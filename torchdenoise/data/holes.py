@@ -1,8 +1,9 @@
 """Holes in a picture: pixels without a value, which are kept as they are and not seen by the fit.
 
 A hole is NaN, the file's "no data" value, fully transparent, or hidden by a mask. For the fit, holes are filled in:
-close to their edges by weighted means of the values around, farther inside by one value for each cell. Such constant
-cells show no noise, so ``informative_pixels`` leaves them out when the noise is measured.
+close to their edges by weighted means of the values around with noise like that around, so that small holes do not hide
+the noise; farther inside by one value for each cell. Such constant cells show no noise, so ``informative_pixels`` leaves
+them out when the noise is measured.
 """
 
 from pathlib import Path
@@ -20,8 +21,10 @@ CELL = 16
 """Side in pixels of the cells that have one value; doubled until a cell holds values to take it from."""
 SIDE = 5
 """Side of the square whose values fill the edge of a hole."""
-MIN_NEAR = 8
-"""Values in that square, of 25, that are enough."""
+REACH = 8
+"""Distance in pixels, along rows and columns, from which the noise near an edge is taken at most."""
+TRIES = 16
+"""Places that are tried to find noise."""
 
 Holes = NDArray[np.bool_]
 """True in holes: ``(H, W)``."""
@@ -102,9 +105,11 @@ def filled(image: Tensor, holes: Holes) -> Tensor:
     known = torch.where(missing, 0.0, image)
     weight = (~missing).to(image.dtype)
     result, left = known.clone(), missing
-    near, count = _around(known, weight)
-    found = left & (count >= MIN_NEAR)
+    near, alone = _around(known, weight)
+    found = left & (alone > 0)
     result, left = torch.where(found, near, result), left & ~found
+    places = found[0, 0].nonzero()
+    result[0, :, *places.T] += _noise_near(known, weight > 0, places) * (1 - alone[0, :, *places.T]).clamp(min=0).sqrt()
     side = CELL
     while left.any():
         mean, share = _cells(known, weight, side)
@@ -115,7 +120,7 @@ def filled(image: Tensor, holes: Holes) -> Tensor:
 
 
 def _around(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted mean of the known values around each pixel, and their number."""
+    """Return the weighted mean of the known values around each pixel, and its variance if theirs is 1; 0 without any."""
     offsets = torch.arange(SIDE, dtype=known.dtype, device=known.device) - SIDE // 2
     kernel = torch.exp(-offsets.square() / 2)
     kernel = (kernel[:, None] * kernel)[None, None]
@@ -124,8 +129,38 @@ def _around(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         channels = values.shape[1]
         return conv2d(values, weights.expand(channels, 1, SIDE, SIDE), padding=SIDE // 2, groups=channels)
 
-    total = summed(weight, kernel)
-    return summed(known, kernel) / total.clamp(min=1e-6), summed(weight, torch.ones_like(kernel))
+    total = summed(weight, kernel).clamp(min=1e-6)
+    return summed(known, kernel) / total, summed(weight, kernel.square()) / total.square()
+
+
+def _noise_near(known: Tensor, seen: Tensor, places: Tensor) -> Tensor:
+    """Return noise ``(C, number)`` like that near places ``(number, 2)``; 0 where there are too few known values.
+
+    A sample is a second difference of three known values in a row or column, which white noise makes as large as a
+    value of its own after division by the root of 6. It is that of a place nearby, drawn with a fixed seed.
+    """
+    height, width = known.shape[-2:]
+    noise = torch.zeros(known.shape[1], height, width, dtype=known.dtype, device=known.device)
+    usable = torch.zeros(height, width, dtype=torch.bool, device=known.device)
+    for axis, size in ((1, height), (2, width)):
+        if size < 3:
+            continue
+        parts = [known[0].narrow(axis, at, size - 2) for at in range(3)]
+        whole = torch.stack([seen[0].narrow(axis, at, size - 2) for at in range(3)]).all(0)[0]
+        inner = noise.narrow(axis, 1, size - 2)
+        inner.copy_(torch.where(whole, (parts[0] - 2 * parts[1] + parts[2]) / 6**0.5, inner))
+        usable.narrow(axis - 1, 1, size - 2).logical_or_(whole)
+    generator = torch.Generator().manual_seed(0)
+    result = torch.zeros(known.shape[1], len(places), dtype=known.dtype, device=known.device)
+    left = torch.ones(len(places), dtype=torch.bool, device=known.device)
+    limits = torch.tensor([height - 1, width - 1])
+    for _ in range(TRIES):
+        offsets = torch.randint(-REACH, REACH + 1, (len(places), 2), generator=generator)
+        rows, columns = (places.cpu() + offsets).clamp(min=0).minimum(limits).to(known.device).T
+        found = left & usable[rows, columns]
+        result[:, found] = noise[:, rows[found], columns[found]]
+        left &= ~found
+    return result
 
 
 def _cells(known: Tensor, weight: Tensor, side: int) -> tuple[Tensor, Tensor]:

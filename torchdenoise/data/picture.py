@@ -37,14 +37,6 @@ class Picture:
     """Without the ``Exif`` prefix of JPEG."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
-    xmp: bytes | None = None
-    """The packet, an XML document."""
-    text: Sequence[tuple[bytes, bytes]] = ()
-    """Text chunks of a PNG: name and content of each."""
-    notes: Sequence[str] = ()
-    """What the reader changed: sentences that begin behind the file's name."""
-    quality: int = 95
-    """Of a lossy result, 1 to 100."""
     comment: str = ""
     """Text to store in the written file."""
     png: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -59,6 +51,14 @@ class Picture:
     """Pixels that keep their value, (H, W); None if there are none. ``image`` is filled in there."""
     kept: NDArray[Any] | None = None
     """The stored values of the holes, (number, C)."""
+    xmp: bytes | None = None
+    """The packet, an XML document."""
+    text: Sequence[tuple[bytes, bytes]] = ()
+    """Text chunks of a PNG: name and content of each."""
+    notes: Sequence[str] = ()
+    """What the reader changed: sentences that begin behind the file's name."""
+    quality: int = 95
+    """Of a lossy result, 1 to 100."""
 
     @classmethod
     def from_array(
