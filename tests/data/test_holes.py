@@ -134,6 +134,15 @@ def test_the_range_is_that_of_the_rest():
     assert picture.restore(picture.image)[12, 3] == -9999
 
 
+def test_the_value_for_no_data_of_a_tiff(tmp_path):
+    array = random_pixels((24, 20), "float32")
+    array[3:9, 4:9] = -9999
+    tifffile.imwrite(tmp_path / "in.tif", array, metadata=None, extratags=[(42113, "s", 0, "-9999", True)])
+    picture = read_picture(tmp_path / "in.tif")
+    np.testing.assert_array_equal(picture.holes, array == -9999)
+    assert (picture.restore(picture.image) == array).all()
+
+
 def test_masks_are_pictures(tmp_path):
     mask = np.zeros((4, 5, 3))
     mask[1, 2, 1] = 1

@@ -1,9 +1,9 @@
 """Holes in a picture: pixels without a value, which are kept as they are and not seen by the fit.
 
 A hole is NaN, the file's "no data" value, fully transparent, or hidden by a mask. For the fit, holes are filled in:
-close to their edges by weighted means of the values around with noise like that around, so that small holes do not hide
-the noise; farther inside by one value for each cell. Such constant cells show no noise, so ``informative_pixels`` leaves
-them out when the noise is measured.
+close to their edges by weighted means of the values around, with noise like that around, so that small holes do not
+hide the noise; farther inside by one value for each cell. Such constant cells show no noise, so ``informative_pixels``
+leaves them out when the noise is measured.
 """
 
 from pathlib import Path
@@ -120,7 +120,10 @@ def filled(image: Tensor, holes: Holes) -> Tensor:
 
 
 def _around(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted mean of the known values around each pixel, and its variance if theirs is 1; 0 without any."""
+    """Return the weighted mean of the known values around each pixel, and its variance if theirs is 1.
+
+    The variance is 0 where there are no known values.
+    """
     offsets = torch.arange(SIDE, dtype=known.dtype, device=known.device) - SIDE // 2
     kernel = torch.exp(-offsets.square() / 2)
     kernel = (kernel[:, None] * kernel)[None, None]

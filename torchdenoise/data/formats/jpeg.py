@@ -10,11 +10,12 @@ from typing_extensions import override
 
 from torchdenoise.data.formats import pillow
 from torchdenoise.data.formats.base import EXIF_PREFIX, Header, PictureFormat, Pixels, check_length
-from torchdenoise.data.formats.jpeg_scan import WatchedFile, find_frame, read_layout, read_size
+from torchdenoise.data.formats.jpeg_scan import WatchedFile, find_frame, find_note, note, read_layout, read_size
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _HEAD_BYTES = 1 << 20  # previews and profiles may come before the size
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MAX_SEGMENT = 65_000
 """Bytes of EXIF or XMP that one segment of the file can hold."""
 
@@ -38,7 +39,7 @@ class JPEG(PictureFormat, source="https://www.w3.org/Graphics/JPEG/itu-t81.pdf")
         picture = JpegImagePlugin.JpegImageFile(watched or io.BytesIO(data))
         if watched is not None:
             watched.watching = True
-        metadata = pillow.metadata(picture)
+        metadata = pillow.metadata(picture) | {"xmp": find_note(data, _XMP)}
         picture.load()
         if watched is not None:
             watched.check()
@@ -50,7 +51,7 @@ class JPEG(PictureFormat, source="https://www.w3.org/Graphics/JPEG/itu-t81.pdf")
         metadata = {
             "icc_profile": like.icc,
             "exif": like.exif and len(like.exif) < _MAX_SEGMENT and EXIF_PREFIX + like.exif,
-            "xmp": like.xmp and len(like.xmp) < _MAX_SEGMENT and like.xmp,
+            "extra": like.xmp and len(like.xmp) < _MAX_SEGMENT and note(_XMP + like.xmp),
             "dpi": like.dpi,
             "comment": like.comment,
         }

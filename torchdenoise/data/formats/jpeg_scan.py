@@ -16,6 +16,7 @@ from torchdenoise.data.formats.base import check_claim, check_size
 from torchdenoise.errors import PictureError
 
 _START_OF_SCAN, _END_OF_IMAGE, _HUFFMAN_TABLE = 0xDA, 0xD9, 0xC4
+_NOTE = 0xE1  # of EXIF and XMP
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_HUFFMAN_TABLE, 0xC8, 0xCC}
 _ONE_PASS, _SEVERAL_PASSES = (0xC0, 0xC1), 0xC2
@@ -102,6 +103,26 @@ def read_size(data: bytes, found: Segment) -> tuple[int, int, int]:
 def find_frame(data: bytes) -> Segment | None:
     """Return the segment that begins the frame of a JPEG; None if these bytes end before it."""
     return next((each for each in segments(data) if each.marker in _FRAMES), None)
+
+
+def find_note(data: bytes, name: bytes) -> bytes | None:
+    """Return the content of the first application segment that begins with ``name``; None if there is none."""
+    for each in segments(data):
+        if each.marker == _START_OF_SCAN:
+            return None
+        if each.marker == _NOTE and data.startswith(name, each.content):
+            return data[each.content + len(name) : each.end]
+    return None
+
+
+def note(content: bytes) -> bytes:
+    """Return an application segment.
+
+    Example:
+        >>> note(b"abc")
+        b'\\xff\\xe1\\x00\\x05abc'
+    """
+    return struct.pack(">BBH", 0xFF, _NOTE, len(content) + 2) + content
 
 
 def read_layout(data: bytes) -> Layout:

@@ -20,7 +20,7 @@ from torchdenoise.data.formats.base import (
     quiet,
     valid_dpi,
 )
-from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories, whole_number
+from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories, nodata_value, whole_number
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
@@ -122,7 +122,7 @@ def _metadata(page: tifffile.TiffPage) -> dict[str, Any]:
     }
     if page.description:  # ImageJ and OME store pixel sizes here
         tiff["description"] = page.description.encode()
-    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC)}
+    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC), "nodata": nodata_value(page)}
     unit = page.resolutionunit
     if 282 in tags and 283 in tags and unit in (1, 2, 3) and 0 < min(page.resolution) <= max(page.resolution) < 1 << 32:
         tiff |= {"resolution": page.resolution, "resolutionunit": unit}

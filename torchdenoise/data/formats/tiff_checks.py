@@ -15,6 +15,7 @@ from torchdenoise.errors import PictureError
 
 _REMEDY = "; copy it again from its source"
 _BIG = 43
+_GDAL_NODATA = 42113
 _RATIOS = {
     COMPRESSION.NONE: 1,
     COMPRESSION.PACKBITS: 64,
@@ -102,6 +103,13 @@ def check_data(page: tifffile.TiffPage, file_bytes: int) -> None:
     growth = _FAX_GROWTH if page.compression in _FAX else _GROWTH
     if page.compression != COMPRESSION.NONE and packed > growth * padded + _SLACK * max(len(parts), 1):
         raise PictureError(f"damaged ({packed} bytes of data for {pixels} bytes of pixels){_REMEDY}")
+
+
+def nodata_value(page: tifffile.TiffPage) -> float | None:
+    """Return the value that stands for none in a page, as GDAL writes it; None if there is no such value."""
+    with contextlib.suppress(Exception):  # free text
+        return float(page.tags[_GDAL_NODATA].value)
+    return None
 
 
 def whole_number(value: Any, default: int) -> int:
