@@ -1,5 +1,6 @@
 """Pictures that do not fit into memory are refused by their header."""
 
+import os
 import struct
 import zlib
 
@@ -7,6 +8,7 @@ import pytest
 from helpers import random_pixels, save_picture
 
 from torchdenoise.data import memory, read_picture
+from torchdenoise.data.formats.base import silent_codecs
 from torchdenoise.data.headers import check_fits
 from torchdenoise.errors import PictureError
 
@@ -52,6 +54,17 @@ def test_a_png_that_lies_is_refused_silently(tmp_path, capfd, data, message):
     with pytest.raises(PictureError, match=message):
         read_picture(tmp_path / "a.png")
     assert capfd.readouterr().err == ""
+
+
+def test_standard_error_comes_back_after_overlapping_blocks(capfd):
+    first, second = silent_codecs(), silent_codecs()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    os.write(2, b"lost")
+    second.__exit__(None, None, None)
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"
 
 
 def test_libpng_talks_to_nobody(tmp_path, capfd):

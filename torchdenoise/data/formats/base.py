@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -152,24 +153,45 @@ def check_single(count: int) -> None:
         raise PictureError(f"holds {count} pages; split it into single pages first")
 
 
+class _StandardError:
+    """Standard error of the process, silent while anybody asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._askers = 0
+        self._kept: int | None = None
+
+    def mute(self) -> None:
+        with self._lock:
+            self._askers += 1
+            if self._askers == 1:
+                with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:  # if closed, nobody reads it
+                    self._kept = os.dup(2)
+                    os.dup2(nowhere.fileno(), 2)
+
+    def unmute(self) -> None:
+        with self._lock:
+            self._askers -= 1
+            if not self._askers and self._kept is not None:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._kept = None
+
+
+_standard_error = _StandardError()
+
+
 @contextlib.contextmanager
 def silent_codecs() -> Iterator[None]:
     """Keep what C libraries print about unusual files off standard error; failures still raise.
 
     The whole process is silent meanwhile, other threads included: keep the block short.
     """
+    _standard_error.mute()
     try:
-        kept = os.dup(2)
-    except OSError:  # closed: nobody reads it
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        _standard_error.unmute()
 
 
 @contextlib.contextmanager
