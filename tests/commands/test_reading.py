@@ -5,7 +5,7 @@ import pytest
 from helpers import noisy_scene, random_pixels, write_png
 from PIL import Image
 
-from torchdenoise.data import read_picture
+from torchdenoise.data import Picture, read_picture, write_picture
 
 FEW = ("--max-steps", "2", "--device", "cpu")
 
@@ -28,6 +28,32 @@ def test_masked_pixels_stay_as_they_are(run, tmp_path, noisy_png):
     outcome = run("denoise", "noisy.png", "--mask", "small.png", "--overwrite", *FEW)
     assert outcome.code == 2
     assert "noisy.png: the mask and the picture have 28x5 and 28x24 pixels" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("suffix", "shape", "dtype"),
+    [
+        (".png", (9, 7, 4), "uint16"),
+        (".tif", (9, 7, 3), "float32"),
+        (".bmp", (9, 7, 4), "uint8"),
+        (".webp", (9, 7, 3), "uint8"),
+        (".pgm", (1, 7), "uint16"),
+        (".jp2", (9, 7, 3), "uint16"),
+    ],
+)
+def test_strength_0_gives_the_same_pixels_and_metadata(run, tmp_path, suffix, shape, dtype):
+    exif = Image.Exif()
+    exif[274] = 6
+    fields = {"icc": b"profile", "exif": exif.tobytes().removeprefix(b"Exif\0\0"), "xmp": b"<x/>", "dpi": (100, 200)}
+    array = random_pixels(shape, dtype)
+    written = Picture.from_array(array, text=((b"tEXt", b"Author\0A. Smith"),), **fields)
+    write_picture(tmp_path / f"a{suffix}", written.image, written)
+    outcome = run("denoise", f"a{suffix}", "--strength", "0", *FEW)
+    assert outcome.code == 0, outcome.err
+    before, after = (read_picture(tmp_path / f"{name}{suffix}") for name in ("a", "a_denoised"))
+    np.testing.assert_array_equal(after.restore(after.image), array)
+    for name in (*fields, "text"):
+        assert getattr(after, name) == getattr(before, name)
 
 
 def test_quality(run, tmp_path, noisy_png):
