@@ -10,7 +10,7 @@ from typing_extensions import override
 from torchdenoise.data import DenoisingData, check_output, write_picture
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import DataError
-from torchdenoise.paths import make_folders, plan_outputs
+from torchdenoise.plans import make_folders, plan_outputs
 
 
 class PictureWriter(Callback):

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
+from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import FLOAT_SUFFIX, make_folders, plan_outputs
+from torchdenoise.paths import FLOAT_SUFFIX, shown
+from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
 
 if TYPE_CHECKING:
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
   torchdenoise denoise scans/ -o clean/                   a folder, names kept; resumes after a stop
+  torchdenoise denoise night/ -o clean/ -r --pattern '*.tif'              folders within folders, the same tree out
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
+  torchdenoise denoise noisy.jpg -o clean.jpg --quality 90                a JPEG becomes a PNG unless -o names a JPEG
+  torchdenoise denoise noisy.png --mask hidden.png        keeps the pixels that are not black in the mask
   torchdenoise denoise noisy.png --strength 0.7           keeps 30 % of what it would remove
   torchdenoise denoise stars.tif --keep-outliers          single bright or dark pixels stay as they are
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
@@ -35,9 +40,10 @@ EXAMPLES = """\
 
 def parser() -> Parser:
     """Return the parser of the command's options."""
-    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture (PNG, TIFF, JPEG).", EXAMPLES)
+    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture.", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
+    add_search_options(options)
     options.add_argument("--recipe", help="name or YAML file (default: fast)")
     options.add_argument(
         "--ckpt",
@@ -68,6 +74,13 @@ def parser() -> Parser:
         action="store_true",
         help="hot pixels, salt and pepper come back unchanged; recipes that measure the noise remove them by default",
     )
+    options.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="picture of the same size; where it is not black, pixels stay as they are",
+    )
+    options.add_argument("--quality", type=percentage, default=95, metavar="N", help="of JPEG, 1 to 100 (default: 95)")
     noise = options.add_mutually_exclusive_group()
     noise.add_argument(
         "--noise",
@@ -93,18 +106,22 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     if options.recipe is not None:
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
-    pairs = plan_outputs(options.inputs, options.output, FLOAT_SUFFIX if options.dtype == "float32" else "")
+    suffix = FLOAT_SUFFIX if options.dtype == "float32" else ""
+    planned = plan(options.inputs, options.output, suffix, search_of(options))
+    for line in planned.remarks():
+        print(line)
+    pairs = planned.pairs
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
-        raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
+        raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
     if len(pairs) > len(todo):
         print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
     if not todo:
         return 0
-    return _denoise_all(todo, options)
+    return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
 
 
-def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
+def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
     from torchdenoise.fitting import Options, restorer
@@ -120,7 +137,6 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
-        failed = 0
         for at in range(0, len(todo), options.batch):
             part = todo[at : at + options.batch]
             start = time.monotonic()
@@ -129,15 +145,17 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
             errors = _denoise_some(part, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
                 raise errors[part[0]]
-            failed += len(errors)
+            summary.count(len(part) - len(errors), len(errors))
             for source, target in part:
                 if (source, target) in errors:
                     progress.say(f"failed: {errors[source, target]}")
                 else:
-                    progress.say(f"{source} -> {target} ({(time.monotonic() - start) / len(part):.1f} s)")
+                    progress.say(f"{shown(source)} -> {shown(target)} ({(time.monotonic() - start) / len(part):.1f} s)")
                 progress.end()
-    if failed:
-        raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
+        if len(todo) > 1:
+            progress.say(summary.line())
+    if summary.failed:
+        raise UserError(f"{summary.failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
 
 
@@ -159,18 +177,11 @@ def _denoise_some(
     messages: list[str],
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise some pictures together and write them; return the errors of those that failed."""
-    from torchdenoise.data import check_output, read_picture, write_picture
+    from torchdenoise.commands.reading import read_all
+    from torchdenoise.data import write_picture
     from torchdenoise.fitting.denoising import FEW_PHOTONS
 
-    errors, pictures = {}, {}
-    for pair in part:
-        try:
-            picture = read_picture(pair[0], options.data_range).stored_as(options.dtype)
-            check_output(pair[1], picture, options.overwrite)
-        except UserError as error:
-            errors[pair] = error
-        else:
-            pictures[pair] = picture
+    pictures, errors = read_all(part, options, say)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
         results = restore([picture.image for picture in pictures.values()])
@@ -180,11 +191,11 @@ def _denoise_some(
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
-                raise UserError(f"{source}: {result}")
+                raise UserError(f"{shown(source)}: {result}")
             for line in _remarks(source, result, len(part) > 1):
                 say(line)
             if picture.scaling.rounds_away(result.image, picture.image):
-                say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
+                say(f"warning: {shown(source)}: {FEW_PHOTONS}: add --dtype float32")
             like = picture.with_remarks([steps, result.noise])
             write_picture(target, result.image, like, overwrite=options.overwrite)
         except UserError as error:
@@ -194,6 +205,6 @@ def _denoise_some(
 
 def _remarks(source: Path, result: "Fitted", several: bool) -> list[str]:
     """Return what the method says about the noise of a picture; ``several`` are fitted together."""
-    name = f"{source}: " if several else ""
+    name = f"{shown(source)}: " if several else ""
     found = [f"{name}{result.noise}"] if result.noise else []
-    return [*found, *(f"warning: {source}: {warning}" for warning in result.assumption_warnings)]
+    return [*found, *(f"warning: {shown(source)}: {warning}" for warning in result.assumption_warnings)]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchdenoise.data.holes import Holes, filled, find_holes
 from torchdenoise.data.scaling import Scaling
 from torchdenoise.errors import PictureError
 
@@ -46,16 +47,36 @@ class Picture:
     """What another format reads and needs again to write the result; other formats ignore it."""
     unclamped: torch.Tensor | None = None
     """The image with the outliers that ``image`` lacks, if there are any."""
+    holes: Holes | None = None
+    """Pixels that keep their value, (H, W); None if there are none. ``image`` is filled in there."""
+    kept: NDArray[Any] | None = None
+    """The stored values of the holes, (number, C)."""
+    xmp: bytes | None = None
+    """The packet, an XML document."""
+    text: Sequence[tuple[bytes, bytes]] = ()
+    """Text chunks of a PNG: name and content of each."""
+    notes: Sequence[str] = ()
+    """What the reader changed: sentences that begin behind the file's name."""
+    quality: int = 95
+    """Of a lossy result, 1 to 100."""
 
     @classmethod
     def from_array(
-        cls, array: NDArray[Any], data_range: float | tuple[float, float] | None = None, **metadata: Any
+        cls,
+        array: NDArray[Any],
+        data_range: float | tuple[float, float] | None = None,
+        *,
+        mask: Holes | None = None,
+        nodata: float | None = None,
+        **metadata: Any,
     ) -> "Picture":
         """Return the picture of an array (H, W) or (H, W, C): 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 
         Args:
             array: of numbers.
             data_range: as in ``Scaling.of``.
+            mask: (H, W), True where pixels are hidden from the fit and keep their value, as NaN and transparent ones.
+            nodata: a value that stands for none: such pixels are kept, too.
             metadata: further fields of the class.
 
         Raises:
@@ -72,15 +93,19 @@ class Picture:
                 f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4{hint}"
             )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
-        scaling = Scaling.of(colours, data_range)
+        alpha = samples[..., -1] if samples.shape[-1] > colours.shape[-1] else None
+        holes = find_holes(colours, alpha, nodata, mask)
+        scaling = Scaling.of(colours if holes is None else colours[~holes], data_range)
         image = scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous()
-        has_alpha = samples.shape[-1] > colours.shape[-1]
+        image = image if holes is None else filled(image, holes)
         return cls(
             image=scaling.hide_outliers(image),
             unclamped=image if scaling.outliers else None,
             scaling=scaling,
             shape=array.shape,
-            alpha=samples[..., -1].astype(scaling.dtype) if has_alpha else None,
+            alpha=None if alpha is None else alpha.astype(scaling.dtype),
+            holes=holes,
+            kept=None if holes is None else colours[holes].astype(scaling.dtype),
             **metadata,
         )
 
@@ -99,7 +124,8 @@ class Picture:
         """
         scaling = self.scaling.stored_as(dtype)
         alpha = None if self.alpha is None else self.alpha.astype(scaling.dtype)
-        return replace(self, scaling=scaling, alpha=alpha)
+        kept = None if self.kept is None else self.kept.astype(scaling.dtype)
+        return replace(self, scaling=scaling, alpha=alpha, kept=kept)
 
     def with_remarks(self, remarks: Sequence[str]) -> "Picture":
         """Return the picture whose results carry remarks in their metadata; empty ones do not count.
@@ -128,6 +154,8 @@ class Picture:
         if self.unclamped is not None:
             image = self.scaling.keep_outliers(image.cpu(), self.unclamped)
         array = self.scaling.from_unit(image[0].permute(1, 2, 0))
+        if self.holes is not None:
+            array[self.holes] = self.kept
         if self.alpha is not None:
             array = np.concatenate([array, self.alpha[..., None]], axis=-1)
         return np.ascontiguousarray(array).reshape(self.shape)

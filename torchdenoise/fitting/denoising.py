@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise.data import Picture, Scaling, read_picture
+from torchdenoise.data.headers import check_fits
+from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
@@ -51,13 +53,14 @@ def denoise(
     dtype: Any = "same",
     noise: NoiseProfile | NoiseModel | str | Path | None = None,
     keep_outliers: bool = False,
+    mask: NDArray[Any] | str | Path | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
 
     Args:
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
-            a PNG, TIFF or JPEG file, which gives an array.
+            a picture file, which gives an array.
         recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
@@ -77,6 +80,8 @@ def denoise(
             white level (``data_range``). It is believed; outliers are measured unless a profile states them.
         keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
             them by default. The fit does not see them in either case.
+        mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
+            value. So do NaN, transparent pixels, and those that a NumPy masked array hides.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -101,13 +106,16 @@ def denoise(
     )  # fmt: skip
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, Tensor):
+        if mask is not None:
+            raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         return _denoise_batch(noisy, data_range, restore, batch, dtype)
     if isinstance(noisy, np.ndarray):
-        if np.ma.is_masked(noisy):
-            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
-        picture = Picture.from_array(np.asarray(noisy), data_range)
+        picture = Picture.from_array(np.ma.getdata(noisy), data_range, mask=_hidden(noisy, mask))
     elif isinstance(noisy, (str, Path)):
-        picture = read_picture(noisy, data_range)
+        check_fits(Path(noisy))
+        picture = read_picture(noisy, data_range, _hidden(None, mask))
+        for note in picture.notes:
+            warnings.warn(f"{noisy}: {note}", stacklevel=3)
     else:
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     target = picture.stored_as(dtype)
@@ -115,8 +123,20 @@ def denoise(
     clean = unwrap(result)
     _warn_of_rounding(target.scaling, clean, picture.image)
     restored = target.restore(clean)
+    if isinstance(noisy, np.ma.MaskedArray):
+        restored = np.ma.MaskedArray(restored, mask=noisy.mask)
     same = target.scaling is picture.scaling
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
+
+
+def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) -> Holes | None:
+    """Return the mask that is given, with what the mask of a NumPy masked array hides."""
+    given = None if mask is None else read_mask(mask) if isinstance(mask, (str, Path)) else check_mask(mask)
+    if noisy is None or not np.ma.is_masked(noisy):
+        return given
+    hidden = np.ma.getmaskarray(noisy)
+    own: Holes = np.asarray(hidden.any(-1) if hidden.ndim == 3 else hidden)
+    return own if given is None else own | given
 
 
 def _warn_of_rounding(scaling: Scaling, clean: Tensor, noisy: Tensor) -> None:
@@ -176,14 +196,14 @@ def _full_restorer(
             clean = apply_denoiser(start, image, options.device, (), options.seed or 0)
             return Fitted(clean, noise=start.noise_line())
 
-        return lambda images: fit_each(images, apply)
+        return _for_any_size(lambda images: fit_each(images, apply), start.smallest)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
     if options.budget is None:
-        return lambda images: fit_images(images, loaded, options)
+        return _for_any_size(lambda images: fit_images(images, loaded, options), denoiser.smallest)
     if not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
@@ -194,7 +214,30 @@ def _full_restorer(
         return fit_image(image, loaded, replace(limited, callbacks=[*options.callbacks, *callbacks]))
 
     budget = Budget(options.budget, fit, options.on_message)
-    return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))
+    return _for_any_size(
+        lambda images: fit_each(images, lambda image: budget.fit(image, options.progress)), denoiser.smallest
+    )
+
+
+def _for_any_size(restore: Restore, smallest: int) -> Restore:
+    """Return a function that mirrors images at their edges until they have the method's smallest size."""
+
+    def enlarged(image: Tensor) -> Tensor:
+        missing = [(0, max(smallest - size, 0)) for size in image.shape[-2:]]
+        if not any(after for _, after in missing):
+            return image
+        return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+    def cut(result: Result, like: Tensor) -> Result:
+        if isinstance(result, UserError) or result.image.shape == like.shape:
+            return result
+        return replace(result, image=result.image[..., : like.shape[-2], : like.shape[-1]])
+
+    def restored(images: Sequence[Tensor]) -> list[Result]:
+        results = restore([enlarged(image) for image in images])
+        return [cut(result, image) for result, image in zip(results, images, strict=True)]
+
+    return restored
 
 
 def _check_use(denoiser: Denoiser, options: Options) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import math
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,11 +20,13 @@ from torchdenoise.data.formats.base import (
     quiet,
     valid_dpi,
 )
+from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories, nodata_value, whole_number
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _ORIENTATION = 274  # the same tag in EXIF and TIFF
 _ICC = 34675
+_MANY_PAGES = 1000  # no picture has so many previews
 _LOSSLESS = frozenset(
     {
         COMPRESSION.NONE,
@@ -43,20 +44,23 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     """Integers and floating point, lossless, one page; previews are ignored."""
 
     suffixes = (".tiff", ".tif")
+    cannot_keep = ("xmp", "text")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
     @override
     def read(self, file: BinaryIO) -> Pixels:
         """Decode a TIFF of one page; previews are ignored."""
+        count = sum(1 for _ in directories(file))
+        if count > _MANY_PAGES:
+            check_single(count)
         with tifffile.TiffFile(file) as tiff:
             pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-            # ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
-            check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0))
+            check_single(len(pages))
             page = pages[0]
-            for comment in tiff.shaped_metadata or ():
-                check_single(math.prod(comment.get("shape", ())) // math.prod(page.shape) or 1)
-            check_size(page.imagewidth, page.imagelength)
+            check_single(claimed_pages(tiff, page))
+            check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
             _check_kind(page)
+            check_data(page, tiff.filehandle.size)
             array = page.asarray()
         if page.bitspersample < 8 or page.photometric == PHOTOMETRIC.MINISWHITE:
             white = 2**page.bitspersample - 1
@@ -118,14 +122,14 @@ def _metadata(page: tifffile.TiffPage) -> dict[str, Any]:
     }
     if page.description:  # ImageJ and OME store pixel sizes here
         tiff["description"] = page.description.encode()
-    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC)}
+    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC), "nodata": nodata_value(page)}
     unit = page.resolutionunit
     if 282 in tags and 283 in tags and unit in (1, 2, 3) and 0 < min(page.resolution) <= max(page.resolution) < 1 << 32:
         tiff |= {"resolution": page.resolution, "resolutionunit": unit}
         metadata["dpi"] = valid_dpi(page.resolution, {2: 1, 3: 2.54}.get(unit, 0))
-    if tags.get(_ORIENTATION, 1) != 1:
+    if (orientation := whole_number(tags.get(_ORIENTATION), 1)) != 1:
         exif = Image.Exif()
-        exif[_ORIENTATION] = int(tags[_ORIENTATION])
+        exif[_ORIENTATION] = orientation
         metadata["exif"] = exif.tobytes().removeprefix(EXIF_PREFIX)
     return metadata
 
