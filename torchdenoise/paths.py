@@ -13,13 +13,16 @@ _FORMATS = {
     ".tif": ("TIFF", ""),
     ".jpg": ("JPEG", ".png"),
     ".jpeg": ("JPEG", ".png"),
+    ".npy": ("NumPy", ""),
+    ".npz": ("NumPy archive", ""),
 }
 """Format and ``PictureFormat.output_suffix`` of each suffix. The formats of this package are here, so that a mistake
 shows before they are imported; every ``PictureFormat`` adds itself."""
 
 
 FLOAT_SUFFIX = ".tif"
-"""Of results in floating point whose name is not given, unless the input is a TIFF too."""
+"""Of results in floating point whose name is not given, unless the input's format holds them too."""
+_HOLD_FLOATS = frozenset({"TIFF", "NumPy", "NumPy archive"})
 
 
 def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> None:
@@ -179,7 +182,7 @@ def find_pictures(folder: str | Path) -> list[Path]:
 def default_output(path: Path, suffix: str = "") -> Path:
     """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
 
-    A ``suffix`` replaces EXT unless both name the same format.
+    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them.
 
     Example:
         >>> default_output(Path("night.jpg")).name
@@ -190,7 +193,7 @@ def default_output(path: Path, suffix: str = "") -> Path:
 
 def _output_suffix(path: Path, suffix: str) -> str:
     name, output_suffix = _FORMATS.get(path.suffix.lower(), ("", ""))
-    if suffix and _FORMATS[suffix][0] != name:
+    if suffix and name not in _HOLD_FLOATS:
         return suffix
     return output_suffix or path.suffix
 

@@ -137,7 +137,11 @@ def with_nan(path):
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
-        ("a.png", lambda path: path.write_text("hello " * 9), "is not a PNG, TIFF or JPEG picture"),
+        (
+            "a.png",
+            lambda path: path.write_text("hello " * 9),
+            "is not a PNG, .* picture",
+        ),
         ("a.png", Path.touch, r"is empty \(0 bytes\)"),
         ("a.tif", Path.touch, r"is empty \(0 bytes\)"),
         ("a.tif", lambda path: path.write_bytes(b"II*\0" + bytes(8)), "holds no picture: empty or cut"),

@@ -4,15 +4,19 @@ Pixels keep their stored order. Orientation is copied as a tag, so viewers rotat
 """
 
 import inspect
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
 from torchdenoise.data.formats.jpeg import JPEG
+from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
+from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import either, format_suffixes
@@ -24,13 +28,19 @@ __all__ = [
     "PNG",
     "TIFF",
     "Header",
+    "NumPy",
+    "NumPyArchive",
     "PictureFormat",
     "check_fit",
+    "check_planes",
     "decode",
     "encode",
+    "open_planes",
     "read_header",
+    "write_planes",
 ]
 
+Result = TypeVar("Result")
 _HEAD_BYTES = 32  # longer than the signature of any format
 
 
@@ -47,16 +57,54 @@ def decode(file: BinaryIO, suffix: str = "") -> Pixels:
         >>> decode(io.BytesIO(imagecodecs.png_encode(np.zeros((8, 9), dtype=np.uint16))))[0].shape
         (8, 9)
     """
-    head = _head(file)
+    found = _known(_head(file), suffix)
+    return _read_errors(lambda: found.read(file))
+
+
+def open_planes(path: Path, letters: str | None) -> Planes | None:
+    """Return the planes of a file; None if it holds one picture, which ``decode`` takes.
+
+    Raises:
+        PictureError: as ``decode``, or the axes do not fit.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> path = Path(mkdtemp(), "a.npy")
+        >>> np.save(path, np.zeros((5, 8, 9)))
+        >>> len(open_planes(path, "TYX"))
+        5
+    """
+    with path.open("rb") as file:
+        found = _known(_head(file), path.suffix.lower())
+    return _read_errors(lambda: found.open(path, letters))
+
+
+def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:
+    """Raise PictureError unless the format of ``suffix`` can hold planes like these of a type."""
+    _by_suffix(suffix).check_planes(like, dtype)
+
+
+def write_planes(path: Path, suffix: str, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
+    """Write planes in the format of ``suffix``; each is computed when it is taken."""
+    _by_suffix(suffix).write_planes(path, planes, like, dtype)
+
+
+def _known(head: bytes, suffix: str) -> PictureFormat:
+    """Return the format of a file by its first bytes."""
     if not head:
         raise PictureError("is empty (0 bytes); copy it again from its source")
     found = _by_content(head, suffix)
     if found is None:
         names = either(format_suffixes())
         raise PictureError(f"is not a {names} picture, despite its name; export it as one of these")
+    return found
+
+
+def _read_errors(read: Callable[[], Result]) -> Result:
+    """Return what a reader returns; its failures become a PictureError of one line."""
     try:
         with quiet():
-            return found.read(file)
+            return read()
     except PictureError:
         raise
     except MemoryError as error:

@@ -5,12 +5,14 @@ import logging
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import add_format
@@ -97,6 +99,37 @@ class PictureFormat(Registered, ABC, kind="formats"):
 
     def header(self, file: BinaryIO) -> Header | None:
         """Return size and type of an open file without decoding it, or None if that is not possible."""
+
+    # -- pictures of many planes; formats of single pictures need none of these ----------------------------------------
+
+    def open(self, path: Path, letters: str | None) -> Planes | None:  # noqa: ARG002
+        """Return the planes of a file, which are read one by one; None if it holds one picture, which ``read`` takes.
+
+        Args:
+            path: of the file.
+            letters: of the axes, if the user gives them; the result is then never None.
+
+        Raises:
+            PictureError: as ``read``.
+        """
+        if letters is not None:
+            raise PictureError(f"{self.short_name} holds one picture, which has no other axes: leave axes (--axes) out")
+        return None
+
+    def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:  # noqa: ARG002
+        """Raise PictureError, which names another suffix, unless the format can hold such planes of a type."""
+        raise PictureError(f"{self.short_name} holds one picture, and this is a stack: write .tiff or .npy")
+
+    def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
+        """Write planes with the axes and metadata of ``like``.
+
+        Args:
+            path: of the new file.
+            planes: all planes with their numbers, in any order; each is computed when it is taken.
+            like: the planes of the input.
+            dtype: of the pixels.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.write_planes")
 
 
 def check_size(width: int, height: int) -> None:
