@@ -3,10 +3,10 @@
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, positive, seconds
 from torchdenoise.errors import AssumptionWarning, UserError
@@ -16,6 +16,9 @@ from torchdenoise.recipes import recipe_path
 if TYPE_CHECKING:
     from torchdenoise.fitting import Fitted, Restore
     from torchdenoise.noise import NoiseProfile
+
+Pair = tuple[Path, Path]
+"""A picture or stack, and its result."""
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
@@ -28,6 +31,8 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
+  torchdenoise denoise stack.tif                          a stack (TIFF, .npy, .npz), frame by frame
+  torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
@@ -35,7 +40,7 @@ EXAMPLES = """\
 
 def parser() -> Parser:
     """Return the parser of the command's options."""
-    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture (PNG, TIFF, JPEG).", EXAMPLES)
+    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture or stack.", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
     options.add_argument("--recipe", help="name or YAML file (default: fast)")
@@ -62,6 +67,17 @@ def parser() -> Parser:
         choices=("same", "float32"),
         default="same",
         help="of the result; float32 keeps fractions in the input's units, in a .tif by default (default: same)",
+    )
+    options.add_argument(
+        "--axes",
+        metavar="TCYX",
+        help="a letter for each axis of a stack: T time, Z depth, C channel, Y row, X column, S samples (RGB)",
+    )
+    options.add_argument(
+        "--channels",
+        choices=("together", "apart"),
+        default="together",
+        help="denoise the channels C of a frame together, or each alone (default: together)",
     )
     noise = options.add_mutually_exclusive_group()
     noise.add_argument(
@@ -102,6 +118,7 @@ def run(words: Sequence[str]) -> int:
 def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
+    from torchdenoise.commands.stacks import denoise_stack
     from torchdenoise.fitting import Options, restorer
 
     if options.batch > 1 and options.budget is not None:
@@ -115,24 +132,51 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
         failed = 0
-        for at in range(0, len(todo), options.batch):
-            part = todo[at : at + options.batch]
+        for part in _parts(todo, options):
             start = time.monotonic()
-            progress.begin([source.name for source, _ in part])
+            progress.begin([source.name for source, _ in part.pairs])
             messages.clear()
-            errors = _denoise_some(part, restore, options, progress.say, messages)
+            if part.stack:
+                errors = denoise_stack(part.pairs[0], options, wanted, progress)
+            else:
+                errors = _denoise_some(part.pairs, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
-                raise errors[part[0]]
+                raise errors[part.pairs[0]]
             failed += len(errors)
-            for source, target in part:
+            for source, target in part.pairs:
                 if (source, target) in errors:
                     progress.say(f"failed: {errors[source, target]}")
                 else:
-                    progress.say(f"{source} -> {target} ({(time.monotonic() - start) / len(part):.1f} s)")
+                    progress.say(f"{source} -> {target} ({(time.monotonic() - start) / len(part.pairs):.1f} s)")
                 progress.end()
     if failed:
         raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+class _Part(NamedTuple):
+    """Pictures that are denoised together, or a stack."""
+
+    pairs: "list[Pair]"
+    stack: bool
+
+
+def _parts(todo: "list[Pair]", options: argparse.Namespace) -> Iterator[_Part]:
+    """Yield single pictures in parts of the batch size, and each stack alone, in their order."""
+    from torchdenoise.commands.stacks import is_stack
+
+    waiting: list[Pair] = []
+    for pair in todo:
+        stack = is_stack(pair[0], options.axes)
+        if waiting and (stack or len(waiting) == options.batch):
+            yield _Part(waiting, False)
+            waiting = []
+        if stack:
+            yield _Part([pair], True)
+        else:
+            waiting.append(pair)
+    if waiting:
+        yield _Part(waiting, False)
 
 
 def _given_noise(options: argparse.Namespace) -> "NoiseProfile | None":

@@ -95,7 +95,7 @@ def open_planes(path: str | Path, axes: str | None = None) -> Planes | None:
         >>> path = Path(mkdtemp(), "a.npy")
         >>> np.save(path, np.zeros((5, 2, 8, 9)))
         >>> with open_planes(path, "TCYX") as planes:
-        ...     len(planes), planes.read(3).shape
+        ...     len(planes), planes.plane(3).shape
         (10, (8, 9))
     """
     path = Path(path)
@@ -127,7 +127,7 @@ def write_planes(
         >>> from torchdenoise.data import ArrayPlanes, Axes
         >>> path = Path(mkdtemp(), "a.tif")
         >>> planes = ArrayPlanes(np.zeros((5, 8, 9), np.uint8), Axes("TYX"))
-        >>> write_planes(path, ((number, planes.read(number)) for number in range(5)), planes)
+        >>> write_planes(path, ((number, planes.plane(number)) for number in range(5)), planes)
         >>> with open_planes(path) as written:
         ...     written.axes.letters
         'TYX'

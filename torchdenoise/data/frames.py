@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
+from torchdenoise.data.damage import decode_errors
 from torchdenoise.errors import PictureError
 
 Numbered = Iterable[tuple[int, NDArray[Any]]]
@@ -32,7 +33,7 @@ class Planes(ABC):
 
     Example:
         >>> planes = ArrayPlanes(np.zeros((5, 2, 8, 9)), Axes("TCYX"))
-        >>> len(planes), planes.read(3).shape
+        >>> len(planes), planes.plane(3).shape
         (10, (8, 9))
     """
 
@@ -60,7 +61,16 @@ class Planes(ABC):
 
     @abstractmethod
     def read(self, number: int) -> NDArray[Any]:
-        """Return a plane, (Y, X) or (Y, X, S)."""
+        """Return a plane, (Y, X) or (Y, X, S), as ``plane`` does; any exception is reported as a damaged file."""
+
+    def plane(self, number: int) -> NDArray[Any]:
+        """Return a plane, (Y, X) or (Y, X, S).
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+        with decode_errors():
+            return self.read(number)
 
     def close(self) -> None:
         """Close the file."""
@@ -141,8 +151,8 @@ class Frames(Sequence[NDArray[Any]]):
             return Frames(self.planes, self.groups[number])
         group = self.groups[number]
         if len(group) == 1:
-            return self.planes.read(group[0])
-        return np.stack([self.planes.read(each) for each in group], -1)
+            return self.planes.plane(group[0])
+        return np.stack([self.planes.plane(each) for each in group], -1)
 
     def split(self, number: int, frame: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the planes of a frame with their numbers."""

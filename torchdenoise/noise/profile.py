@@ -83,6 +83,16 @@ class NoiseProfile:
                     f"has {width}x{height}: leave it out with dataclasses.replace(profile, {name}=None)"
                 )
 
+    def for_image(self, image: Tensor) -> "NoiseProfile":
+        """Return this profile.
+
+        Raises:
+            UserError: it does not fit an image ``(1, C, H, W)``, as ``require_channels`` and ``require_size`` say.
+        """
+        self.require_channels(image.shape[1])
+        self.require_size(*image.shape[-2:])
+        return self
+
     def deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of the noise of an image.
 

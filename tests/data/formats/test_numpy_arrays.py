@@ -43,7 +43,7 @@ def test_stacks_of_any_order_of_axes(tmp_path, suffix, shape, letters, order):
     array = random_pixels(shape, "uint16").astype(">u2", order=order)
     path, target = save(tmp_path / f"in{suffix}", array), tmp_path / f"out{suffix}"
     with open_planes(path, letters) as planes:
-        write_planes(target, ((number, planes.read(number)) for number in range(len(planes))), planes)
+        write_planes(target, ((number, planes.plane(number)) for number in range(len(planes))), planes)
     np.testing.assert_array_equal(stored(target), array)
     assert stored(target).flags.f_contiguous == array.flags.f_contiguous
     assert sorted(each.name for each in tmp_path.iterdir()) == [f"in{suffix}", f"out{suffix}"]
@@ -54,7 +54,7 @@ def test_an_archive_stays_compressed_or_not(tmp_path):
     for save_archive in (np.savez, np.savez_compressed):
         save_archive(tmp_path / "in.npz", night=array)
         with open_planes(tmp_path / "in.npz", "TYX") as planes:
-            write_planes(tmp_path / "out.npz", ((n, planes.read(n)) for n in range(5)), planes, overwrite=True)
+            write_planes(tmp_path / "out.npz", ((n, planes.plane(n)) for n in range(5)), planes, overwrite=True)
         kinds = [zipfile.ZipFile(tmp_path / name).infolist()[0].compress_type for name in ("in.npz", "out.npz")]
         assert kinds[0] == kinds[1]
 

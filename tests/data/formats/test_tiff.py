@@ -128,7 +128,7 @@ def save_stack(path, array, letters, kind):
 def copied(path, target, dtype=None):
     """Write all planes of a file, from the last to the first; return its axes and what is lost."""
     with open_planes(path) as planes:
-        values = ((number, planes.read(number).astype(dtype or planes.dtype)) for number in range(len(planes))[::-1])
+        values = ((number, planes.plane(number).astype(dtype or planes.dtype)) for number in range(len(planes))[::-1])
         write_planes(target, values, planes, dtype)
         return planes.axes.letters, planes.lost
 
@@ -191,7 +191,7 @@ def test_the_samples_of_a_page_are_channels_unless_they_are_colours(tmp_path, pl
     tifffile.imwrite(path, stored, photometric="minisblack", planarconfig=planarconfig)
     with open_planes(path) as planes:
         assert planes.axes.letters.replace("YX", "") == "C"
-        np.testing.assert_array_equal(planes.read(3), array[..., 3])
+        np.testing.assert_array_equal(planes.plane(3), array[..., 3])
     copied(path, tmp_path / "out.tif")
     with tifffile.TiffFile(path) as before, tifffile.TiffFile(tmp_path / "out.tif") as after:
         np.testing.assert_array_equal(after.asarray(), stored)
@@ -241,7 +241,7 @@ def test_pictures_of_different_sizes_are_refused(tmp_path):
 def test_an_array_becomes_a_tiff_with_its_axes(tmp_path):
     array = stack("YXT")
     planes = ArrayPlanes(array, Axes("YXT"))
-    write_planes(tmp_path / "a.tif", ((number, planes.read(number)) for number in range(3)), planes)
+    write_planes(tmp_path / "a.tif", ((number, planes.plane(number)) for number in range(3)), planes)
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert tiff.series[0].axes == "TYX"
         np.testing.assert_array_equal(tiff.asarray(), array.transpose(2, 0, 1))
@@ -256,7 +256,7 @@ def test_one_page_is_read_for_one_plane(tmp_path, monkeypatch):
         monkeypatch.setattr(cls, "asarray", lambda page, one=one: read.append(page.index) or one(page))
     with open_planes(path) as planes:
         assert not read
-        planes.read(5)
+        planes.plane(5)
         assert set(read) == {5}
 
 
@@ -264,7 +264,7 @@ def test_an_interrupted_stack_leaves_nothing(tmp_path):
     path = save_stack(tmp_path / "in.tif", stack("TYX"), "TYX", "imagej")
 
     def stopping(planes):
-        yield 0, planes.read(0)
+        yield 0, planes.plane(0)
         raise KeyboardInterrupt
 
     with open_planes(path) as planes, pytest.raises(KeyboardInterrupt):

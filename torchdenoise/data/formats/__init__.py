@@ -4,13 +4,14 @@ Pixels keep their stored order. Orientation is copied as a tag, so viewers rotat
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
 from torchdenoise.data.formats.jpeg import JPEG
 from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
@@ -40,7 +41,6 @@ __all__ = [
     "write_planes",
 ]
 
-Result = TypeVar("Result")
 _HEAD_BYTES = 32  # longer than the signature of any format
 
 
@@ -58,7 +58,8 @@ def decode(file: BinaryIO, suffix: str = "") -> Pixels:
         (8, 9)
     """
     found = _known(_head(file), suffix)
-    return _read_errors(lambda: found.read(file))
+    with quiet(), decode_errors():
+        return found.read(file)
 
 
 def open_planes(path: Path, letters: str | None) -> Planes | None:
@@ -76,7 +77,8 @@ def open_planes(path: Path, letters: str | None) -> Planes | None:
     """
     with path.open("rb") as file:
         found = _known(_head(file), path.suffix.lower())
-    return _read_errors(lambda: found.open(path, letters))
+    with quiet(), decode_errors():
+        return found.open(path, letters)
 
 
 def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:
@@ -98,20 +100,6 @@ def _known(head: bytes, suffix: str) -> PictureFormat:
         names = either(format_suffixes())
         raise PictureError(f"is not a {names} picture, despite its name; export it as one of these")
     return found
-
-
-def _read_errors(read: Callable[[], Result]) -> Result:
-    """Return what a reader returns; its failures become a PictureError of one line."""
-    try:
-        with quiet():
-            return read()
-    except PictureError:
-        raise
-    except MemoryError as error:
-        raise PictureError("does not fit into memory; crop or split it first") from error
-    except Exception as error:  # the codecs raise many types of errors on damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PictureError(f"damaged or cut short ({reason}); copy it again from its source") from error
 
 
 def read_header(file: BinaryIO, suffix: str = "") -> Header | None:
