@@ -23,6 +23,8 @@ CLASSIC_BYTES = 2**32 - 2**25
 """More do not fit into a TIFF whose offsets have 32 bits; some room is left for the tags."""
 KEPT_KINDS = frozenset({"ome", "imagej", "shaped", "uniform", "generic", "scanimage", "mmstack"})
 """Whose metadata are texts and plain tags, which are copied."""
+_OWN_TAGS = frozenset({"ome", "uniform", "generic", "scanimage", "mmstack"})
+"""Whose pages may have tags of their own."""
 _WRITTEN = frozenset(
     {*TIFF.TAG_FILTERED, 254, 255, 263, 270, 280, 281, 282, 283, 288, 289, 296, 320, 340, 341, 347}
     | {*range(512, 522), 529, 530, 531, 532}
@@ -133,7 +135,8 @@ def is_single(path: Path) -> bool:
 def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
     """Write planes as a TIFF with the metadata of ``like``.
 
-    Pages of ImageJ follow each other without gaps, as it expects; other pages keep tags of their own.
+    Pages follow each other without gaps, as ImageJ and tifffile expect it; where pages may have tags of their own, each
+    is written with them.
     """
     source = like if isinstance(like, TiffPlanes) else None
     shape = like.axes.plane_shape(like.shape)
@@ -144,7 +147,7 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
     order = source.tiff.byteorder if source else None
     with quiet(), tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
         pages = _pages(in_order(planes, path.parent), source.samples if source else 1, options["planarconfig"])
-        if source is None or source.series.kind == "imagej":
+        if source is None or (source.series.kind not in _OWN_TAGS and "tile" not in options):
             stored = (len(like), *shape) if source is None else (source.pages, *source.keyframe.shape)
             options |= _tags(like, 0, dtype)
             writer.write(pages, shape=stored, dtype=dtype, metadata=None, **options)
