@@ -141,12 +141,12 @@ def check_size(width: int, height: int) -> None:
         raise PictureError(f"claims {width} x {height} pixels, more than the limit of {limit}; crop or split it first")
 
 
-def check_single(count: int) -> None:
-    """Raise PictureError unless a file holds one picture."""
+def check_single(count: int, hint: str = "") -> None:
+    """Raise PictureError unless a file holds one picture; ``hint`` follows the remedy."""
     if count == 0:
         raise PictureError("holds no picture: empty or cut short; copy it again from its source")
     if count > 1:
-        raise PictureError(f"holds {count} pages; split it into single pages first")
+        raise PictureError(f"holds {count} pages; split it into single pages first{hint}")
 
 
 @contextlib.contextmanager

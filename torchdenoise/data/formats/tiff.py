@@ -17,6 +17,8 @@ from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_t
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 
+_HINT = " (only `denoise` and `inspect` take stacks)"
+
 
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
     """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
@@ -30,10 +32,10 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         with tifffile.TiffFile(file) as tiff:
             pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
             # ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
-            check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0))
+            check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0), _HINT)
             page = pages[0]
             for comment in tiff.shaped_metadata or ():
-                check_single(math.prod(comment.get("shape", ())) // math.prod(page.shape) or 1)
+                check_single(math.prod(comment.get("shape", ())) // math.prod(page.shape) or 1, _HINT)
             check_size(page.imagewidth, page.imagelength)
             check_kind(page)
             array = page.asarray()
