@@ -11,9 +11,10 @@ import math
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from torchdenoise.errors import PictureError
 from torchdenoise.paths import check_input, check_suffix, read_errors, write_errors
 
 _MEGABYTE = 10**6
+_ABANDONED_SECONDS = 10
+"""Age of an unfinished result without a lock that is removed; a younger one may just be made."""
 
 
 def read_picture(path: str | Path, data_range: float | tuple[float, float] | None = None) -> Picture:
@@ -75,7 +78,7 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
     _check_free(path, lambda: check_fit(suffix, like), overwrite)
     with _completed(path) as partial:
         encoded = encode(like.restore(image), like, suffix)
-        with partial.open("xb") as file:
+        with partial.open("wb") as file:
             file.write(encoded)
 
 
@@ -145,10 +148,43 @@ def _completed(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
     try:
         with write_errors(path):
-            yield partial
+            remove_abandoned(path.parent)
+            with partial.open("xb") as held:
+                with contextlib.suppress(OSError):  # a disk without locks
+                    _lock(held)
+                yield partial
             partial.replace(path)
     finally:  # also after an interrupt
         partial.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished results that killed processes left in a folder; those still being written are locked.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / ".torchdenoise-00.part").touch()
+        >>> os.utime(folder / ".torchdenoise-00.part", (0, 0))
+        >>> remove_abandoned(folder)
+        >>> list(folder.iterdir())
+        []
+    """
+    for partial in folder.glob(".torchdenoise-*.part"):
+        with contextlib.suppress(OSError):  # finished or removed at this moment, or locked
+            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+                with partial.open("rb") as file:
+                    _lock(file)
+                    partial.unlink()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file while it stays open; BlockingIOError if it is locked, nothing where locks do not exist."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which refuses to remove an open file
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> None:

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -62,11 +62,8 @@ class NumPy(PictureFormat, source="https://numpy.org/doc/stable/reference/genera
     @override
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Store planes in an array on the disk."""
-        fortran = isinstance(like, ArrayPlanes) and like.array.flags.fnc
-        array = npy.open_memmap(path, "w+", dtype, like.shape, fortran_order=fortran)
-        for number, plane in planes:
-            like.axes.put(array, number, plane)
-        array.flush()
+        with path.open("w+b") as file:
+            _store(file, planes, like, dtype)
 
 
 class NumPyArchive(PictureFormat, name="NumPy archive"):
@@ -120,11 +117,27 @@ class NumPyArchive(PictureFormat, name="NumPy archive"):
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Store planes in an array on the disk, then pack it."""
         extra = like.metadata.get("extra", {})
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".torchdenoise-") as folder:
-            unpacked = Path(folder, "array.npy")
-            NumPy().write_planes(unpacked, planes, like, dtype)
-            with zipfile.ZipFile(path, "w", extra.get("compression", zipfile.ZIP_DEFLATED)) as archive:
-                archive.write(unpacked, _member(extra.get("member")))
+        with tempfile.TemporaryFile(dir=path.parent) as unpacked:  # it has no name, and so leaves nothing behind
+            _store(unpacked, planes, like, dtype)
+            unpacked.seek(0)
+            with (
+                zipfile.ZipFile(path, "w", extra.get("compression", zipfile.ZIP_DEFLATED)) as archive,
+                archive.open(_member(extra.get("member")), "w", force_zip64=True) as member,
+            ):
+                shutil.copyfileobj(unpacked, member, _COPY_BYTES)
+
+
+def _store(file: Any, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
+    """Write an array to an open file plane by plane."""
+    fortran = isinstance(like, ArrayPlanes) and like.array.flags.fnc
+    header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": fortran, "shape": like.shape}
+    npy.write_array_header_1_0(file, header)
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    array: NDArray[Any] = np.memmap(file, dtype, "r+", file.tell(), like.shape, order)
+    for number, plane in planes:
+        like.axes.put(array, number, plane)
+    assert isinstance(array, np.memmap)
+    array.flush()
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
