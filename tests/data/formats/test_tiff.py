@@ -1,5 +1,7 @@
 """TIFF: layouts, tags and pages."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -270,3 +272,20 @@ def test_an_interrupted_stack_leaves_nothing(tmp_path):
     with open_planes(path) as planes, pytest.raises(KeyboardInterrupt):
         write_planes(tmp_path / "out.tif", stopping(planes), planes)
     assert [each.name for each in tmp_path.iterdir()] == ["in.tif"]
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("call", [read_picture, open_planes])
+def test_pages_without_end_are_refused(tmp_path, monkeypatch, big, call):
+    head, page, pointer = (b"II+\0\x08\0\0\0", "<Q", "<Q") if big else (b"II*\0", "<H", "<I")
+    first = 16 if big else 8
+    size = struct.calcsize(page) + struct.calcsize(pointer)
+    loop = head + struct.pack(pointer, first) + struct.pack(page, 0) + struct.pack(pointer, first)
+    (tmp_path / "loop.tif").write_bytes(loop)
+    with pytest.raises(PictureError, match=r"loop.tif: its pages form a loop"):
+        call(tmp_path / "loop.tif")
+    monkeypatch.setattr("torchdenoise.data.formats.tiff_pages.MAX_PAGES", 5)
+    pages = [struct.pack(page, 0) + struct.pack(pointer, first + size * number) for number in range(1, 9)]
+    (tmp_path / "many.tif").write_bytes(head + struct.pack(pointer, first) + b"".join(pages))
+    with pytest.raises(PictureError, match=r"many.tif: lists more than 5 pages"):
+        call(tmp_path / "many.tif")

@@ -12,7 +12,14 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
-from torchdenoise.data.formats.tiff_pages import ORIENTATION, check_kind, grey_levels, orientation, page_metadata
+from torchdenoise.data.formats.tiff_pages import (
+    ORIENTATION,
+    check_chain,
+    check_kind,
+    grey_levels,
+    orientation,
+    page_metadata,
+)
 from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
@@ -29,6 +36,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     @override
     def read(self, file: BinaryIO) -> Pixels:
         """Decode a TIFF of one page; previews are ignored."""
+        check_chain(file)
         with tifffile.TiffFile(file) as tiff:
             pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
             # ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
@@ -67,6 +75,8 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     @override
     def open(self, path: Path, letters: str | None) -> Planes | None:
         """Return the planes of a file of several pages or channels."""
+        with path.open("rb") as file:
+            check_chain(file)
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
 
     @override

@@ -1,7 +1,8 @@
 """What a page of a TIFF holds: its kind, its values as grey levels or colours, and its metadata."""
 
 import contextlib
-from typing import Any
+import struct
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -14,6 +15,8 @@ from torchdenoise.errors import PictureError
 
 ORIENTATION = 274  # the same tag in EXIF and TIFF
 _ICC = 34675
+MAX_PAGES = 100_000
+"""Files whose list of pages is longer are refused."""
 _LOSSLESS = frozenset(
     {
         COMPRESSION.NONE,
@@ -25,6 +28,34 @@ _LOSSLESS = frozenset(
         COMPRESSION.ZSTD,
     }
 )
+
+
+def check_chain(file: BinaryIO) -> None:
+    """Raise PictureError if the list of pages never ends, or is longer than that of any picture.
+
+    Each page holds the place of the next one. A decoder that follows them does not end where they form a loop.
+    """
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    (version,) = struct.unpack_from(f"{order}H", head, 2)
+    big = version == 43
+    pointer, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    (place,) = struct.unpack_from(f"{order}{pointer}", head, 8 if big else 4)
+    seen: set[int] = set()
+    while place:
+        if place in seen:
+            raise PictureError("its pages form a loop: damaged; copy it again from its source")
+        if len(seen) == MAX_PAGES:
+            raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
+        seen.add(place)
+        file.seek(place)
+        found = file.read(struct.calcsize(count))
+        if len(found) < struct.calcsize(count):
+            break  # cut short, which the decoder says better
+        file.seek(place + len(found) + entry * struct.unpack(f"{order}{count}", found)[0])
+        following = file.read(struct.calcsize(pointer))
+        place = struct.unpack(f"{order}{pointer}", following)[0] if len(following) == struct.calcsize(pointer) else 0
+    file.seek(0)
 
 
 def stored_dtype(page: tifffile.TiffPage) -> np.dtype[Any]:
