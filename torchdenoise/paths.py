@@ -49,6 +49,16 @@ def format_suffixes() -> dict[str, str]:
     return first
 
 
+def format_name(path: Path) -> str:
+    """Return the name of the format that a file's suffix stands for; empty if it is not known.
+
+    Example:
+        >>> format_name(Path("a.TIF"))
+        'TIFF'
+    """
+    return _FORMATS.get(path.suffix.lower(), ("", ""))[0]
+
+
 def either(words: Iterable[str]) -> str:
     """Return words as a message lists alternatives.
 

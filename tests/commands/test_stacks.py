@@ -110,3 +110,20 @@ def test_frames_are_read_and_written_one_by_one(run, tmp_path, monkeypatch):
     monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", None)
     assert run("denoise", path, *WORDS).code == 0
     assert alive == list(range(12))
+
+
+def test_another_container_names_what_it_cannot_keep(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif")
+    outcome = run("denoise", path, "-o", "a.npy", *WORDS)
+    assert outcome.code == 0
+    assert f"warning: {path}: not kept in .npy: the description, pixel size and tags of the TIFF" in outcome.out
+    assert np.load("a.npy").shape == (4, 24, 28)
+
+
+def test_frames_are_fitted_together_on_request(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif", count=3)
+    words = ("denoise", path, "--recipe", "instant", "--max-steps", "2", "--device", "cpu")
+    assert run(*words, "-o", "one.tif").code == 0
+    assert run(*words, "-o", "two.tif", "--batch", "2").code == 0
+    difference = tifffile.imread("one.tif").astype(float) - tifffile.imread("two.tif")
+    assert abs(difference).max() <= 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import read_errors
+from torchdenoise.paths import format_name, read_errors
 
 if TYPE_CHECKING:
     from torchdenoise.data import Planes
@@ -74,6 +74,8 @@ def _denoise(
         groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype)
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
+    if planes.carries and format_name(source) != format_name(target):
+        remarks.warn(f"not kept in {target.suffix}: {planes.carries}")
 
     def make_restore(noise: "FramesNoise | None") -> "Restore":
         chosen = replace(wanted, noise=wanted.noise or noise, on_message=remarks.once)

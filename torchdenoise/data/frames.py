@@ -53,6 +53,8 @@ class Planes(ABC):
         self.metadata = metadata
         self.lost: tuple[str, ...] = ()
         """What the result cannot keep, in words."""
+        self.carries = ""
+        """What only a result of the same format keeps, in words."""
         self.resources = contextlib.ExitStack()
         """What ``close`` closes."""
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ class TiffPlanes(Planes):
         if self.virtual and series.dataoffset is None:
             raise PictureError(f"lists 1 page of {self.pages}: cut short, or of a kind that is not supported")
         self.lost = tuple(_lost(self))
+        self.carries = "the description, pixel size and tags of the TIFF"
 
         self._last: tuple[int, NDArray[Any]] | None = None
 
@@ -141,9 +143,7 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
     source = like if isinstance(like, TiffPlanes) else None
     shape = like.axes.plane_shape(like.shape)
     options = _layout(like, dtype)
-    big = len(like) * int(np.prod(shape)) * dtype.itemsize > CLASSIC_BYTES or (
-        source is not None and source.tiff.is_bigtiff
-    )
+    big = math.prod(like.shape) * dtype.itemsize > CLASSIC_BYTES or (source is not None and source.tiff.is_bigtiff)
     order = source.tiff.byteorder if source else None
     with quiet(), tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
         pages = _pages(in_order(planes, path.parent), source.samples if source else 1, options["planarconfig"])
@@ -356,5 +356,7 @@ def _lost(planes: TiffPlanes) -> Iterable[str]:
         yield f"the compression {getattr(page.compression, 'name', page.compression)} (now deflate)"
     if page.bitspersample < 8 or page.photometric == PHOTOMETRIC.MINISWHITE:
         yield "the coding of black and white (now 8 bits or more, black is 0)"
+    if not planes.tiff.is_bigtiff and math.prod(planes.shape) * planes.dtype.itemsize > CLASSIC_BYTES:
+        yield "the classic TIFF: more than 4 GB become a BigTIFF"
     if series.is_multifile:
         yield "the division into several files"
