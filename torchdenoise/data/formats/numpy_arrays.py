@@ -66,7 +66,9 @@ class NumPy(PictureFormat, source="https://numpy.org/doc/stable/reference/genera
             _store(file, planes, like, dtype)
 
 
-class NumPyArchive(PictureFormat, name="NumPy archive"):
+class NumPyArchive(
+    PictureFormat, name="NumPy archive", source="https://numpy.org/doc/stable/reference/generated/numpy.savez.html"
+):
     """One array in a zip file, compressed or not, as ``numpy.savez`` writes it."""
 
     suffixes = (".npz",)
