@@ -77,7 +77,7 @@ def test_own_grey_16_bit_picture_with_alpha(demo):
     ("name", "content", "words"),
     [
         ("missing.png", None, "no such file"),
-        ("text.png", b"not a picture", "is not a PNG, .* picture"),
+        ("text.png", b"not a picture", "is not a PNG, "),
         ("text.txt", b"not a picture", "is not supported"),
     ],
 )
