@@ -92,10 +92,12 @@ def add_row(row: Mapping[str, object]) -> None:
         csv.DictWriter(file, FIELDS, lineterminator="\n").writerow(row)
 
 
-def score(name: str, noisy: Tensor, clean: Tensor, max_steps: int | None = None) -> dict[str, object]:
-    """Return the figures of a method on an image."""
+def score(
+    name: str, noisy: Tensor, clean: Tensor, gamma: float = 1.0, max_steps: int | None = None
+) -> dict[str, object]:
+    """Return the figures of a method on an image whose noise went through a tone curve."""
     method = METHODS[name]
-    profile = true_profile(noisy, clean) if method.true_statistics else None
+    profile = true_profile(noisy, clean, gamma) if method.true_statistics else None
     begin = time.perf_counter()
     result = fitted(noisy, load_recipe(method.recipe), Options(max_steps=max_steps, device="cpu"), profile)
     took = time.perf_counter() - begin
@@ -121,7 +123,9 @@ def run(kinds: Sequence[str], methods: Sequence[str], first: int | None, max_ste
                 continue
             noisy, reference = with_noise(kind, clean, number)
             for name in missing:
-                row = {"kind": kind, "picture": picture, "method": name, **score(name, noisy, reference, max_steps)}
+                gamma = GAMMA if kind.startswith("demosaicked") else 1.0
+                figures = score(name, noisy, reference, gamma, max_steps)
+                row = {"kind": kind, "picture": picture, "method": name, **figures}
                 add_row(row)
                 print(f"{kind}, {picture}, {name}: {row['psnr']} dB, {row['seconds']} s", flush=True)
             write_page()

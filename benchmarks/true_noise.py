@@ -18,12 +18,13 @@ MIN_DEVIATION = 1e-4
 """In units of the white level: what a part without noise counts as."""
 
 
-def true_profile(noisy: Tensor, clean: Tensor) -> NoiseProfile:
+def true_profile(noisy: Tensor, clean: Tensor, gamma: float = 1.0) -> NoiseProfile:
     """Return the profile of ``noisy - clean``: level of each channel against brightness, and covariance.
 
     Args:
         noisy: ``(1, C, H, W)``, 1.0 is white.
         clean: of the same shape.
+        gamma: of the tone curve that the noise went through.
     """
     noise = (noisy - clean)[0]
     found = [_level(*pair) for pair in zip(noise, clean[0], strict=True)]
@@ -31,7 +32,7 @@ def true_profile(noisy: Tensor, clean: Tensor) -> NoiseProfile:
     standard = noise / curve.at(clean)[0]
     covariance, _ = standardized(nearest_covariance(autocovariance(standard)))
     level = NoiseLevelFunction(0.0, noise.square().mean().sqrt().item())
-    return NoiseProfile(level, None, curve, covariance, coarse_to_fine=True)
+    return NoiseProfile(level, None, curve, covariance, coarse_to_fine=True, gamma=gamma)
 
 
 def _level(noise: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:

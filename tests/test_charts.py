@@ -75,3 +75,14 @@ def test_names_of_close_points_do_not_overlap():
     heights = sorted(float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start"', svg))
     assert heights[1] - heights[0] >= 11
     assert heights[2] - heights[1] >= 11
+
+
+def test_measurements_lie_behind_the_curve_and_within_the_axes():
+    svg = chart([Series("curve", 0, [(0, 1), (1, 1)])], "x", "y", behind=[Series("a<b", 1, [(0.5, 9.0), (2, 0.5)])])
+    cloud, line = re.search(r'<path d="([^"]*)"', svg), svg.index("<polyline")
+    assert cloud.start() < line
+    places = [tuple(map(float, place.split(","))) for place in re.findall(r"M([-\d.,]+)h0", cloud[1])]
+    assert len(places) == 2
+    assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in places)
+    assert places[0][1] < places[1][1]  # up is more
+    assert "a&lt;b" in svg

@@ -99,6 +99,7 @@ def chart(
     log: bool = False,
     joined: bool = True,
     floor: float | None = None,
+    behind: Sequence[Series] = (),
 ) -> str:
     """Return an SVG of series as lines, or as points with their names beside them.
 
@@ -109,15 +110,16 @@ def chart(
         log: whether the horizontal axis is logarithmic; its values must then be above 0.
         joined: whether to draw lines, and not points with names.
         floor: a value that the vertical axis includes.
+        behind: series drawn as faint points behind the others, such as measurements behind the curve fitted to them.
 
     Example:
         >>> chart([Series("a", 0, [(1, 2), (3, 4)])], "steps", "PSNR, dB")[:4]
         '<svg'
     """
-    xs, ys = zip(*(point for each in series for point in each.points), strict=True)
+    xs, ys = zip(*(point for each in (*series, *behind) for point in each.points), strict=True)
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
     y_axis = Axis.over(ys if floor is None else (floor, *ys), HEIGHT - BOTTOM, TOP)
-    parts = [_frame(x_axis, y_axis, across, up)]
+    parts = [_frame(x_axis, y_axis, across, up), *(_cloud(each, x_axis, y_axis) for each in behind)]
     taken: list[tuple[float, float]] = []
     for each in series:
         places = [(x_axis.place(x), y_axis.place(y)) for x, y in each.points]
@@ -134,6 +136,13 @@ def chart(
                 parts.append(_label(each, x, y, taken))
     view = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(up)} against {escape(across)}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(parts)}</svg>'
+
+
+def _cloud(series: Series, x_axis: Axis, y_axis: Axis) -> str:
+    """Return faint points as one path of short strokes, which takes less space than circles."""
+    path = "".join(f"M{x_axis.place(x):.1f},{y_axis.place(y):.1f}h0" for x, y in series.points)
+    style = 'stroke-width="3.5" stroke-linecap="round" stroke-opacity="0.25"'
+    return f'<path d="{path}" stroke="{series.colour}" {style}><title>{escape(series.name)}</title></path>'
 
 
 def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]]) -> str:

@@ -1,5 +1,6 @@
 """The command ``torchdenoise``: reads the first word and runs that command's module, which imports what it needs."""
 
+import errno
 import importlib
 import io
 import os
@@ -8,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torchdenoise
-from torchdenoise.errors import KILLED, UserError, did_you_mean
+from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
 
 HELP = """\
 torchdenoise: image denoising, from one noisy picture or from a data set.
@@ -107,7 +108,7 @@ def reported(work: Callable[[], int]) -> int:
             print(STOPPED, file=sys.stderr)
         return code
     except UserError as error:
-        print(f"torchdenoise: {error}", file=sys.stderr)
+        print(printable(f"torchdenoise: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
@@ -116,6 +117,9 @@ def reported(work: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            print(printable(f"torchdenoise: {error.filename}: the name is too long; check it"), file=sys.stderr)
+            return 2
         from torchdenoise.user_code import TRACEBACK, describe_error, find_error
 
         cause = find_error(error)

@@ -1,6 +1,7 @@
 """Exceptions for what a user can fix; without torch, so that they can be raised early."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 KILLED = 128 + 15
@@ -38,6 +39,19 @@ class DataError(UserError):
 
 class AssumptionWarning(UserWarning):
     """The noise of a picture violates the method's assumptions."""
+
+
+_STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Return text whose characters that steer a terminal or turn its direction are escaped; line ends stay.
+
+    Example:
+        >>> printable("\\x1b[31mred")
+        '\\\\x1b[31mred'
+    """
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

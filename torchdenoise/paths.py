@@ -1,11 +1,12 @@
-"""File names: which files are pictures, and where results go; without torch, so that mistakes show at once."""
+"""File names: which are pictures, what results are called; without torch, so that mistakes show at once."""
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from torchdenoise.errors import PictureError, UserError
+from torchdenoise.errors import PictureError, UserError, printable
 
 _FORMATS = {
     ".png": ("PNG", ""),
@@ -15,11 +16,24 @@ _FORMATS = {
     ".jpeg": ("JPEG", ".png"),
     ".npy": ("NumPy", ""),
     ".npz": ("NumPy archive", ""),
+    ".bmp": ("BMP", ""),
+    ".dib": ("BMP", ""),
+    ".webp": ("WebP", ""),
+    ".ppm": ("PPM", ""),
+    ".pgm": ("PPM", ""),
+    ".pnm": ("PPM", ""),
+    ".pbm": ("PPM", ".pgm"),
+    ".gif": ("GIF", ".png"),
+    ".jp2": ("JPEG2000", ""),
+    ".j2k": ("JPEG2000", ""),
+    ".jpf": ("JPEG2000", ""),
 }
 """Format and ``PictureFormat.output_suffix`` of each suffix. The formats of this package are here, so that a mistake
 shows before they are imported; every ``PictureFormat`` adds itself."""
 
 
+MAX_NAME = 255
+"""Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
 """Of results in floating point whose name is not given, unless the input's format holds them too."""
 _HOLD_FLOATS = frozenset({"TIFF", "NumPy", "NumPy archive"})
@@ -70,7 +84,7 @@ def either(words: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}"
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     """Return whether a name has the suffix of a picture; for an unknown one, import the installed plugins first."""
     suffix = path.suffix.lower()
     if suffix and suffix not in _FORMATS:
@@ -78,6 +92,16 @@ def _is_picture(path: Path) -> bool:
 
         load_plugins_once()
     return suffix in _FORMATS
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages show it: on one line, without characters that steer a terminal.
+
+    Example:
+        >>> shown(Path("two\\nlines.png"))
+        'two\\\\nlines.png'
+    """
+    return printable(str(path)).replace("\n", "\\n")
 
 
 @contextlib.contextmanager
@@ -94,13 +118,13 @@ def read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise PictureError(f"{path}: no permission to read it; ask its owner for access (chmod +r)") from error
+        raise PictureError(f"{shown(path)}: no permission to read it; ask its owner for access (chmod +r)") from error
     except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror}); check the name and the disk") from error
+        raise PictureError(f"{shown(path)}: cannot be read ({error.strerror}); check the name and the disk") from error
     except MemoryError as error:
-        raise PictureError(f"{path}: does not fit into memory; cut it into smaller pictures") from error
+        raise PictureError(f"{shown(path)}: does not fit into memory; cut it into smaller pictures") from error
     except UserError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{shown(path)}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -117,11 +141,11 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PictureError(f"{path}: {_write_problem(error)}; choose another output with -o") from error
+        raise PictureError(f"{shown(path)}: {_write_problem(error)}; choose another output with -o") from error
     except MemoryError as error:
-        raise PictureError(f"{path}: does not fit into memory; cut it into smaller pictures") from error
+        raise PictureError(f"{shown(path)}: does not fit into memory; cut it into smaller pictures") from error
     except UserError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{shown(path)}: {error}") from error
 
 
 def _write_problem(error: OSError) -> str:
@@ -140,7 +164,7 @@ def check_suffix(path: Path) -> None:
     Example:
         >>> check_suffix(Path("a.PNG"))
     """
-    if not _is_picture(path):
+    if not is_picture(path):
         known = either(format_suffixes().values())
         raise PictureError(f"{path.suffix or 'a name without suffix'} is not supported; use {known}")
 
@@ -179,121 +203,55 @@ def find_pictures(folder: str | Path) -> list[Path]:
         ['a.PNG']
     """
     folder = Path(folder)
+    pictures = [path for path in visible_files(folder) if is_picture(path)]
     with read_errors(folder):
-        if not folder.is_dir():
-            raise PictureError("no such folder; check its name")
-        named = (path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path))
-        pictures = sorted(path for path in named if path.is_file())
         if not pictures:
             raise PictureError(f"no {either(format_suffixes())} picture in this folder")
     return pictures
 
 
+def visible_files(folder: Path, recursive: bool = False) -> list[Path]:
+    """Return the files in ``folder`` that are not hidden, sorted; with those of folders below if ``recursive``.
+
+    Links to folders are not followed.
+
+    Raises:
+        PictureError: no such folder, or no permission to read one.
+    """
+    with read_errors(folder):
+        if not folder.is_dir():
+            raise PictureError("no such folder; check its name")
+        entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+        files = [path for path in entries if path.is_file()]
+        below = [path for path in entries if recursive and path.is_dir() and not path.is_symlink()]
+    return sorted([*files, *(path for each in below for path in visible_files(each, recursive=True))])
+
+
 def default_output(path: Path, suffix: str = "") -> Path:
     """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
 
-    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them.
+    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them. NAME is cut
+    where the file system allows no longer one.
 
     Example:
         >>> default_output(Path("night.jpg")).name
         'night_denoised.png'
     """
-    return path.with_name(f"{path.stem}_denoised{_output_suffix(path, suffix)}")
+    end = f"_denoised{output_suffix(path, suffix)}"
+    stem = path.stem
+    while len(os.fsencode(stem + end)) > MAX_NAME:
+        stem = stem[:-1]
+    return path.with_name(stem + end)
 
 
-def _output_suffix(path: Path, suffix: str) -> str:
-    name, output_suffix = _FORMATS.get(path.suffix.lower(), ("", ""))
-    if suffix and name not in _HOLD_FLOATS:
-        return suffix
-    return output_suffix or path.suffix
-
-
-def plan_outputs(inputs: list[Path], output: Path | None, suffix: str = "") -> list[tuple[Path, Path]]:
-    """Return (input, output) files for input files and folders; see ``make_folders`` to create the folders.
-
-    The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
-    folder go into the folder ``output`` under their input's name. Without ``output``, results go next to their inputs.
-    A ``suffix`` is that of results whose name is not given, as in ``default_output``.
-    Earlier results next to their inputs are skipped, unless they are listed explicitly and ``output`` is given.
-
-    Raises:
-        PictureError: an input that is missing or not a picture, two results with the same name, a result that would
-            overwrite an input, a missing folder for a single file, a file where a folder is needed.
+def output_suffix(path: Path, suffix: str = "") -> str:
+    """Return the suffix of a picture's result; a ``suffix`` replaces it unless the format holds floating point.
 
     Example:
-        >>> from tempfile import mkdtemp
-        >>> folder = Path(mkdtemp())
-        >>> (folder / "a.jpg").touch()
-        >>> [(_, result)] = plan_outputs([folder], folder / "clean")
-        >>> result.relative_to(folder).as_posix()
-        'clean/a.png'
+        >>> output_suffix(Path("night.jpg")), output_suffix(Path("night.png"), ".tif")
+        ('.png', '.tif')
     """
-    pictures = input_pictures(inputs)
-    several = len(inputs) > 1 or inputs[0].is_dir()
-    if output is not None:
-        with write_errors(output):
-            if several:
-                _check_folder(output)
-            elif not output.is_dir():
-                _check_file(output)
-    earlier = {default_output(picture, each) for picture in pictures for each in ("", FLOAT_SUFFIX)}
-    if output is None:
-        pairs = [(picture, default_output(picture, suffix)) for picture in pictures if picture not in earlier]
-    elif several or output.is_dir():
-        # An earlier result that is listed explicitly is an input.
-        pictures = [picture for picture in pictures if picture not in earlier or picture in inputs]
-        pairs = [(picture, output / f"{picture.stem}{_output_suffix(picture, suffix)}") for picture in pictures]
-    else:
-        pairs = [(inputs[0], output)]
-    _check_pairs(pairs)
-    return pairs
-
-
-def make_folders(pairs: list[tuple[Path, Path]]) -> None:
-    """Create the folders of planned results; PictureError if that fails."""
-    for folder in {result.parent for _, result in pairs}:
-        with write_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-
-
-def input_pictures(inputs: Iterable[Path]) -> list[Path]:
-    """Return the pictures that input files and folders name, each once.
-
-    Raises:
-        PictureError: an input that is missing or not a picture, or a folder without pictures.
-    """
-    return list(dict.fromkeys(picture for path in inputs for picture in _listed(path)))
-
-
-def _listed(path: Path) -> list[Path]:
-    """Return the pictures in a folder, or the picture at ``path``."""
-    with read_errors(path):
-        if not path.is_dir() or _is_picture(path):  # a folder called x.png is probably a mistake
-            check_input(path)
-            return [path]
-    return find_pictures(path)
-
-
-def _check_folder(output: Path) -> None:
-    if not output.is_dir() and (output.exists() or _is_picture(output)):
-        raise PictureError("is a file; several pictures need a folder: choose one with -o")
-
-
-def _check_file(output: Path) -> None:
-    if not _is_picture(output):
-        known = either(format_suffixes().values())
-        raise PictureError(f"is neither a folder nor a name with {known}; create the folder or add a suffix")
-    if not output.parent.is_dir():
-        raise PictureError(f"{output.parent}: no such folder; create it first")
-
-
-def _check_pairs(pairs: list[tuple[Path, Path]]) -> None:
-    inputs = {picture.resolve() for picture, _ in pairs}
-    origin: dict[Path, Path] = {}
-    for picture, result in pairs:
-        place = result.resolve()
-        if place in inputs:
-            raise PictureError(f"{result}: the output is an input; choose another one with -o")
-        if place in origin:
-            raise PictureError(f"{origin[place]} and {picture} would both become {result}: denoise them one by one")
-        origin[place] = picture
+    name, own = _FORMATS.get(path.suffix.lower(), ("", ""))
+    if suffix and _FORMATS[suffix][0] != name:
+        return suffix
+    return own or path.suffix

@@ -10,7 +10,7 @@ from lightning import Trainer
 
 from torchdenoise import DenoisingLoss, compare, denoise, from_spec, metrics
 from torchdenoise.data import read_picture
-from torchdenoise.noise import repeatable
+from torchdenoise.noise import measure_noise, repeatable
 from torchdenoise.recipes import load_recipe
 
 SHORT = ("--max-steps", "3", "--threads", "1")
@@ -25,6 +25,15 @@ def test_a_row_holds_the_scores_of_denoise_on_the_same_noisy_crop(clean):
     assert compared[0]["psnr"] == pytest.approx(metrics.psnr(restored, picture).item(), abs=1e-4)
     assert compared[0]["noisy_psnr"] == pytest.approx(metrics.psnr(noisy, picture).item(), abs=1e-4)
     assert compared[0]["removed"] == pytest.approx(255 * (noisy - restored).std().item(), abs=1e-2)
+
+
+def test_a_row_keeps_what_the_method_found_about_the_noise(clean, tmp_path):
+    options = {"images": clean / "p0.png", "noise": "gaussian:25", "max_steps": 1, "threads": 1}
+    found = {row["recipe"]: row["noise_found"] for row in compare("fast,zsn2n", output=tmp_path / "res", **options)}
+    noisy = repeatable(from_spec("gaussian:25"), read_picture(clean / "p0.png").image, 0)
+    assert found == {"fast": measure_noise(noisy).describe(), "zsn2n": None}  # zsn2n makes no use of it
+    rows = {row["recipe"]: row["noise_found"] for row in result_rows(tmp_path / "res")}
+    assert rows == {"fast": found["fast"], "zsn2n": ""}
 
 
 def test_both_pictures_of_a_pair_have_the_same_scale(run, tmp_path):

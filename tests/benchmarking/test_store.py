@@ -173,7 +173,7 @@ def test_rows_of_another_version_are_kept_and_reported(run, clean):
     words = ("compare", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res", "--recipes")
     assert run(*words, "zsn2n").code == 0
     table = result_rows(Path("res"))
-    fields = ["lpips", *(name for name in table[0] if name not in ("correlation", "warning"))]
+    fields = ["lpips", *(name for name in table[0] if name not in ("correlation", "noise_found", "warning"))]
     with Path("res/results.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fields, extrasaction="ignore")
         writer.writeheader()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers import correlated_noise, noisy_scene, scene, write_png, write_tiff
+from PIL import Image
 
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import SmallCNN
@@ -188,7 +189,7 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
         (["noisy.png", "-o", "missing/x.png"], "no such folder; create it first"),
         (["noisy.png", "-o", "noisy.png"], "the output is an input"),
-        (["noisy.png", "-o", "x.gif"], "x.gif: "),
+        (["noisy.png", "-o", "x.heic"], "x.heic: "),
         (["noisy.png", "--set", "model.network.widht=3"], "no such option (did you mean model.network.width?)"),
         (["noisy.png", "--set", "model.network.width"], "write it as KEY=VALUE"),
         (["noisy.png", "--set", "model.network.width=x"], "model.network.width: expected int, got x"),
@@ -207,12 +208,10 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--dtype", "float32", "-o", "x.png"], "x.png: PNG cannot hold float32; write .tiff instead"),
         (["noisy.png", "--dtype", "float32", "-o", "x.jpg"], "x.jpg: JPEG cannot hold float32; write .tiff instead"),
         (["noisy.png", "--seed", "-1"], "seed -1: must lie in 0 to 4294967295"),
-        (["one.png"], "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2"),
         (["noisy.png", "--set", "model.optimizer.lr=1e30"], "the loss became NaN or infinite at step"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(run, noisy_png, words, message):
-    write_png(noisy_png.with_name("one.png"), np.zeros((1, 1, 3)))
     before = sorted(noisy_png.parent.iterdir())
     outcome = run("denoise", *words, *([] if "--max-steps" in words else ["--max-steps", "5"]))
     assert outcome.code == 2
@@ -335,14 +334,12 @@ def test_pictures_fitted_together_are_those_fitted_alone(run, tmp_path):
         assert np.abs(alone - together).max() <= 1
 
 
-def test_one_picture_that_does_not_fit_its_batch_is_told_and_the_others_are_done(run, tmp_path):
-    write_png(tmp_path / "one.png", noisy_scene(1, 1))
-    write_png(tmp_path / "a.png", noisy_scene())
-    write_png(tmp_path / "b.png", noisy_scene(seed=1))
-    outcome = run("denoise", "one.png", "a.png", "b.png", "-o", "out", "--batch", "3", *FEW)
-    assert outcome.code == 2
-    assert "one.png: the picture is 1x1 pixels; Recorrupted needs at least 2x2" in outcome.out
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+def test_the_smallest_pictures_are_denoised_in_a_batch_too(run, tmp_path):
+    for name, size in {"one.png": (1, 1), "row.png": (1, 30), "a.png": (24, 28)}.items():
+        write_png(tmp_path / name, noisy_scene(*size))
+    assert run("denoise", "one.png", "row.png", "a.png", "-o", "out", "--batch", "3", *FEW).code == 0
+    assert pixels("out/one.png").shape == (1, 1, 3)
+    assert pixels("out/row.png").shape == (1, 30, 3)
 
 
 def test_what_cannot_be_stacked_says_so_and_goes_on(run, tmp_path):
@@ -367,6 +364,48 @@ def test_a_budget_says_what_it_chose_in_the_file_too(run, tmp_path, suffix):
     assert outcome.code == 0
     (line,) = re.findall(r"\d+ steps, chosen for a budget of 0.3 s on this machine", outcome.out)
     assert f"torchdenoise: {line}".encode() in (tmp_path / f"clean.{suffix}").read_bytes()
+
+
+def test_outliers_can_stay(run, tmp_path):
+    picture = noisy_scene(64, 64, channels=1, sigma=5)
+    picture[3::13, 5::11] = 1
+    write_png(tmp_path / "hot.png", picture)
+    assert run("denoise", "hot.png", *FEW).code == 0
+    outcome = run("denoise", "hot.png", "-o", "kept.png", "--keep-outliers", *FEW)
+    assert "of the values are outliers" in outcome.out
+    assert (pixels("kept.png")[3::13, 5::11] == 255).all()
+    assert (pixels("hot_denoised.png")[3::13, 5::11] < 250).all()
+
+
+def remark(path):
+    """Return the comment of a PNG or JPEG, or the software of a TIFF."""
+    if path.suffix == ".tif":
+        with tifffile.TiffFile(path) as file:
+            return file.pages[0].software
+    with Image.open(path) as image:
+        found = image.info["Comment" if path.suffix == ".png" else "comment"]
+    return found if isinstance(found, str) else found.decode()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_result_keeps_the_line_about_the_noise(run, tmp_path, suffix):
+    write_png(tmp_path / "noisy.png", noisy_scene())
+    target = tmp_path / f"clean.{suffix}"
+    outcome = run("denoise", "noisy.png", "-o", target, *FEW)
+    (line,) = re.findall(r"^noise: .*$", outcome.out, re.MULTILINE)
+    assert f"torchdenoise: {line}".encode() in target.read_bytes()
+    assert remark(target) == f"torchdenoise: {line}"
+
+
+def test_predict_writes_the_same_line_about_the_noise(run, noisy_png):
+    words = ("--trainer.max_steps", "2", "--trainer.accelerator", "cpu")
+    assert run("fit", "--config", "fast", "--data.path", "noisy.png", *words).code == 0
+    last = "runs/version_0/checkpoints/last.ckpt"
+    outcome = run("predict", "--ckpt_path", last, "--data.path", "noisy.png", "--output", "predicted.png")
+    assert outcome.code == 0, outcome.err
+    assert run("denoise", "noisy.png", "-o", "denoised.png", "--ckpt", last, "--device", "cpu").code == 0
+    folder = noisy_png.parent
+    assert remark(folder / "predicted.png") == remark(folder / "denoised.png")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_the_content_decides_the_format(tmp_path):
     [
         ("a.png", lambda path: None, "no such file; check its name"),
         ("a.png", Path.mkdir, "is a folder, not a picture"),
-        ("a.bmp", Path.touch, r"\.bmp is not supported; use \.png, .*"),
+        ("a.heic", Path.touch, r"\.heic is not supported; use \.png, .*"),
         ("a", Path.touch, "a name without suffix is not supported"),
     ],
 )
@@ -76,7 +76,7 @@ def test_too_little_memory_is_reported(tmp_path, monkeypatch):
         ("a.jpg", "uint16", (9, 7), r"JPEG cannot hold uint16; write \.png or \.tiff instead"),
         ("a.jpg", "float32", (9, 7), r"JPEG cannot hold float32; write \.tiff instead"),
         ("a.JPEG", "uint8", (9, 7, 4), "JPEG cannot hold transparency"),
-        ("a.gif", "uint8", (9, 7), r"\.gif is not supported"),
+        ("a.heic", "uint8", (9, 7), r"\.heic is not supported"),
         ("none/a.png", "uint8", (9, 7), "none: no such folder; create it first"),
         ("there.png", "uint8", (9, 7), "exists already; pass --overwrite or choose another output with -o"),
         ("folder.png", "uint8", (9, 7), "is a folder"),

@@ -147,7 +147,7 @@ def test_it_leaves_the_caller_alone(monkeypatch):
     handler, filters, threads = signal.getsignal(signal.SIGINT), list(warnings.filters), torch.get_num_threads()
     denoise(noisy_scene(), max_steps=2, device="cpu")
     with pytest.raises(UserError):
-        denoise(noisy_scene(1, 1), device="cpu")
+        denoise(np.full((8, 8), np.inf), device="cpu")
     assert torch.equal(torch.rand(3), expected[0])
     assert (random.random(), np.random.rand()) == expected[1:]  # noqa: NPY002
     assert (signal.getsignal(signal.SIGINT), list(warnings.filters), torch.get_num_threads()) == (
@@ -244,12 +244,34 @@ def test_threads_do_not_take_each_other_s_draws():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_big_endian_arrays_come_back_so_and_masked_ones_are_refused():
+def test_big_endian_arrays_come_back_so():
     noisy = noisy_scene().astype(">f4")
     assert denoise(noisy, max_steps=1, device="cpu").dtype == noisy.dtype
-    masked = np.ma.masked_greater(noisy_scene(), 0.5)
-    with pytest.raises(UserError, match=r"mask hides some of its values: fill them in first"):
-        denoise(masked, max_steps=1, device="cpu")
+
+
+def test_hidden_pixels_are_kept_and_change_nothing_else():
+    noisy = noisy_scene()
+    hidden = np.zeros(noisy.shape[:2], dtype=bool)
+    hidden[3:12, 4:13] = True
+    results = []
+    for value in (0.0, 0.9, np.nan):
+        other = noisy.copy()
+        other[hidden] = value
+        results.append(denoise(other, max_steps=2, device="cpu", mask=hidden))
+        np.testing.assert_array_equal(results[-1][hidden], value)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result[~hidden], results[0][~hidden])
+    assert not np.array_equal(results[0][~hidden], noisy[~hidden])
+
+
+def test_masked_arrays_keep_their_mask():
+    noisy = np.ma.masked_greater(noisy_scene(), 0.8)
+    result = denoise(noisy, max_steps=1, device="cpu")
+    np.testing.assert_array_equal(result.mask, noisy.mask)
+    hidden = noisy.mask.any(-1)
+    np.testing.assert_array_equal(result.data[hidden], noisy.data[hidden])
+    with pytest.raises(UserError, match="a mask is for one picture"):
+        denoise(torch.rand(1, 1, 8, 8), mask=hidden)
 
 
 def test_a_users_own_warnings_still_show():
@@ -268,7 +290,7 @@ def test_a_users_own_warnings_still_show():
         ({"noisy": [1, 2]}, "cannot denoise a list"),
         ({"noisy": torch.rand(3, 8, 8)}, r"a tensor must be \(B, C, H, W\)"),
         ({"noisy": np.zeros(4)}, "is not one picture"),
-        ({"noisy": np.full((8, 8), np.nan)}, "NaN or infinite"),
+        ({"noisy": np.full((8, 8), np.nan)}, "every pixel is NaN, transparent, without data or masked"),
         ({"noisy": "nope.png"}, "nope.png: no such file"),
         ({"recipe": "zs"}, "unknown recipe"),
         ({"losss": None}, "Recorrupted takes no losss"),

@@ -1,9 +1,12 @@
 """A fit to one image."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers import noisy_scene
 
+from tests.noise.correlated import smoothed
 from torchdenoise.errors import RecipeError
 from torchdenoise.fitting import Options, build, fit_image, fit_shared
 from torchdenoise.recipes import load_recipe
@@ -27,6 +30,18 @@ def test_readouts_of_a_shared_fit_equal_those_of_separate_fits():
     separate = [fit_image(image(), recipe, OPTIONS) for recipe in recipes]
     assert all(torch.equal(one.image, other.image) for one, other in zip(shared, separate, strict=True))
     assert not torch.equal(shared[0].image, shared[1].image)
+
+
+def test_readouts_of_correlated_noise_are_fitted_separately():
+    """The fit of a finer scale depends on how the coarser ones were read."""
+    noisy, recipe = 0.5 + 0.1 * smoothed(96, 96), load_recipe("fast")
+    each = [
+        (recipe, replace(OPTIONS, overrides=["model.network.width=4", f"model.readout={name}"]))
+        for name in ("OnePass", "EightTurns")
+    ]
+    shared = fit_shared(noisy, each)
+    separate = [fit_image(noisy, *one) for one in each]
+    assert all(torch.equal(one.image, other.image) for one, other in zip(shared, separate, strict=True))
 
 
 def test_building_leaves_the_random_state_alone():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from torchdenoise.inspection import inspect_noise, page
-from torchdenoise.inspection.page import level_series, power_series
+from torchdenoise.inspection.page import SHOWN, level_series, patch_series, power_series
 from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile
 
 
@@ -47,3 +47,17 @@ def test_power_is_the_transform_of_the_covariance():
         assert power == pytest.approx(1 + 0.6 * np.cos(2 * np.pi * frequency), abs=1e-6)
     assert [power for _, power in down.points] == pytest.approx([1.6] * len(down.points))
     assert diagonal.points == across.points
+
+
+def test_patches_lie_around_the_level_function_and_far_ones_are_left_out():
+    random = torch.Generator().manual_seed(0)
+    image = 0.5 + 0.1 * torch.randn(1, 1, 128, 128, generator=random)
+    profile = NoiseProfile(NoiseLevelFunction(0.0, 0.1))
+    (series,) = patch_series(image, profile)
+    assert 100 < len(series.points) <= SHOWN
+    levels = [level for _, level in series.points]
+    assert np.mean(levels) == pytest.approx(25.5, rel=0.05)
+    assert patch_series(image, NoiseProfile(NoiseLevelFunction(0.0, 0.01))) == []
+    html = page([("a.png", inspect_noise(image), image, [])], "torchdenoise inspect a.png --html a.html")
+    assert html.count("h0") >= len(series.points)
+    assert "behind it the patches of the picture that it was fitted to" in html

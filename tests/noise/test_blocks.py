@@ -64,7 +64,7 @@ def test_level_and_covariance_of_noise_that_grows_with_brightness():
     noise = filtered_white(COUPLED, 232, 232)
     covariance, deviations = standardized(covariance_of_filter(COUPLED))
     level = 0.02 + 0.06 * clean
-    curve, found = correlated_noise(clean + level * noise / deviations[:, None, None])
+    curve, found, _ = correlated_noise(clean + level * noise / deviations[:, None, None])
     padded = F.pad(covariance, (2, 2, 2, 2))
     assert (found - padded).abs().max() < 0.1
     assert torch.diagonal(found[..., MAX_LAG, MAX_LAG]).tolist() == pytest.approx([1, 1], abs=1e-5)
@@ -78,7 +78,7 @@ def test_level_and_covariance_of_noise_that_grows_with_brightness():
 def test_a_brightness_of_nothing_but_texture_is_limited_by_the_others():
     clean = textured_scene()
     clean = torch.where(clean > 0.6, clean + 0.2 * torch.sign(torch.sin(1.5 * torch.arange(230.0))), clean)
-    curve, _ = correlated_noise(clean + 0.05 * smoothed(230, 230))
+    curve = correlated_noise(clean + 0.05 * smoothed(230, 230)).curve
     assert curve.deviation.min() == pytest.approx(0.05, rel=0.15)
     assert curve.deviation.max() < 0.05 * blocks.MAX_STEP**4
 
@@ -88,9 +88,9 @@ def test_only_informative_parts_count():
     noisy[..., 100:] = 0.5 + 0.01 * smoothed(200, 100, seed=1)
     informative = torch.ones(1, 1, 200, 200, dtype=torch.bool)
     informative[..., 100:] = False
-    curve, _ = correlated_noise(noisy, informative)
+    curve = correlated_noise(noisy, informative).curve
     assert curve.deviation.mean().item() == pytest.approx(0.1, rel=0.1)
-    assert correlated_noise(noisy)[0].deviation.mean() < 0.05
+    assert correlated_noise(noisy).curve.deviation.mean() < 0.05
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,26 @@ def test_there_is_always_an_answer(height, width, channels, sigma):
 def test_a_large_picture_is_looked_at_in_places():
     noisy = 0.5 + 0.1 * torch.randn(1, 1, 900, 1000, generator=torch.Generator().manual_seed(0))
     assert noise_level_function(noisy).sigma == pytest.approx(0.1, rel=0.02)
+
+
+def objects_on_a_dark_field(channels):
+    """Return smooth discs of three sizes and brightnesses, which take 4 % of a dark field."""
+    y, x = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
+    field = torch.full((256, 256), 0.02)
+    for row, column, radius, brightness in ((60, 70, 18, 0.8), (150, 190, 14, 0.6), (210, 60, 16, 0.7)):
+        distance = ((y - row).square() + (x - column).square()).sqrt()
+        field = torch.maximum(field, 0.02 + brightness * torch.sigmoid((radius - distance) / 1.5))
+    return field.expand(1, channels, 256, 256)
+
+
+@pytest.mark.parametrize(("channels", "photons"), [(1, 100), (1, 400), (3, 200)])
+def test_few_bright_objects_show_the_gain(channels, photons):
+    line = noise_level_function(repeatable(f"gaussian:2+poisson:{photons}", objects_on_a_dark_field(channels)))
+    assert 1 / line.gain == pytest.approx(photons, rel=0.3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_few_bright_objects_with_gaussian_noise_have_no_gain(channels):
+    line = noise_level_function(repeatable("gaussian:10", objects_on_a_dark_field(channels)))
+    assert line.gain * 255 < 0.2
+    assert 255 * line.deviation(0.02) == pytest.approx(10, rel=0.1)

@@ -9,6 +9,7 @@ from torchdenoise.noise import (
     NoiseLevelFunction,
     NoiseProfile,
     Profiles,
+    level_patches,
     measure_noise,
     measuring,
     repeatable,
@@ -165,3 +166,24 @@ def test_the_frames_of_a_vignetted_lens_have_a_map():
     level = profile.deviation(images[1])[0, 0, 96]
     assert level[170].item() == pytest.approx(0.02 * relative[170].item(), rel=0.25)
     assert level[20].item() == pytest.approx(0.02 * relative[20].item(), rel=0.25)
+
+
+def test_the_patches_of_a_level_have_it():
+    photons = repeatable("poisson:25", RAMP)
+    profile = measure_noise(photons)
+    brightness, deviation = level_patches(photons, profile)
+    assert brightness.shape == deviation.shape == (1, deviation.shape[1])
+    assert (deviation - (brightness / 25).sqrt()).abs().median() < 0.15 * (0.5 / 25) ** 0.5
+
+    for copies in (1, 3):
+        correlated = (0.5 + 0.1 * smoothed(128, 128)).repeat(1, copies, 1, 1)
+        brightness, deviation = level_patches(correlated, measure_noise(correlated))
+        assert brightness.shape == deviation.shape == (1, deviation.shape[1])
+        assert deviation.square().mean().sqrt().item() == pytest.approx(0.1, rel=0.1)
+        assert brightness.mean().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_level_from_single_photons_has_no_patches():
+    few = torch.poisson(torch.full((1, 1, 96, 96), 0.5), generator=torch.Generator().manual_seed(0)) / 5
+    assert level_patches(few, measure_noise(few))[0].shape == (1, 0)
+    assert level_patches(torch.rand(1, 3, 8, 8), NoiseProfile(NoiseLevelFunction(0.0, 0.1)))[0].shape == (1, 0)

@@ -67,3 +67,13 @@ def test_the_flattest_patches_are_selected():
     assert selected.shape == (1, 64, 64)
     slopes = (ramp @ selected[0]) / ramp.square().sum()
     assert slopes.abs().max() < 0.5
+
+
+@pytest.mark.parametrize(("estimator", "size"), [(Eigenvalues(), (3, 16, 4000)), (FlatPatches(), (1, 64, 4000))])
+def test_the_variance_is_the_mean_of_what_each_patch_contributes(estimator, size):
+    textured = 0.1 * white(*size) + torch.linspace(-1, 1, size[1])[:, None] * torch.linspace(-1, 1, size[2])
+    patches = textured - textured.mean(1, keepdim=True)
+    each = estimator.of_each(patches)
+    assert each.shape == size[2:]
+    assert each.mean().item() == pytest.approx(estimator.variance(patches), rel=1e-3)
+    assert each.mean().item() == pytest.approx(0.01, rel=0.05)

@@ -100,7 +100,7 @@ def test_two_halvings_in_a_row():
 
 def test_a_measured_profile_at_half_size_is_that_measured_at_half_size():
     noisy = 0.5 + 0.1 * filtered_white(KERNEL[:1, :1], 502, 502) + 0.001 * seeded_noise(1, 1, 500, 500)
-    derived, (curve, covariance) = measure_noise(noisy).at_half_size(), correlated_noise(halved(noisy))
+    derived, (curve, covariance, _) = measure_noise(noisy).at_half_size(), correlated_noise(halved(noisy))
     level = derived.deviation(halved(noisy)).mean().item()
     assert curve.deviation.mean().item() == pytest.approx(level, rel=0.1)
     lag = radius(derived.covariance)

@@ -24,7 +24,8 @@ def test_every_recipe_names_its_parts_by_class(name):
     if not build_fit(recipe).model.stages():
         return  # a classical method has no parts
     parts = recipe["model"]["init_args"]
-    assert {"network", "loss", "optimizer", "scheduler"} <= set(parts)
+    assert {"loss", "optimizer", "scheduler"} <= set(parts)
+    assert ("network" in parts) == (name != "zsn2n-finetune")  # whose network is a checkpoint's
     assert all("class_path" in part for part in parts.values() if not isinstance(part, float))
 
 

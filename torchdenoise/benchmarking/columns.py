@@ -46,8 +46,9 @@ class Column:
 def columns() -> dict[str, Column]:
     """Return all columns by name, in the order of ``results.csv``.
 
-    ``batch`` images were fitted together: ``seconds`` is one image's share, ``memory_mb`` that of all. ``warning`` says
-    which assumptions of the method the noise violates.
+    ``batch`` images were fitted together: ``seconds`` is one image's share, ``memory_mb`` that of all. ``noise_found``
+    is the method's line about the noise of the picture, empty if it makes no use of it; ``warning`` says which of its
+    assumptions the noise violates.
 
     Raises:
         UserError: a metric with the name of another column.
@@ -74,7 +75,8 @@ def columns() -> dict[str, Column]:
         Column("parameters", int, "parameters", "of the networks"),
         Column("memory_mb", float, "MiB", "the largest growth of memory in use", 0, False),
         *(Column(name, int) for name in ("batch", "crop", "threads", "workers")),
-        *(Column(name) for name in ("device", "torch", "lightning", "torchdenoise", "fingerprint", "warning", "error")),
+        *(Column(name) for name in ("device", "torch", "lightning", "torchdenoise", "fingerprint")),
+        *(Column(name) for name in ("noise_found", "warning", "error")),
     ]
     found = {each.name: each for each in ordered}
     if len(found) < len(ordered):

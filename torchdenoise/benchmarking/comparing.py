@@ -139,7 +139,7 @@ def compare(
     settings = Settings(crop, max_steps, threads or torch.get_num_threads(), device, batch)
     traits = {method.name: _traits(method, settings) for method in named}
     jobs = _feasible(plan(named, pictures, list(specs), seeds, settings), traits, listener.on_message)
-    unshared = {name for name, trait in traits.items() if trait.needs_outputs}
+    unshared = {name for name, trait in traits.items() if trait.reads_in_fit}
     _check_pictures(jobs)
     with _folder(output) as folder:
         store = Store(folder, jobs)
@@ -169,8 +169,8 @@ class _Traits:
     """What it needs to know beyond the noisy image."""
     stacking_obstacle: str = ""
     """Why its fits are not stacked, if they should be and are not."""
-    needs_outputs: bool = False
-    """Whether its readout accumulates outputs during the fit."""
+    reads_in_fit: bool = False
+    """Whether its readout takes part in the fit."""
 
 
 def _feasible(jobs: Sequence[Job], traits: Mapping[str, _Traits], on_message: Callable[[str], None]) -> list[Job]:
@@ -210,7 +210,7 @@ def _traits(method: Method, settings: Settings) -> _Traits:
     return _Traits(
         model.requires,
         recipe_stacking_obstacle(method.recipe, options) if together else "",
-        model.readout.needs_outputs,
+        model.readout.needs_outputs or model.reads_in_fit,
     )
 
 

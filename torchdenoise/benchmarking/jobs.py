@@ -126,7 +126,7 @@ def bundles(jobs: Iterable[Job], unshared: Container[str] = ()) -> list[Sequence
 
     Args:
         jobs: to be done.
-        unshared: names of methods whose readout accumulates outputs during the fit, so that no other can share it.
+        unshared: names of methods whose readout takes part in the fit, so that no other can share it.
     """
     unfilled: dict[tuple[str, ...], list[Job]] = {}
     made: list[Sequence[Job]] = []

@@ -130,6 +130,7 @@ def _outcome(job: Job, pair: ImagePair, result: Result, seconds: float, run: Run
         "memory_mb": f"{run.memory:.0f}",
         "batch": str(run.batch),
         "device": run.meter.device,
+        "noise_found": result.noise if isinstance(result, Fitted) else "",
         "warning": "; ".join(result.assumption_warnings) if isinstance(result, Fitted) else "",
     }
     return Outcome(row, as_bytes(fitted), run.meter.curve)
@@ -224,7 +225,10 @@ def _denoised(
     device = job.settings.device
     if job.method.recipe is None:
         assert start is not None
-        return [Fitted(apply_denoiser(start, image, device, callbacks, job.seed)) for image in noisy]
+        return [
+            Fitted(apply_denoiser(start, image, device, callbacks, job.seed), noise=start.noise_line())
+            for image in noisy
+        ]
     options = Options(
         max_steps=max_steps or job.settings.max_steps,
         device=device,

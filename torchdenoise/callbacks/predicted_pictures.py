@@ -8,8 +8,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from torchdenoise.data import DenoisingData, check_output, write_picture
+from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import DataError
-from torchdenoise.paths import make_folders, plan_outputs
+from torchdenoise.plans import make_folders, plan_outputs
 
 
 class PictureWriter(Callback):
@@ -52,9 +53,11 @@ class PictureWriter(Callback):
     ) -> None:
         """Write the pictures of a batch."""
         data = named_data(trainer)
-        for image, index in zip(outputs.cpu().split(1), batch["index"].tolist(), strict=True):
+        images = outputs.cpu().split(1)
+        noise = pl_module.noise_line() if isinstance(pl_module, Denoiser) and len(images) == 1 else ""
+        for image, index in zip(images, batch["index"].tolist(), strict=True):
             if index in self.targets:
-                write_picture(self.targets[index], image, data.picture(index), self.overwrite)
+                write_picture(self.targets[index], image, data.picture(index).with_remarks([noise]), self.overwrite)
                 print(f"{data.sources[index]} -> {self.targets[index]}")
 
 

@@ -18,6 +18,19 @@ def positive(text: str) -> int:
     return number
 
 
+def percentage(text: str) -> int:
+    """Return an option's value as an integer from 1 to 100.
+
+    Example:
+        >>> percentage("95")
+        95
+    """
+    number = int(text)
+    if not 1 <= number <= 100:
+        raise argparse.ArgumentTypeError("must lie in 1 to 100")
+    return number
+
+
 def fraction(text: str) -> float:
     """Return an option's value as a number from 0 to 1.
 

@@ -4,13 +4,14 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, positive, seconds
+from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
+from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import FLOAT_SUFFIX, make_folders, plan_outputs
+from torchdenoise.paths import FLOAT_SUFFIX, shown
+from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ Pair = tuple[Path, Path]
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
   torchdenoise denoise scans/ -o clean/                   a folder, names kept; resumes after a stop
+  torchdenoise denoise night/ -o clean/ -r --pattern '*.tif'              folders within folders, the same tree out
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise scans/ -o clean/ --batch 8
   torchdenoise denoise noisy.png --budget 2s
+  torchdenoise denoise noisy.jpg -o clean.jpg --quality 90                a JPEG becomes a PNG unless -o names a JPEG
+  torchdenoise denoise noisy.png --mask hidden.png        keeps the pixels that are not black in the mask
   torchdenoise denoise noisy.png --strength 0.7           keeps 30 % of what it would remove
+  torchdenoise denoise stars.tif --keep-outliers          single bright or dark pixels stay as they are
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
@@ -43,6 +48,7 @@ def parser() -> Parser:
     options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture or stack.", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
+    add_search_options(options)
     options.add_argument("--recipe", help="name or YAML file (default: fast)")
     options.add_argument(
         "--ckpt",
@@ -79,6 +85,18 @@ def parser() -> Parser:
         default="together",
         help="denoise the channels C of a frame together, or each alone (default: together)",
     )
+    options.add_argument(
+        "--keep-outliers",
+        action="store_true",
+        help="hot pixels, salt and pepper come back unchanged; recipes that measure the noise remove them by default",
+    )
+    options.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="picture of the same size; where it is not black, pixels stay as they are; not for stacks",
+    )
+    options.add_argument("--quality", type=percentage, default=95, metavar="N", help="of JPEG, 1 to 100 (default: 95)")
     noise = options.add_mutually_exclusive_group()
     noise.add_argument(
         "--noise",
@@ -104,18 +122,22 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     if options.recipe is not None:
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
-    pairs = plan_outputs(options.inputs, options.output, FLOAT_SUFFIX if options.dtype == "float32" else "")
+    suffix = FLOAT_SUFFIX if options.dtype == "float32" else ""
+    planned = plan(options.inputs, options.output, suffix, search_of(options))
+    for line in planned.remarks():
+        print(line)
+    pairs = planned.pairs
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
-        raise UserError(f"{pairs[0][1]}: exists already; add --overwrite, or choose another output with -o")
+        raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
     if len(pairs) > len(todo):
         print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
     if not todo:
         return 0
-    return _denoise_all(todo, options)
+    return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
 
 
-def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> int:
+def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
     from torchdenoise.commands.stacks import denoise_stack
@@ -128,10 +150,10 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
             budget=options.budget, on_message=messages.append, noise=_given_noise(options), strength=options.strength,
+            keep_outliers=options.keep_outliers,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
-        failed = 0
         for part in _parts(todo, options):
             start = time.monotonic()
             progress.begin([source.name for source, _ in part.pairs])
@@ -142,15 +164,18 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace) -> 
                 errors = _denoise_some(part.pairs, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
                 raise errors[part.pairs[0]]
-            failed += len(errors)
+            summary.count(len(part.pairs) - len(errors), len(errors))
+            seconds = (time.monotonic() - start) / len(part.pairs)
             for source, target in part.pairs:
                 if (source, target) in errors:
                     progress.say(f"failed: {errors[source, target]}")
                 else:
-                    progress.say(f"{source} -> {target} ({(time.monotonic() - start) / len(part.pairs):.1f} s)")
+                    progress.say(f"{shown(source)} -> {shown(target)} ({seconds:.1f} s)")
                 progress.end()
-    if failed:
-        raise UserError(f"{failed} of {len(todo)} pictures failed (see above); the others are done")
+        if len(todo) > 1:
+            progress.say(summary.line())
+    if summary.failed:
+        raise UserError(f"{summary.failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
 
 
@@ -197,33 +222,27 @@ def _denoise_some(
     messages: list[str],
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise some pictures together and write them; return the errors of those that failed."""
-    from torchdenoise.data import check_output, read_picture, write_picture
+    from torchdenoise.commands.reading import read_all
+    from torchdenoise.data import write_picture
     from torchdenoise.fitting.denoising import FEW_PHOTONS
 
-    errors, pictures = {}, {}
-    for pair in part:
-        try:
-            picture = read_picture(pair[0], options.data_range).stored_as(options.dtype)
-            check_output(pair[1], picture, options.overwrite)
-        except UserError as error:
-            errors[pair] = error
-        else:
-            pictures[pair] = picture
+    pictures, errors = read_all(part, options, say)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
         results = restore([picture.image for picture in pictures.values()])
     for line in messages:
         say(line)
-    comment = f"torchdenoise: {messages[0]}" if messages and options.budget is not None else ""
+    steps = messages[0] if messages and options.budget is not None else ""
     for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
         try:
             if isinstance(result, UserError):
-                raise UserError(f"{source}: {result}")
+                raise UserError(f"{shown(source)}: {result}")
             for line in _remarks(source, result, len(part) > 1):
                 say(line)
             if picture.scaling.rounds_away(result.image, picture.image):
-                say(f"warning: {source}: {FEW_PHOTONS}: add --dtype float32")
-            write_picture(target, result.image, like=replace(picture, comment=comment), overwrite=options.overwrite)
+                say(f"warning: {shown(source)}: {FEW_PHOTONS}: add --dtype float32")
+            like = picture.with_remarks([steps, result.noise])
+            write_picture(target, result.image, like, overwrite=options.overwrite)
         except UserError as error:
             errors[source, target] = error
     return errors
@@ -231,6 +250,6 @@ def _denoise_some(
 
 def _remarks(source: Path, result: "Fitted", several: bool) -> list[str]:
     """Return what the method says about the noise of a picture; ``several`` are fitted together."""
-    name = f"{source}: " if several else ""
+    name = f"{shown(source)}: " if several else ""
     found = [f"{name}{result.noise}"] if result.noise else []
-    return [*found, *(f"warning: {source}: {warning}" for warning in result.assumption_warnings)]
+    return [*found, *(f"warning: {shown(source)}: {warning}" for warning in result.assumption_warnings)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.arguments import Parser, data_range
 from torchdenoise.errors import UserError
-from torchdenoise.paths import input_pictures
+from torchdenoise.plans import input_pictures
 
 if TYPE_CHECKING:
     from torch import Tensor

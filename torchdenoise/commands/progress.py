@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from torchdenoise.errors import printable
+
 if TYPE_CHECKING:
     from torchdenoise.benchmarking.jobs import Job
     from torchdenoise.benchmarking.scoring import Outcome
@@ -29,7 +31,7 @@ class PictureProgress:
         name = f"{names[0]} and {len(names) - 1} more" if several else names[0]
         first, self._started = self._started + 1, self._started + len(names)
         if self._bars is not None and self._one is not None:
-            self._bars.reset(self._one, description=name, total=None)
+            self._bars.reset(self._one, description=printable(name), total=None)
         else:
             self.say(f"[{f'{first}-' if several else ''}{self._started}/{self._pictures}] {name} ...")
 
@@ -52,7 +54,7 @@ class PictureProgress:
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import format_name, read_errors
+from torchdenoise.paths import format_name, read_errors, shown
 
 if TYPE_CHECKING:
     from torchdenoise.data import Planes
@@ -65,12 +65,14 @@ def _denoise(
 ) -> None:
     from torchdenoise.data import check_planes_output, write_planes
     from torchdenoise.fitting import restorer
-    from torchdenoise.fitting.frames import denoise_frames, frame_groups
+    from torchdenoise.fitting.frames import NO_MASK, denoise_frames, frame_groups
 
     source, target = pair
     dtype = planes.dtype if options.dtype == "same" else options.dtype
     check_planes_output(target, planes, dtype, options.overwrite)
     with read_errors(source):
+        if options.mask is not None:
+            raise UserError(NO_MASK)
         groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype)
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
@@ -107,12 +109,12 @@ class _Remarks:
             self._progress.say(line)
 
     def warn(self, text: str) -> None:
-        self.once(f"warning: {self._source}: {text}")
+        self.once(f"warning: {shown(self._source)}: {text}")
 
     def begin(self, planes: "Planes", groups: "list[FrameGroup]") -> None:
         frames = sum(len(group.frames) for group in groups)
         shape = "x".join(map(str, planes.shape))
-        self._progress.say(f"{self._source}: axes {planes.axes.letters}, {shape}, {frames} frames")
+        self._progress.say(f"{shown(self._source)}: axes {planes.axes.letters}, {shape}, {frames} frames")
         for lost in planes.lost:
             self.warn(f"not kept: {lost}")
         for group in groups:

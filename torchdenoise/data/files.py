@@ -1,6 +1,7 @@
 """Reading and writing picture files; depth, layout, transparency, colour profile and density are kept.
 
-Of the metadata, EXIF and a TIFF's description are copied. Authors, XMP and GPS coordinates outside EXIF are not.
+EXIF, XMP, the text of a PNG and a TIFF's description are copied where the format of the result can hold them; ``lost``
+names the rest.
 
 Every failure is a PictureError of one line that begins with the file's path and names the remedy.
 """
@@ -22,22 +23,26 @@ import torch
 from torchdenoise.data import formats
 from torchdenoise.data.formats import check_fit, decode, encode
 from torchdenoise.data.frames import Numbered, Planes
+from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
-from torchdenoise.paths import check_input, check_suffix, read_errors, write_errors
+from torchdenoise.isolation import memory_errors
+from torchdenoise.paths import check_input, check_suffix, read_errors, shown, write_errors
 
 _MEGABYTE = 10**6
 _ABANDONED_SECONDS = 10
 """Age of an unfinished result without a lock that is removed; a younger one may just be made."""
 
 
-def read_picture(path: str | Path, data_range: float | tuple[float, float] | None = None) -> Picture:
-    """Return the picture in a file, ``data_range`` as in ``Scaling.of``.
+def read_picture(
+    path: str | Path, data_range: float | tuple[float, float] | None = None, mask: Holes | None = None
+) -> Picture:
+    """Return the picture in a file, ``data_range`` as in ``Scaling.of``, ``mask`` as in ``Picture.from_array``.
 
     The content decides the format, not the suffix. Palettes and depths below 8 bits become 8-bit RGB and grey.
 
     Raises:
-        PictureError: the file is not one readable grey or RGB picture of finite values.
+        PictureError: the file is not one readable grey or RGB picture; NaN is allowed, infinity is not.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -49,17 +54,17 @@ def read_picture(path: str | Path, data_range: float | tuple[float, float] | Non
         torch.Size([1, 1, 8, 9])
     """
     path = Path(path)
-    with read_errors(path):
+    with read_errors(path), memory_errors():
         check_input(path)
         with path.open("rb") as file:
             array, metadata = decode(file, path.suffix.lower())
-        return Picture.from_array(array, data_range, **metadata)
+        return Picture.from_array(array, data_range, mask=mask, **metadata)
 
 
 def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrite: bool = False) -> None:
     """Write ``image`` (1, C, H, W) in the format of the suffix, with the type and metadata of ``like``.
 
-    The file appears only when it is complete. JPEG is written at quality 95 without chroma subsampling.
+    The file appears only when it is complete. JPEG is written at ``like.quality`` without chroma subsampling.
 
     Raises:
         PictureError: as ``check_output`` and ``Picture.restore``; or the disk is full.
@@ -147,7 +152,7 @@ def _completed(path: Path) -> Iterator[Path]:
     """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails."""
     partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
     try:
-        with write_errors(path):
+        with write_errors(path), memory_errors():
             remove_abandoned(path.parent)
             with partial.open("xb") as held:
                 with contextlib.suppress(OSError):  # a disk without locks
@@ -244,4 +249,4 @@ def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise PictureError("exists already; pass --overwrite or choose another output with -o")
         if not path.parent.is_dir():
-            raise PictureError(f"{path.parent}: no such folder; create it first")
+            raise PictureError(f"{shown(path.parent)}: no such folder; create it first")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from torchdenoise.data.files import read_picture
 from torchdenoise.data.formats import MAX_PIXELS, Header, read_header
+from torchdenoise.data.memory import FIT_BYTES, check_memory
 from torchdenoise.errors import PictureError
+from torchdenoise.paths import read_errors
 
 
 def header(path: Path) -> Header:
@@ -29,6 +31,21 @@ def header(path: Path) -> Header:
     with contextlib.suppress(OSError):  # _header reports it
         modified, size = path.stat().st_mtime_ns, path.stat().st_size
     return _header(path, modified, size)
+
+
+def check_fits(path: Path) -> None:
+    """Raise PictureError if memory is too small to denoise a picture; formats without a ``header`` are not looked at.
+
+    Known before the picture is decoded, which takes memory and time.
+    """
+    found = None
+    with contextlib.suppress(Exception):  # the reader reports what is wrong
+        if path.is_file():
+            with path.open("rb") as file:
+                found = read_header(file, path.suffix.lower())
+    if found is not None:
+        with read_errors(path):
+            check_memory(found.width, found.height, found.channels, FIT_BYTES)
 
 
 def check_crop(paths: Iterable[Path], crop: int, option: str) -> None:

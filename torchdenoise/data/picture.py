@@ -1,6 +1,6 @@
 """A picture in memory: the image for a denoiser, and the metadata to write the result like the input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchdenoise.data.holes import Holes, filled, find_holes
 from torchdenoise.data.scaling import Scaling
 from torchdenoise.errors import PictureError
 
@@ -47,16 +48,36 @@ class Picture:
     """What another format reads and needs again to write the result; other formats ignore it."""
     unclamped: torch.Tensor | None = None
     """The image with the outliers that ``image`` lacks, if there are any."""
+    holes: Holes | None = None
+    """Pixels that keep their value, (H, W); None if there are none. ``image`` is filled in there."""
+    kept: NDArray[Any] | None = None
+    """The stored values of the holes, (number, C)."""
+    xmp: bytes | None = None
+    """The packet, an XML document."""
+    text: Sequence[tuple[bytes, bytes]] = ()
+    """Text chunks of a PNG: name and content of each."""
+    notes: Sequence[str] = ()
+    """What the reader changed: sentences that begin behind the file's name."""
+    quality: int = 95
+    """Of a lossy result, 1 to 100."""
 
     @classmethod
     def from_array(
-        cls, array: NDArray[Any], data_range: float | tuple[float, float] | None = None, **metadata: Any
+        cls,
+        array: NDArray[Any],
+        data_range: float | tuple[float, float] | None = None,
+        *,
+        mask: Holes | None = None,
+        nodata: float | None = None,
+        **metadata: Any,
     ) -> "Picture":
         """Return the picture of an array (H, W) or (H, W, C): 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 
         Args:
             array: of numbers.
             data_range: as in ``Scaling.of``.
+            mask: (H, W), True where pixels are hidden from the fit and keep their value, as NaN and transparent ones.
+            nodata: a value that stands for none: such pixels are kept, too.
             metadata: further fields of the class.
 
         Raises:
@@ -74,16 +95,26 @@ class Picture:
             )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
         alpha = samples.shape[-1] > colours.shape[-1]
-        return cls.of_frame(array, Scaling.of(colours, data_range), alpha, **metadata)
+        holes = find_holes(colours, samples[..., -1] if alpha else None, nodata, mask)
+        scaling = Scaling.of(colours if holes is None else colours[~holes], data_range)
+        return cls.of_frame(array, scaling, alpha, holes, **metadata)
 
     @classmethod
-    def of_frame(cls, array: NDArray[Any], scaling: Scaling, alpha: bool = False, **metadata: Any) -> "Picture":
+    def of_frame(
+        cls,
+        array: NDArray[Any],
+        scaling: Scaling,
+        alpha: bool = False,
+        holes: Holes | None = None,
+        **metadata: Any,
+    ) -> "Picture":
         """Return the picture of an array (H, W) or (H, W, C) of any number of channels, its scaling known.
 
         Args:
             array: of numbers.
             scaling: of the whole that the array is a frame of.
             alpha: whether the last channel is transparency.
+            holes: (H, W), True where pixels have no value.
             metadata: further fields of the class.
 
         Example:
@@ -93,12 +124,15 @@ class Picture:
         samples = array[..., None] if array.ndim == 2 else array
         colours = samples[..., :-1] if alpha else samples
         image = scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous()
+        image = image if holes is None else filled(image, holes)
         return cls(
             image=scaling.hide_outliers(image),
             unclamped=image if scaling.outliers else None,
             scaling=scaling,
             shape=array.shape,
             alpha=samples[..., -1].astype(scaling.dtype) if alpha else None,
+            holes=holes,
+            kept=None if holes is None else colours[holes].astype(scaling.dtype),
             **metadata,
         )
 
@@ -117,7 +151,20 @@ class Picture:
         """
         scaling = self.scaling.stored_as(dtype)
         alpha = None if self.alpha is None else self.alpha.astype(scaling.dtype)
-        return replace(self, scaling=scaling, alpha=alpha)
+        kept = None if self.kept is None else self.kept.astype(scaling.dtype)
+        return replace(self, scaling=scaling, alpha=alpha, kept=kept)
+
+    def with_remarks(self, remarks: Sequence[str]) -> "Picture":
+        """Return the picture whose results carry remarks in their metadata; empty ones do not count.
+
+        They become one line: a PNG and a JPEG store it as comment, a TIFF as software.
+
+        Example:
+            >>> Picture.from_array(np.zeros((8, 9))).with_remarks(["", "noise: none"]).comment
+            'torchdenoise: noise: none'
+        """
+        line = "; ".join(filter(None, remarks))
+        return replace(self, comment=f"torchdenoise: {line}") if line else self
 
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.
@@ -134,6 +181,8 @@ class Picture:
         if self.unclamped is not None:
             image = self.scaling.keep_outliers(image.cpu(), self.unclamped)
         array = self.scaling.from_unit(image[0].permute(1, 2, 0))
+        if self.holes is not None:
+            array[self.holes] = self.kept
         if self.alpha is not None:
             array = np.concatenate([array, self.alpha[..., None]], axis=-1)
         return np.ascontiguousarray(array).reshape(self.shape)

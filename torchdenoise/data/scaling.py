@@ -228,7 +228,9 @@ def _check_finite(array: NDArray[Any]) -> None:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         are = "pixel value is" if bad == 1 else "pixel values are"
-        raise PictureError(f"{bad} {are} NaN or infinite: replace them first, e.g. by numpy.nan_to_num")
+        raise PictureError(
+            f"{bad} {are} NaN or infinite: replace them first; NaN in a single picture or file is kept as it is"
+        )
 
 
 @dataclass(frozen=True)

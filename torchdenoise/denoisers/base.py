@@ -81,7 +81,8 @@ class Denoiser(Checkpointed):
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
         self.given_noise: NoiseProfile | FramesNoise | None = None
-        """The noise of all images, which is then believed and not measured; or that of frames, measured together."""
+        """The noise of all images, which is then believed and not measured; outliers that it does not state are.
+        Or that of frames, measured together."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -133,6 +134,11 @@ class Denoiser(Checkpointed):
         parts: list[NoisePart] = [self.domain, self.active_readout(), *(stage.loss for stage in self.stages())]
         return any(part.uses_noise for part in parts)
 
+    @property
+    def reads_in_fit(self) -> bool:
+        """Whether the fit itself may use the readout; another readout then needs a fit of its own."""
+        return False
+
     def noise_line(self) -> str:
         """Return one line about the noise of the last image; empty if the method makes no use of it."""
         if self._context is None or not self.uses_noise:
@@ -157,14 +163,16 @@ class Denoiser(Checkpointed):
         given = self.given_noise
         if given is None:
             return None
-        if isinstance(given, NoiseProfile):
-            given.for_image(noisy)
-        return Profiles(len(noisy), lambda number: given.for_image(noisy[number : number + 1]))
+        if isinstance(given, FramesNoise):
+            return Profiles.of_frames(given, noisy)
+        given.require_channels(noisy.shape[1])
+        given.require_size(*noisy.shape[-2:])
+        return Profiles.given(given, noisy)
 
     def clear_cache(self) -> None:
-        """Discard what was computed with a stage's loss or network for the current images."""
+        """Discard what was computed with a stage's loss, a network or the readout for the current images."""
         if self._context is not None:
-            self._context.clear_stage()
+            self._context.clear()
 
     def warn_assumption(self, reason: str) -> None:
         """Warn that an image's noise violates an assumption, and keep the reason in ``assumption_warnings``."""
@@ -202,11 +210,17 @@ class Denoiser(Checkpointed):
     @torch.no_grad()
     def preview(self, noisy: Tensor) -> Tensor:
         """Return one pass of the current stage's network over ``(B, C, H, W)``, without affecting the fit."""
-        network = self.stages()[self.plan.index(self.global_step - 1)].network
-        training, context = network.training, self.context(noisy)
-        denoised = padded_call(network.eval(), context.transformed, {}).float()
+        index = self.plan.index(self.global_step - 1)
+        network, context = self.stages()[index].network, self.context(noisy)
+        training = network.training
+        network.eval()
+        denoised = self.one_pass(context, index)
         network.train(training)
         return context.inverse(denoised)
+
+    def one_pass(self, context: PictureContext, index: int) -> Tensor:
+        """Return one pass of a stage's network over the images in the domain ``(B, C, H, W)``."""
+        return padded_call(self.stages()[index].network, context.transformed, {}).float()
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -335,12 +349,14 @@ class Denoiser(Checkpointed):
         super().setup(stage)
         if stage == "fit":
             self.assumption_warnings = []
+            self.clear_cache()
             self.readout.begin()
             self.train()  # Lightning leaves a loaded or previously fitted network in evaluation mode
         if "mixed" in str(self.trainer.precision):
             self.to(memory_format=torch.channels_last)  # makes convolutions in half precision faster
         self._seed = torch.initial_seed() % 2**62
-        self.clear_cache()  # the weights may have changed
+        if self._context is not None:
+            self._context.clear_stage()  # the weights may have changed
         # In DDP, the networks of other stages get no gradient. Lightning has no public way to say so from a module.
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
         if stage == "fit" and kwargs is not None and len(self.stages()) > 1:

@@ -34,7 +34,9 @@ class PictureContext:
         self.profiles = Profiles.measured(noisy) if profiles is None else profiles
         self.transformed_profiles = domain.transformed_noise(self.profiles)
         self.extra: dict[str, Any] = {}
-        """What a method computes once for these images."""
+        """What a method computes once for these images, until the stage's loss or network changes."""
+        self.kept: dict[str, Any] = {}
+        """What a prediction after a fit uses too; the method checks whether it is still right."""
         # In float32, so that fits and predictions share it whatever their precision.
         with plain_tensors(), torch.autocast(noisy.device.type, enabled=False):
             self.forward, self.inverse = domain.with_noise(self.profiles).transforms(noisy)
@@ -64,6 +66,11 @@ class PictureContext:
         """Discard what depends on a stage's loss or network."""
         self._stage = None
         self.extra.clear()
+
+    def clear(self) -> None:
+        """Discard everything that a method computed."""
+        self.clear_stage()
+        self.kept.clear()
 
     def _computed(self, index: int, stages: Sequence[Stage]) -> dict[str, Tensor]:
         loss = stages[index].loss.with_noise(self.transformed_profiles)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,16 +14,18 @@ from torch import Tensor
 
 from torchdenoise.data import ArrayPlanes, Axes, Picture, Planes, Scaling, open_planes, read_picture
 from torchdenoise.data.alignment import shifted_channels
+from torchdenoise.data.headers import check_fits
+from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
-from torchdenoise.fitting.frames import ADVICE, FrameDone, FrameGroup, denoise_frames, frame_groups
+from torchdenoise.fitting.frames import ADVICE, NO_MASK, FrameDone, FrameGroup, denoise_frames, frame_groups
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.isolation import default_torch_modes
-from torchdenoise.noise import FramesNoise, NoiseModel, NoiseProfile, given_profile
+from torchdenoise.noise import FramesNoise, NoiseModel, NoiseProfile, find_outliers, given_profile
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
@@ -52,6 +55,8 @@ def denoise(
     strength: float = 1.0,
     dtype: Any = "same",
     noise: NoiseProfile | NoiseModel | str | Path | None = None,
+    keep_outliers: bool = False,
+    mask: NDArray[Any] | str | Path | None = None,
     axes: str | None = None,
     channel_axis: int | None = None,
     channels: str = "together",
@@ -79,7 +84,11 @@ def denoise(
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
         noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
             ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
-            white level (``data_range``). It is believed.
+            white level (``data_range``). It is believed; outliers are measured unless a profile states them.
+        keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
+            them by default. The fit does not see them in either case.
+        mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
+            value. So do NaN, transparent pixels, and those that a NumPy masked array hides. For single pictures.
         axes: a letter for each axis of the array or the file, ``"TCYX"``: T time, Z depth, C channel, Y row, X column,
             S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
         channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
@@ -105,29 +114,39 @@ def denoise(
     """
     given = None if noise is None else given_profile(noise)
     options = Options(
-        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength
-    )
+        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
+        keep_outliers=keep_outliers,
+    )  # fmt: skip
     check_channels(channels)
     if isinstance(noisy, Tensor):
         if axes is not None or channel_axis is not None:
             raise UserError("axes and channel_axis are for arrays and files: a tensor is (B, C, H, W)")
+        if mask is not None:
+            raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), batch, dtype)
     planes = _planes(noisy, axes, channel_axis)
     if planes is not None:
         with planes:
+            if mask is not None:
+                raise PictureError(NO_MASK)
             groups = frame_groups(planes, channels == "together", data_range, dtype)
             return _denoise_planes(planes, groups, recipe, checkpoint, options, batch)
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, np.ndarray):
-        picture = Picture.from_array(np.asarray(noisy), data_range)
+        picture = Picture.from_array(np.ma.getdata(noisy), data_range, mask=_hidden(noisy, mask))
         _warn_of_shift(noisy if noisy.shape[2:] == (3,) else None)
     else:
-        picture = read_picture(noisy, data_range)
+        check_fits(Path(noisy))
+        picture = read_picture(noisy, data_range, _hidden(None, mask))
+        for note in picture.notes:
+            warnings.warn(f"{noisy}: {note}", stacklevel=3)
     target = picture.stored_as(dtype)
     (result,) = restore([picture.image])
     clean = unwrap(result)
     _warn_of_rounding(target.scaling.rounds_away(clean, picture.image))
     restored = target.restore(clean)
+    if isinstance(noisy, np.ma.MaskedArray):
+        restored = np.ma.MaskedArray(restored, mask=noisy.mask)
     same = target.scaling is picture.scaling
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
 
@@ -138,13 +157,23 @@ def check_channels(channels: str) -> None:
         raise UserError(f"channels={channels!r}: give {CHANNELS[0]!r} or {CHANNELS[1]!r}")
 
 
+def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) -> Holes | None:
+    """Return the mask that is given, with what the mask of a NumPy masked array hides."""
+    given = None if mask is None else read_mask(mask) if isinstance(mask, (str, Path)) else check_mask(mask)
+    if noisy is None or not np.ma.is_masked(noisy):
+        return given
+    hidden = np.ma.getmaskarray(noisy)
+    own: Holes = np.asarray(hidden.any(-1) if hidden.ndim == 3 else hidden)
+    return own if given is None else own | given
+
+
 def _planes(noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: int | None) -> Planes | None:
     """Return the planes of an array or a file; None for a single picture."""
     if isinstance(noisy, np.ndarray):
-        if np.ma.is_masked(noisy):
-            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
         if axes is None and channel_axis is None:
             return None
+        if np.ma.is_masked(noisy):
+            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
         return ArrayPlanes(np.asarray(noisy), Axes.of(noisy.shape, axes, channel_axis))
     if not isinstance(noisy, (str, Path)):
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
@@ -201,20 +230,31 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
         UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
     restore = _full_restorer(recipe, checkpoint, options)
-    if options.strength == 1:
-        return restore
     if options.strength == 0:
         return lambda images: [Fitted(image.cpu()) for image in images]
+    if options.keep_outliers:
+        restore = _finished(restore, lambda noisy, clean: torch.where(_outliers(noisy, options.noise), noisy, clean))
+    if options.strength < 1:
+        restore = _finished(restore, lambda noisy, clean: torch.lerp(noisy, clean, options.strength))
+    return restore
 
-    def blended(images: Sequence[Tensor]) -> list[Result]:
+
+def _finished(restore: Restore, finish: Callable[[Tensor, Tensor], Tensor]) -> Restore:
+    """Return a function that changes each result; ``finish`` is called with the noisy image and the clean one."""
+
+    def finished(images: Sequence[Tensor]) -> list[Result]:
         return [
-            result
-            if isinstance(result, UserError)
-            else replace(result, image=torch.lerp(noisy.cpu(), result.image, options.strength))
+            result if isinstance(result, UserError) else replace(result, image=finish(noisy.cpu(), result.image))
             for noisy, result in zip(images, restore(images), strict=True)
         ]
 
-    return blended
+    return finished
+
+
+def _outliers(noisy: Tensor, given: NoiseProfile | FramesNoise | None) -> Tensor:
+    """Return where an image has outliers, as the given noise states or as they are measured."""
+    stated = given.outliers if isinstance(given, NoiseProfile) else None
+    return find_outliers(noisy).mask if stated is None else stated.to(noisy.device)
 
 
 def _full_restorer(
@@ -238,22 +278,48 @@ def _full_restorer(
             clean = apply_denoiser(start, image, options.device, (), options.seed or 0)
             return Fitted(clean, noise=start.noise_line())
 
-        return lambda images: fit_each(images, apply)
+        return _for_any_size(lambda images: fit_each(images, apply), start.smallest)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
     if options.budget is None:
-        return lambda images: fit_images(images, loaded, options)
+        return _for_any_size(lambda images: fit_images(images, loaded, options), denoiser.smallest)
     if not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
 
-    def fit(image: Tensor, steps: int, progress: Progress | None) -> Fitted:
-        return fit_image(image, loaded, replace(options, budget=None, max_steps=steps, progress=progress))
+    def fit(
+        image: Tensor, steps: int, progress: Progress | None, callbacks: Sequence[lightning.Callback] = ()
+    ) -> Fitted:
+        limited = replace(options, budget=None, max_steps=steps, progress=progress)
+        return fit_image(image, loaded, replace(limited, callbacks=[*options.callbacks, *callbacks]))
 
     budget = Budget(options.budget, fit, options.on_message)
-    return lambda images: fit_each(images, lambda image: budget.fit(image, options.progress))
+    return _for_any_size(
+        lambda images: fit_each(images, lambda image: budget.fit(image, options.progress)), denoiser.smallest
+    )
+
+
+def _for_any_size(restore: Restore, smallest: int) -> Restore:
+    """Return a function that mirrors images at their edges until they have the method's smallest size."""
+
+    def enlarged(image: Tensor) -> Tensor:
+        missing = [(0, max(smallest - size, 0)) for size in image.shape[-2:]]
+        if not any(after for _, after in missing):
+            return image
+        return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+    def cut(result: Result, like: Tensor) -> Result:
+        if isinstance(result, UserError) or result.image.shape == like.shape:
+            return result
+        return replace(result, image=result.image[..., : like.shape[-2], : like.shape[-1]])
+
+    def restored(images: Sequence[Tensor]) -> list[Result]:
+        results = restore([enlarged(image) for image in images])
+        return [cut(result, image) for result, image in zip(results, images, strict=True)]
+
+    return restored
 
 
 def _check_use(denoiser: Denoiser, options: Options) -> None:

@@ -21,6 +21,7 @@ SAMPLED = 9
 SAMPLED_VALUES = 1 << 25
 """Of these frames together, at most; it limits memory. One frame is measured whatever its size."""
 ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
+NO_MASK = "a mask is for one picture, and this is a stack: leave the mask (--mask) and the axes (--axes) out"
 
 MakeRestore = Callable[[FramesNoise | None], Callable[[Sequence[Tensor]], list[Result]]]
 """Returns the function that denoises frames of this noise; None is a noise of its own for each."""

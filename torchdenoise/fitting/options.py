@@ -30,6 +30,8 @@ class Options:
     """The noise of the images; measured in each by default."""
     strength: float = 1.0
     """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""
+    keep_outliers: bool = False
+    """Whether outliers come back unchanged in the result."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:

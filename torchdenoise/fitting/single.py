@@ -54,12 +54,14 @@ def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]])
     """Return the results of recipes with options that differ only in their readout, from one shared fit to an image.
 
     Each equals that of ``fit_image``. A readout that accumulates outputs during the fit cannot share another's fit, so
-    only the first recipe may have one.
+    only the first recipe may have one. A method that reads during the fit is fitted for each readout.
     """
+    (recipe, options), *others = fits
     with restored_random_state(), quiet(), interruptible(), memory_errors():
-        readouts = [build_objects(*each).model.readout for each in fits[1:]]
-        recipe, options = fits[0]
+        readouts = [build_objects(*each).model.readout for each in others]
         fit = build_objects(recipe, options)
+        if others and fit.model.reads_in_fit:
+            return [fit_image(image, *each) for each in fits]
         data = zero_shot_data(fit)
         data.use(image, options.level)
         trainer = make_trainer(fit.trainer, options)

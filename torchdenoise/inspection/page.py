@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from torchdenoise.charts import Series, chart, heat_map
 from torchdenoise.inspection.inspecting import Inspection
-from torchdenoise.noise import NoiseProfile
+from torchdenoise.noise import NoiseProfile, level_patches
 from torchdenoise.noise.covariance import TORUS, spectrum
 
 LARGEST = 512
@@ -23,6 +24,10 @@ FADED = 0.25
 """Of the brightness of places that show no noise."""
 RGB = {"red": 1, "green": 2, "blue": 0}
 """Names of channels, each with the number of the colour nearest to it."""
+SHOWN = 400
+"""Patches of a channel in a plot of the level function."""
+MAX_ABOVE = 2.0
+"""Multiple of the largest level up to which patches are shown."""
 STEPS = 24
 """Points of a level function."""
 
@@ -39,7 +44,7 @@ def page(sections: Sequence[tuple[str, Inspection, Tensor, Sequence[tuple[str, s
             "name": name,
             "line": inspection.profile.describe(),
             "rows": rows,
-            "charts": _charts(inspection),
+            "charts": _charts(inspection, image),
             "picture": _picture(image, inspection.informative),
             "share": f"{inspection.informative_share:.0%}",
         }
@@ -50,13 +55,16 @@ def page(sections: Sequence[tuple[str, Inspection, Tensor, Sequence[tuple[str, s
     return environment.from_string(template).render(title="The noise of pictures", command=command, sections=shown)
 
 
-def _charts(inspection: Inspection) -> list[dict[str, Any]]:
+def _charts(inspection: Inspection, image: Tensor) -> list[dict[str, Any]]:
     profile = inspection.profile
     nodes = ", with its nodes" if profile.curve is not None else ""
+    patches = patch_series(image, profile)
+    fitted = "; behind it the patches of the picture that it was fitted to" if patches else ""
     levels = _lines(
         level_series(profile),
         ("brightness, 0 to 255", "noise level, of 255"),
-        f"Noise level function: standard deviation against brightness{nodes}",
+        f"Noise level function: standard deviation against brightness{nodes}{fitted}",
+        patches,
     )
     if profile.covariance is None:
         return [levels]
@@ -71,9 +79,12 @@ def _charts(inspection: Inspection) -> list[dict[str, Any]]:
     return [levels, powers, grid]
 
 
-def _lines(series: Sequence[Series], titles: tuple[str, str], caption: str) -> dict[str, Any]:
+def _lines(
+    series: Sequence[Series], titles: tuple[str, str], caption: str, behind: Sequence[Series] = ()
+) -> dict[str, Any]:
     legend = [(each.name, each.colour) for each in series] if len(series) > 1 else []
-    return {"svg": chart(series, *titles, floor=0.0), "caption": caption, "small": False, "legend": legend}
+    svg = chart(series, *titles, floor=0.0, behind=behind)
+    return {"svg": svg, "caption": caption, "small": False, "legend": legend}
 
 
 def level_series(profile: NoiseProfile) -> list[Series]:
@@ -87,11 +98,37 @@ def level_series(profile: NoiseProfile) -> list[Series]:
     if profile.curve is None:
         brightness = [number / STEPS for number in range(STEPS + 1)]
         return [Series("level", 0, [(255 * mean, 255 * profile.level.deviation(mean)) for mean in brightness])]
-    nodes, levels = (255 * profile.curve.brightness).tolist(), (255 * profile.curve.deviation).tolist()
-    names = RGB if len(nodes) == len(RGB) else {f"channel {number + 1}": number for number in range(len(nodes))}
+    return _by_channel(profile.curve.brightness, profile.curve.deviation)
+
+
+def patch_series(image: Tensor, profile: NoiseProfile) -> list[Series]:
+    """Return the patches that the level was fitted to, on the 0-255 scale, each channel's or all together.
+
+    Of many patches, every few are shown. A tail of textured ones far above the level is left out.
+
+    Example:
+        >>> from torchdenoise.noise import measure_noise
+        >>> image = torch.rand(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> [100 < len(each.points) <= SHOWN for each in patch_series(image, measure_noise(image))]
+        [True]
+    """
+    brightness, deviation = level_patches(image, profile)
+    highest = MAX_ABOVE * max(level for each in level_series(profile) for _, level in each.points)
+    step = max(1, -(-brightness.shape[1] // SHOWN))
     return [
-        Series(name, number, list(zip(*curve, strict=True)))
-        for (name, number), *curve in zip(names.items(), nodes, levels, strict=True)
+        replace(each, name=f"patches, {each.name}", points=points)
+        for each in _by_channel(brightness[:, ::step], deviation[:, ::step])
+        if (points := [(mean, level) for mean, level in each.points if level <= highest])
+    ]
+
+
+def _by_channel(brightness: Tensor, deviation: Tensor) -> list[Series]:
+    """Return a series for each channel, on the 0-255 scale."""
+    rows = (255 * brightness).tolist(), (255 * deviation).tolist()
+    names = RGB if len(brightness) == len(RGB) else {f"channel {each + 1}": each for each in range(len(brightness))}
+    return [
+        Series(name, number, list(zip(*points, strict=True)))
+        for (name, number), *points in zip(names.items(), *rows, strict=True)
     ]
 
 

@@ -1,6 +1,9 @@
 """Which recipes' assumptions the noise of a picture fulfils."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
@@ -35,9 +38,16 @@ def suitable_recipes(inspection: Inspection) -> list[Suitability]:
             continue
         if data is not None and issubclass(data, DenoisingData) and not data.zero_shot:
             continue
+        if _starts_trained(model, recipe["model"]):
+            continue
         broken = tuple(str(each) for each in model.assumes if each in inspection.broken)
         found.append(Suitability(name, broken))
     return found
+
+
+def _starts_trained(model: type[Denoiser], description: Mapping[str, Any]) -> bool:
+    """Return whether the network of a recipe comes from a checkpoint: a recipe names every part that it has itself."""
+    return "network" in signature(model).parameters and "network" not in description.get("init_args", {})
 
 
 def _class_path(part: object) -> str:

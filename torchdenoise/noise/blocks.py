@@ -53,15 +53,37 @@ class LevelCurve(NamedTuple):
             >>> curve.at(torch.tensor([-1.0, 0.5, 2.0]).view(1, 1, 1, 3)).flatten()
             tensor([0.1000, 0.2000, 0.3000])
         """
-        channels = brightness.movedim(1, 0)
-        found = torch.empty_like(channels)
-        for values, nodes, levels, out in zip(channels, self.brightness, self.deviation, found, strict=True):
-            nodes, levels = nodes.to(values), levels.to(values)
-            upper = torch.searchsorted(nodes, values.contiguous()).clamp(1, len(nodes) - 1)
-            width = (nodes[upper] - nodes[upper - 1]).clamp(min=1e-9)
-            share = ((values - nodes[upper - 1]) / width).clamp(0, 1)
-            out.copy_(torch.lerp(levels[upper - 1], levels[upper], share))
-        return found.movedim(0, 1)
+        channels = zip(brightness.unbind(1), self.brightness, self.deviation, strict=True)
+        return torch.stack([interpolated(*each) for each in channels], 1)
+
+
+class CorrelatedNoise(NamedTuple):
+    """The statistics of noise in the flat blocks of an image."""
+
+    curve: LevelCurve
+    covariance: Tensor
+    """Of the noise with standard deviation 1, see ``covariance.py``."""
+    skewness: Tensor
+    """At each node of the curve, ``(C, K)``."""
+
+
+def interpolated(values: Tensor, nodes: Tensor, levels: Tensor) -> Tensor:
+    """Return the level at each value, linear between the nodes and constant beyond them.
+
+    Args:
+        values: of any shape.
+        nodes: in ascending order, ``(K,)``.
+        levels: at the nodes, ``(K,)``.
+
+    Example:
+        >>> interpolated(torch.tensor([0.5, 3.0]), torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0]))
+        tensor([3., 4.])
+    """
+    nodes, levels = nodes.to(values), levels.to(values)
+    upper = torch.searchsorted(nodes, values.contiguous()).clamp(1, len(nodes) - 1)
+    width = (nodes[upper] - nodes[upper - 1]).clamp(min=1e-9)
+    share = ((values - nodes[upper - 1]) / width).clamp(0, 1)
+    return torch.lerp(levels[upper - 1], levels[upper], share)
 
 
 @dataclass(frozen=True)
@@ -80,8 +102,8 @@ class _Blocks:
         return len(self.means)
 
 
-def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[LevelCurve, Tensor] | None:
-    """Return level curve and covariance of the standardised noise, or None if the image has too few blocks with noise.
+def correlated_noise(image: Tensor, informative: Tensor | None = None) -> CorrelatedNoise | None:
+    """Return the statistics of the noise, or None if the image has too few blocks with noise.
 
     Args:
         image: ``(1, C, H, W)``, 1.0 is white.
@@ -92,10 +114,41 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[
 
     Example:
         >>> white = torch.randn(1, 1, 200, 202, generator=torch.Generator().manual_seed(0))
-        >>> curve, covariance = correlated_noise(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
+        >>> curve, covariance, _ = correlated_noise(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
         >>> covariance[0, 0, MAX_LAG, MAX_LAG + 1].round(decimals=1), curve.deviation.mean().round(decimals=2)
         (tensor(0.5000), tensor(0.1000))
     """
+    found = _flattest(image, informative)
+    if found is None:
+        return None
+    flat, covariance, left = found
+    variances = _without_texture(torch.stack([each.variances.mean(0) for each in flat]))
+    means = torch.stack([each.means.mean(0) for each in flat])
+    skewness = torch.stack([each.residuals.pow(3).mean((0, 2)) / each.variances.mean(0).pow(1.5) for each in flat])
+    order = means.argsort(0)
+    at_nodes = (means, (variances / left).sqrt(), skewness)
+    means, deviations, skewness = (each.gather(0, order).T.float().contiguous() for each in at_nodes)
+    return CorrelatedNoise(LevelCurve(means, deviations), covariance.float(), skewness)
+
+
+def flat_blocks(image: Tensor, informative: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return brightness and noise deviation of the blocks that ``correlated_noise`` uses, each ``(C, N)``.
+
+    Example:
+        >>> white = torch.randn(1, 1, 200, 202, generator=torch.Generator().manual_seed(0))
+        >>> brightness, deviation = flat_blocks(0.5 + 0.1 * (white[..., 1:] + white[..., :-1]) / 2**0.5)
+        >>> deviation.square().mean().sqrt().round(decimals=1)
+        tensor(0.1000, dtype=torch.float64)
+    """
+    found = _flattest(image, informative)
+    if found is None:
+        return torch.empty(image.shape[1], 0), torch.empty(image.shape[1], 0)
+    flat, _, left = found
+    return torch.cat([each.means for each in flat]).T, (torch.cat([each.variances for each in flat]) / left).sqrt().T
+
+
+def _flattest(image: Tensor, informative: Tensor | None) -> tuple[list[_Blocks], Tensor, Tensor] | None:
+    """Return the flat blocks of each class, the covariance of their noise, and the variance that its rest has."""
     blocks = _all_blocks(image, informative)
     if len(blocks) < 2 * MIN_FLAT:
         return None
@@ -105,15 +158,10 @@ def correlated_noise(image: Tensor, informative: Tensor | None = None) -> tuple[
     degrees = _projection().trace().item() * image.shape[1] / 2
     for _ in range(2):  # the number of flat blocks depends on the covariance, and the other way round
         flat = [blocks.chosen(part[: _flat_number(energies[part], degrees)]) for part in classes]
-        variances = _without_texture(torch.stack([each.variances.mean(0) for each in flat]))
         pooled = torch.cat([each.residuals / each.variances.mean(0).sqrt()[:, None] for each in flat])
         covariance, _ = standardized(nearest_covariance(_covariance(pooled)))
         left, degrees = _residual_variance(covariance)
-    means = torch.stack([each.means.mean(0) for each in flat])
-    order = means.argsort(0)
-    nodes, levels = (each.gather(0, order).T.float().contiguous() for each in (means, (variances / left).sqrt()))
-    curve = LevelCurve(nodes, levels)
-    return curve, covariance.float()
+    return flat, covariance, left
 
 
 def _all_blocks(image: Tensor, informative: Tensor | None) -> _Blocks:

@@ -36,7 +36,8 @@ def _kind(profile: "NoiseProfile") -> str:
     if profile.curve is not None and profile.covariance is not None:
         low, high = (255 * each.item() for each in profile.curve.deviation.aminmax())
         level = _number(low) if _number(low) == _number(high) else f"{_number(low)} to {_number(high)}"
-        return f"level {level} of 255, {_shared(profile.covariance)}"
+        curve = ", darkened by a tone curve" if profile.gamma > 1 else ""
+        return f"level {level} of 255, {_shared(profile.covariance)}{curve}"
     return _white(profile.level)
 
 

@@ -24,6 +24,13 @@ MIN_CLIPPED_SHARE = 1e-3
 """With a larger share of values at black or white, the image may have been clipped."""
 MAX_CLIPPED_MISFIT = 0.1
 """Relative error of the variances up to which noise counts as clipped Gaussian; other noise fits worse."""
+BRIGHT_SHARE = 0.01
+"""Of the patches, the least that bright objects take."""
+MIN_COVERED = 0.2
+"""Of the range of brightness by the classes; in natural pictures they cover more than 0.3, of objects on a dark field
+less than 0.1."""
+MAX_DARK = 0.5
+"""The brightness of a dark field, relative to objects."""
 MAX_ORIGIN_MISFIT = 0.15
 """Relative error of the variances up to which the line goes through black; with a pedestal it fits worse."""
 MIN_VARIANCE = 1e-9
@@ -94,6 +101,31 @@ def noise_level_function(image: Tensor, informative: Tensor | None = None) -> No
     return NoiseLevelFunction(gain, sqrt(max(intercept, 0)), bool(clipped), offset)
 
 
+def white_patches(image: Tensor, level: NoiseLevelFunction, informative: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return brightness and noise deviation of the patches that a level function was fitted to, each ``(N,)``.
+
+    Args:
+        image: ``(1, C, H, W)``, as in ``noise_level_function``.
+        level: which the channels of a patch are stabilised with, as in the fit.
+        informative: where it shows its noise.
+
+    Example:
+        >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> brightness, deviation = white_patches(0.5 + 0.1 * white, NoiseLevelFunction(0.0, 0.1))
+        >>> brightness.mean().round(decimals=1), deviation.square().mean().sqrt().round(decimals=2)
+        (tensor(0.5000, dtype=torch.float64), tensor(0.1000, dtype=torch.float64))
+    """
+    pixels = informative_channels(image)
+    estimator = patch_variance(pixels)
+    classes = _brightness_classes(pixels, estimator, informative)
+    if not classes:
+        return torch.empty(0), torch.empty(0)
+    gain, intercept = (level.gain, level.sigma**2 - level.gain * level.offset) if level.gain else (0.0, 1.0)
+    means = torch.cat([patches.mean((0, 1)) for patches in classes])
+    ratios = torch.cat([estimator.of_each(_stabilized(patches, gain, intercept)) for patches in classes])
+    return means, (ratios * (gain * means + intercept).clamp(min=MIN_VARIANCE)).sqrt()
+
+
 def clipped_share(image: Tensor, informative: Tensor | None = None) -> float:
     """Return the share of values at black or white; an end that some values exceed has clipped none."""
     if informative is not None:
@@ -133,18 +165,35 @@ def _brightness_classes(pixels: Tensor, estimator: PatchVariance, informative: T
         enough = MIN_PATCHES_PER_DIMENSION * len(pixels) * side * side
         number = min(BRIGHTNESS_CLASSES, patches.shape[2] // enough)
         if number:
-            return [estimator.select(patches[..., chosen]) for chosen in patches.mean((0, 1)).argsort().chunk(number)]
+            means = patches.mean((0, 1))
+            classes = [estimator.select(patches[..., chosen]) for chosen in means.argsort().chunk(number)]
+            return [*classes, *_bright_objects(patches, means, classes, estimator)]
     return []
+
+
+def _bright_objects(patches: Tensor, means: Tensor, classes: list[Tensor], estimator: PatchVariance) -> list[Tensor]:
+    """Return a class of the few patches that are far brighter than all classes, if there are some."""
+    number = max(3 * estimator.min_patches, round(BRIGHT_SHARE * len(means)))
+    if number > len(means):
+        return []
+    bright = means.topk(number).values[-1]
+    darkest, brightest = classes[0].mean(), classes[-1].mean()
+    if brightest > MAX_DARK * bright or brightest - darkest >= MIN_COVERED * (bright - darkest):
+        return []
+    objects = patches[..., means > (brightest + bright) / 2]
+    return [estimator.select(objects)] if objects.shape[-1] >= estimator.min_patches else []
 
 
 def _variances(classes: list[Tensor], estimator: PatchVariance, gain: float, intercept: float) -> Tensor:
     """Return the noise variance of each class as a multiple of ``gain * mean + intercept``."""
-    variances = []
-    for patches in classes:
-        means = patches.mean(1, keepdim=True)
-        stabilized = (patches - means) / (gain * means.clamp(min=0) + intercept).clamp(min=MIN_VARIANCE).sqrt()
-        variances.append(estimator.variance(stabilized))
+    variances = [estimator.variance(_stabilized(patches, gain, intercept)) for patches in classes]
     return torch.tensor(variances, dtype=torch.float64).clamp(min=1e-12)
+
+
+def _stabilized(patches: Tensor, gain: float, intercept: float) -> Tensor:
+    """Return patches without their means, divided by the root of ``gain * mean + intercept``."""
+    means = patches.mean(1, keepdim=True)
+    return (patches - means) / (gain * means.clamp(min=0) + intercept).clamp(min=MIN_VARIANCE).sqrt()
 
 
 def _clipped_gaussian(classes: list[Tensor], variances: Tensor) -> tuple[float, float]:

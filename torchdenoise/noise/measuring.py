@@ -9,16 +9,17 @@ from torch import Tensor
 from typing_extensions import override
 
 from torchdenoise.noise.assumptions import has_uneven_noise, neighbour_correlation, too_clipped
-from torchdenoise.noise.blocks import LevelCurve, correlated_noise
+from torchdenoise.noise.blocks import LevelCurve, correlated_noise, flat_blocks
 from torchdenoise.noise.counts import photon_gain
-from torchdenoise.noise.covariance import at_lag_zero
-from torchdenoise.noise.level_function import NoiseLevelFunction, noise_level_function
+from torchdenoise.noise.covariance import at_lag_zero, radius
+from torchdenoise.noise.level_function import NoiseLevelFunction, noise_level_function, white_patches
 from torchdenoise.noise.outliers import find_outliers, replace_outliers
 from torchdenoise.noise.patches import complete_patches
 from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.stabilization import stabilize
 from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_noise
+from torchdenoise.noise.tone_curve import measured_gamma
 from torchdenoise.noise.variation import level_map
 from torchdenoise.noise.windows import level_ratio
 
@@ -128,6 +129,17 @@ def _measure_together(images: Sequence[Tensor]) -> NoiseProfile:
     return replace(_pixel_noise(torch.cat([each.image for each in found], -2), informative), variation=None)
 
 
+def with_outliers(profile: NoiseProfile, image: Tensor) -> NoiseProfile:
+    """Return a stated profile with the outliers of an image ``(1, C, H, W)``, unless it states them, too.
+
+    Noise specs and profile files say nothing about the places of outliers.
+    """
+    if profile.outliers is not None:
+        return profile
+    impulses = find_outliers(image)
+    return replace(profile, outliers=impulses.mask) if impulses.share else profile
+
+
 def _informative(image: Tensor) -> Tensor | None:
     """Return where an image shows its noise; None if everywhere, or if what shows none is scattered, as in a JPEG."""
     seen = informative_pixels(image)
@@ -168,6 +180,28 @@ def _few_photons(photon: float, channels: int) -> NoiseProfile:
     return NoiseProfile(level, None, _curve(level, channels), covariance, coarse_to_fine=True)
 
 
+def level_patches(image: Tensor, profile: NoiseProfile) -> tuple[Tensor, Tensor]:
+    """Return brightness and noise deviation of the patches that the level of a profile was fitted to.
+
+    Args:
+        image: ``(1, C, H, W)``, which the profile was measured in.
+        profile: of its noise.
+
+    Returns:
+        two tensors ``(K, N)``: K is the number of channels for correlated noise, else 1. N is 0 where the level follows
+        from something else, such as the size of single photons.
+    """
+    image = profile.repaired(image)
+    if image.shape[1] > 1 and torch.equal(image, image[:, :1].expand_as(image)):
+        image = image[:, :1]
+    if photon_gain(image) is not None:
+        return torch.empty(1, 0), torch.empty(1, 0)
+    if profile.covariance is not None and radius(profile.covariance):
+        return flat_blocks(image, profile.informative)
+    brightness, deviation = white_patches(image, profile.level, profile.informative)
+    return brightness[None], deviation[None]
+
+
 def _curve(level: NoiseLevelFunction, channels: int) -> LevelCurve:
     """Return the curve of a level function, with more nodes where it bends."""
     brightness = torch.linspace(0, 1, NODES) ** 3
@@ -183,8 +217,14 @@ def _correlated(
     if not correlation and not has_uneven_noise(stabilized, informative):
         return None
     found = correlated_noise(image, informative)
-    if found is not None and (correlation or _channels_share(found[1])):
-        return NoiseProfile(level, None, *found, coarse_to_fine=bool(correlation))
+    if found is not None and (correlation or _channels_share(found.covariance)):
+        return NoiseProfile(
+            level,
+            curve=found.curve,
+            covariance=found.covariance,
+            coarse_to_fine=bool(correlation),
+            gamma=measured_gamma(found),
+        )
     if correlation:
         return NoiseProfile(level, unusable=f"the noise of neighbouring pixels is correlated ({correlation:.1f})")
     return None
@@ -232,12 +272,25 @@ class Profiles(Sequence[NoiseProfile]):
     @classmethod
     def measured(cls, images: Tensor) -> "Profiles":
         """Return the profiles of images ``(B, C, H, W)``."""
+        return cls._of_each(images, lambda image: measure_noise(image))
 
-        def measure(number: int) -> NoiseProfile:
+    @classmethod
+    def given(cls, profile: NoiseProfile, images: Tensor) -> "Profiles":
+        """Return a stated profile for each of the images ``(B, C, H, W)``; only their outliers are measured."""
+        return cls._of_each(images, lambda image: with_outliers(profile, image))
+
+    @classmethod
+    def of_frames(cls, noise: FramesNoise, images: Tensor) -> "Profiles":
+        """Return the profiles of frames ``(B, C, H, W)`` of a stack."""
+        return cls._of_each(images, noise.for_image)
+
+    @classmethod
+    def _of_each(cls, images: Tensor, profile_of: Callable[[Tensor], NoiseProfile]) -> "Profiles":
+        def make(number: int) -> NoiseProfile:
             with torch.inference_mode(mode=False), torch.no_grad():
-                return measure_noise(images[number : number + 1])
+                return profile_of(images[number : number + 1])
 
-        return cls(len(images), measure)
+        return cls(len(images), make)
 
     def stabilized(self) -> "Profiles":
         """Return the profiles after the images' noise was stabilised."""

@@ -48,6 +48,8 @@ class PatchVariance(Protocol):
 
     sides: tuple[int, ...]
     """Patch sides to try; the first that gives enough patches is used."""
+    min_patches: int
+    """Patches needed for a variance."""
     tolerance: float
     """Relative difference up to which the variances of dark, medium and bright patches count as equal."""
 
@@ -56,6 +58,9 @@ class PatchVariance(Protocol):
 
     def variance(self, patches: Tensor) -> float:
         """Return the noise variance of selected patches, from which each channel's mean has been subtracted."""
+
+    def of_each(self, patches: Tensor) -> Tensor:
+        """Return what each of these patches contributes to the noise variance, ``(N,)``, which is the mean of it."""
 
 
 class Eigenvalues(PatchVariance):
@@ -70,6 +75,7 @@ class Eigenvalues(PatchVariance):
     """
 
     sides: tuple[int, ...] = (4, 3)
+    min_patches: int = 1600
     tolerance: float = 0.05
 
     @override
@@ -82,6 +88,15 @@ class Eigenvalues(PatchVariance):
         """Return the mean of the noise eigenvalues."""
         # Subtracting its mean takes a degree of freedom from each channel of a patch: an eigenvalue of zero.
         return noise_variance(torch.linalg.eigvalsh(torch.cov(patches.flatten(0, 1)))[len(patches) :])
+
+    @override
+    def of_each(self, patches: Tensor) -> Tensor:
+        """Return the variance of each patch in the directions of the noise eigenvalues."""
+        flat = patches.flatten(0, 1)
+        values, directions = torch.linalg.eigh(torch.cov(flat))
+        noise = directions[:, len(patches) :][:, : noise_number(values[len(patches) :])]
+        variances: Tensor = (noise.T @ (flat - flat.mean(1, keepdim=True))).square().mean(0)
+        return variances
 
 
 class FlatPatches(PatchVariance):
@@ -107,7 +122,7 @@ class FlatPatches(PatchVariance):
     """Horizontal plus vertical frequency; texture is measured below it, noise above."""
     share = 0.05
     """Share of the patches to select."""
-    min_patches = 64
+    min_patches: int = 64
     """Patches to select at least; they hold 1800 values at high frequencies."""
 
     @override
@@ -122,6 +137,12 @@ class FlatPatches(PatchVariance):
         """Return the variance at high frequencies."""
         transform, frequency = cosine_transform(self.sides[0])
         return (transform[frequency > self.cutoff] @ patches[0]).square().mean().item()
+
+    @override
+    def of_each(self, patches: Tensor) -> Tensor:
+        """Return the variance of each patch at high frequencies."""
+        transform, frequency = cosine_transform(self.sides[0])
+        return (transform[frequency > self.cutoff] @ patches[0]).square().mean(0)
 
 
 def patch_variance(pixels: Tensor) -> PatchVariance:
@@ -138,11 +159,20 @@ def cosine_transform(side: int) -> tuple[Tensor, Tensor]:
 
 
 def noise_variance(eigenvalues: Tensor) -> float:
-    """Return the mean of the longest run of smallest eigenvalues with as many above their mean as below.
+    """Return the mean of the smallest eigenvalues, as many as ``noise_number`` says."""
+    return max(_running_means(eigenvalues)[noise_number(eigenvalues) - 1].item(), 0.0)
+
+
+def noise_number(eigenvalues: Tensor) -> int:
+    """Return the length of the longest run of smallest eigenvalues with as many above their mean as below.
 
     A single eigenvalue always qualifies, so there is always an answer.
     """
+    above_minus_below = (eigenvalues - _running_means(eigenvalues)[:, None]).sign().tril().sum(1)
+    return int((above_minus_below == 0).nonzero()[-1]) + 1
+
+
+def _running_means(eigenvalues: Tensor) -> Tensor:
+    """Return the means of the smallest one, two, three ... eigenvalues, but of all of them."""
     counts = torch.arange(1, len(eigenvalues), dtype=torch.float64)
-    means = eigenvalues.cumsum(0)[:-1] / counts
-    above_minus_below = (eigenvalues - means[:, None]).sign().tril().sum(1)
-    return max(means[above_minus_below == 0][-1].item(), 0.0)
+    return eigenvalues.cumsum(0)[:-1] / counts

@@ -14,6 +14,7 @@ from torchdenoise.noise.level_function import NoiseLevelFunction
 from torchdenoise.noise.outliers import replace_outliers
 from torchdenoise.noise.stabilization import stabilized_sigma
 from torchdenoise.noise.stripes import StripeNoise, remove_stripes
+from torchdenoise.noise.tone_curve import without_bias
 
 GUIDE_SIDE = 7
 """Side in pixels of the mean that stands for the clean brightness of a pixel."""
@@ -38,6 +39,7 @@ class NoiseProfile:
         stripes: offsets of rows and columns; None if there are none.
         variation: relative standard deviation at each pixel, ``(1, 1, H, W)``; None if it is the same everywhere.
         informative: where the image shows its noise, bool ``(1, 1, H, W)``; None is everywhere.
+        gamma: of the camera's tone curve that correlated noise went through, see ``tone_curve.py``; 1 is none.
 
     Example:
         >>> NoiseProfile(NoiseLevelFunction(0.0, 0.1)).deviation(torch.rand(1, 3, 8, 8)).flatten()
@@ -54,6 +56,7 @@ class NoiseProfile:
     stripes: StripeNoise | None = None
     variation: Tensor | None = None
     informative: Tensor | None = None
+    gamma: float = 1.0
 
     @property
     def correlated(self) -> bool:
@@ -83,16 +86,6 @@ class NoiseProfile:
                     f"has {width}x{height}: leave it out with dataclasses.replace(profile, {name}=None)"
                 )
 
-    def for_image(self, image: Tensor) -> "NoiseProfile":
-        """Return this profile.
-
-        Raises:
-            UserError: it does not fit an image ``(1, C, H, W)``, as ``require_channels`` and ``require_size`` say.
-        """
-        self.require_channels(image.shape[1])
-        self.require_size(*image.shape[-2:])
-        return self
-
     def deviation(self, image: Tensor) -> Tensor:
         """Return the standard deviation of the noise of an image.
 
@@ -115,6 +108,12 @@ class NoiseProfile:
         if self.outliers is not None:
             image = replace_outliers(image, self.outliers.to(image.device))
         return image if self.stripes is None else remove_stripes(image, self.stripes)
+
+    def without_bias(self, image: Tensor) -> Tensor:
+        """Return a denoised image ``(1, C, H, W)`` without the bias of noise that went through a tone curve."""
+        if self.curve is None or self.gamma <= 1:
+            return image
+        return without_bias(image, self.curve.at(image), self.gamma)
 
     def stabilized(self) -> "NoiseProfile":
         """Return the profile of the image after ``stabilize(image, level)``; correlated noise is not stabilised."""

@@ -1,4 +1,4 @@
-"""A format of the user's own: one class in one file, here ``pgm.py``, is enough."""
+"""A format of the user's own: one class in one file, here ``graymap.py``, is enough."""
 
 import gc
 import importlib
@@ -15,12 +15,26 @@ from helpers import noisy_scene, random_pixels, save_picture
 
 from torchdenoise import paths
 from torchdenoise.data import PictureFormat, check_output, find_pictures, read_picture, write_picture
-from torchdenoise.data.formats import JPEG, PNG, TIFF, NumPy, NumPyArchive, check_fit, decode, encode
+from torchdenoise.data.formats import (
+    BMP,
+    GIF,
+    JPEG,
+    JPEG2000,
+    PNG,
+    TIFF,
+    Netpbm,
+    NumPy,
+    NumPyArchive,
+    WebP,
+    check_fit,
+    decode,
+    encode,
+)
 from torchdenoise.data.headers import Header, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
-OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive)
+OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000)
 
 
 @pytest.fixture
@@ -32,22 +46,22 @@ def own(monkeypatch):
 
 
 @pytest.fixture
-def pgm(own, monkeypatch):
+def graymap(own, monkeypatch):
     """Import the user's module."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    importlib.import_module("pgm")
+    importlib.import_module("graymap")
     yield
-    del sys.modules["pgm"]
+    del sys.modules["graymap"]
 
 
-def save_pgm(path, array):
+def save_graymap(path, array):
     white = np.iinfo(array.dtype).max
-    path.write_bytes(f"P5\n{array.shape[1]} {array.shape[0]}\n{white}\n".encode() + array.byteswap().tobytes())
+    path.write_bytes(f"G5\n{array.shape[1]} {array.shape[0]}\n{white}\n".encode() + array.byteswap().tobytes())
     return path
 
 
 def pixels(path):
-    """Return the pixels of a 16-bit PGM without any code of the format."""
+    """Return the pixels of a 16-bit graymap without any code of the format."""
     lines = path.read_bytes().split(b"\n", 1)
     _, width, height, _ = lines[0].split()
     return np.frombuffer(lines[1], ">u2").reshape(int(height), int(width))
@@ -56,51 +70,52 @@ def pixels(path):
 def test_the_ground_floor_knows_the_formats_of_the_package():
     known = {suffix: paths._FORMATS[suffix] for cls in OURS for suffix in cls.suffixes}
     assert known == {suffix: (cls.short_name, cls.output_suffix) for cls in OURS for suffix in cls.suffixes}
-    assert list(paths.format_suffixes().values()) == [".png", ".tiff", ".jpg", ".npy", ".npz"]
+    first = list(paths.format_suffixes().values())
+    assert first == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".webp", ".ppm", ".gif", ".jp2"]
 
 
-@pytest.mark.usefixtures("pgm")
+@pytest.mark.usefixtures("graymap")
 def test_an_own_format_is_read_and_written(tmp_path):
     array = random_pixels(dtype="uint16")
-    picture = read_picture(save_pgm(tmp_path / "in.PGM", array))
+    picture = read_picture(save_graymap(tmp_path / "in.GRAY", array))
     np.testing.assert_array_equal(picture.restore(picture.image), array)
-    assert header(tmp_path / "in.PGM") == Header.of(picture)
-    write_picture(tmp_path / "out.pgm", picture.image, picture)
-    np.testing.assert_array_equal(pixels(tmp_path / "out.pgm"), array)
+    assert header(tmp_path / "in.GRAY") == Header.of(picture)
+    write_picture(tmp_path / "out.gray", picture.image, picture)
+    np.testing.assert_array_equal(pixels(tmp_path / "out.gray"), array)
     write_picture(tmp_path / "out.png", picture.image, picture)
     np.testing.assert_array_equal(read_picture(tmp_path / "out.png").image, picture.image)
 
 
-@pytest.mark.usefixtures("pgm")
+@pytest.mark.usefixtures("graymap")
 def test_a_format_gets_back_what_only_it_can_hold(tmp_path):
-    (tmp_path / "in.pgm").write_bytes(b"P5 2 1 4095 " + np.array([7, 4095], ">u2").tobytes())
-    picture = read_picture(tmp_path / "in.pgm")
-    write_picture(tmp_path / "out.pgm", picture.image, picture)
-    assert (tmp_path / "out.pgm").read_bytes() == b"P5 2 1 4095\n" + np.array([7, 4095], ">u2").tobytes()
+    (tmp_path / "in.gray").write_bytes(b"G5 2 1 4095 " + np.array([7, 4095], ">u2").tobytes())
+    picture = read_picture(tmp_path / "in.gray")
+    write_picture(tmp_path / "out.gray", picture.image, picture)
+    assert (tmp_path / "out.gray").read_bytes() == b"G5 2 1 4095\n" + np.array([7, 4095], ">u2").tobytes()
 
 
-@pytest.mark.usefixtures("pgm")
+@pytest.mark.usefixtures("graymap")
 def test_folders_and_outputs(tmp_path):
-    save_pgm(tmp_path / "a.pgm", random_pixels(dtype="uint16"))
+    save_graymap(tmp_path / "a.gray", random_pixels(dtype="uint16"))
     save_picture(tmp_path / "b.png", random_pixels())
-    (tmp_path / "c.ppm").touch()
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.pgm", "b.png"]
-    assert paths.default_output(Path("a.pgm")) == Path("a_denoised.pgm")
+    (tmp_path / "c.heic").touch()
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.gray", "b.png"]
+    assert paths.default_output(Path("a.gray")) == Path("a_denoised.gray")
 
 
-@pytest.mark.usefixtures("pgm")
+@pytest.mark.usefixtures("graymap")
 def test_messages_name_the_own_format(tmp_path):
-    with pytest.raises(PictureError, match=r"a.bmp: .bmp is not supported; use .png, .* or .pgm$"):
-        check_output(tmp_path / "a.bmp", Picture.from_array(random_pixels()))
-    with pytest.raises(PictureError, match=r"no PNG, .* or PGM picture in this folder"):
+    with pytest.raises(PictureError, match=r"a.heic: .heic is not supported; use .png, .* or .gray$"):
+        check_output(tmp_path / "a.heic", Picture.from_array(random_pixels()))
+    with pytest.raises(PictureError, match=r"no PNG, .* or Graymap picture in this folder"):
         find_pictures(tmp_path)
-    with pytest.raises(PictureError, match=r"is not a PNG, .* or PGM picture, despite its name"):
+    with pytest.raises(PictureError, match=r"is not a PNG, .* or Graymap picture, despite its name"):
         decode(io.BytesIO(b"nothing"))
-    with pytest.raises(PictureError, match=r"a.pgm: PGM holds grey pictures of 8 and 16 bits; write .tiff"):
-        check_output(tmp_path / "a.pgm", Picture.from_array(random_pixels((9, 7, 3))))
-    (tmp_path / "cut.pgm").write_bytes(b"P5 9 7 255\n123")
-    with pytest.raises(PictureError, match=r"cut.pgm: damaged or cut short \(.*\); copy it again"):
-        read_picture(tmp_path / "cut.pgm")
+    with pytest.raises(PictureError, match=r"a.gray: Graymap holds grey pictures of 8 and 16 bits; write .tiff"):
+        check_output(tmp_path / "a.gray", Picture.from_array(random_pixels((9, 7, 3))))
+    (tmp_path / "cut.gray").write_bytes(b"G5 9 7 255\n123")
+    with pytest.raises(PictureError, match=r"cut.gray: damaged or cut short \(.*\); copy it again"):
+        read_picture(tmp_path / "cut.gray")
 
 
 def constant(value):
@@ -167,20 +182,22 @@ def test_suffixes_that_match_no_file_are_refused(suffixes):
         type("Wrong", (constant(5),), {"suffixes": suffixes})
 
 
-@pytest.mark.usefixtures("pgm")
+@pytest.mark.usefixtures("graymap")
 def test_commands_list_and_denoise_an_own_format(run, tmp_path):
-    assert run("--import", "pgm", "list", "formats", "pgm").out.startswith("PGM\tGrey, 8 and 16 bits, uncompressed.\t")
-    path = save_pgm(tmp_path / "noisy.pgm", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
+    assert run("--import", "graymap", "list", "formats", "graymap").out.startswith(
+        "Graymap\tGrey, 8 and 16 bits, uncompressed.\t"
+    )
+    path = save_graymap(tmp_path / "noisy.gray", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
     words = ["denoise", path, "--recipe", "zsn2n", "--max-steps", "1", "--device", "cpu"]
-    assert run("--import", "pgm", *words).code == 0
-    assert pixels(tmp_path / "noisy_denoised.pgm").shape == (24, 28)
+    assert run("--import", "graymap", *words).code == 0
+    assert pixels(tmp_path / "noisy_denoised.gray").shape == (24, 28)
 
 
 @pytest.mark.slow
 def test_denoise_in_a_fresh_process(tmp_path):
-    shutil.copy(Path(__file__).with_name("pgm.py"), tmp_path)
-    save_pgm(tmp_path / "noisy.pgm", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
-    words = "-m torchdenoise --import pgm denoise noisy.pgm --recipe zsn2n --max-steps 1 --device cpu"
+    shutil.copy(Path(__file__).with_name("graymap.py"), tmp_path)
+    save_graymap(tmp_path / "noisy.gray", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
+    words = "-m torchdenoise --import pgm denoise noisy.gray --recipe zsn2n --max-steps 1 --device cpu"
     outcome = subprocess.run(
         [sys.executable, *words.split()],
         cwd=tmp_path,
@@ -190,4 +207,4 @@ def test_denoise_in_a_fresh_process(tmp_path):
         env=dict(os.environ),
     )
     assert outcome.returncode == 0, outcome.stderr
-    assert pixels(tmp_path / "noisy_denoised.pgm").shape == (24, 28)
+    assert pixels(tmp_path / "noisy_denoised.gray").shape == (24, 28)

@@ -275,17 +275,28 @@ def test_an_interrupted_stack_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("big", [False, True])
-@pytest.mark.parametrize("call", [read_picture, open_planes])
-def test_pages_without_end_are_refused(tmp_path, monkeypatch, big, call):
-    head, page, pointer = (b"II+\0\x08\0\0\0", "<Q", "<Q") if big else (b"II*\0", "<H", "<I")
-    first = 16 if big else 8
-    size = struct.calcsize(page) + struct.calcsize(pointer)
-    loop = head + struct.pack(pointer, first) + struct.pack(page, 0) + struct.pack(pointer, first)
-    (tmp_path / "loop.tif").write_bytes(loop)
-    with pytest.raises(PictureError, match=r"loop.tif: its pages form a loop"):
-        call(tmp_path / "loop.tif")
-    monkeypatch.setattr("torchdenoise.data.formats.tiff_pages.MAX_PAGES", 5)
-    pages = [struct.pack(page, 0) + struct.pack(pointer, first + size * number) for number in range(1, 9)]
+def test_pages_without_end_are_refused(tmp_path, monkeypatch, big):
+    head, count, pointer = (b"II+\0\x08\0\0\0", "<Q", "<Q") if big else (b"II*\0", "<H", "<I")
+    first, tag = (16, 20) if big else (8, 12)
+    page = struct.pack(count, 1) + bytes(tag)
+    size = len(page) + struct.calcsize(pointer)
+    (tmp_path / "loop.tif").write_bytes(head + struct.pack(pointer, first) + page + struct.pack(pointer, first))
+    with pytest.raises(PictureError, match=r"loop.tif: damaged \(its pages form a loop\)"):
+        open_planes(tmp_path / "loop.tif")
+    monkeypatch.setattr("torchdenoise.data.formats.tiff.MAX_PAGES", 5)
+    pages = [page + struct.pack(pointer, first + size * number) for number in range(1, 9)]
     (tmp_path / "many.tif").write_bytes(head + struct.pack(pointer, first) + b"".join(pages))
     with pytest.raises(PictureError, match=r"many.tif: lists more than 5 pages"):
-        call(tmp_path / "many.tif")
+        open_planes(tmp_path / "many.tif")
+
+
+def test_a_page_without_its_data_is_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "in.tif") as writer:
+        for _ in range(3):
+            writer.write(np.zeros((64, 64), np.uint16), contiguous=False, metadata=None)
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as tiff:
+        tiff.pages[1].tags[279].overwrite([60])
+    with open_planes(tmp_path / "in.tif") as planes:
+        assert planes.plane(0).shape == planes.plane(2).shape == (64, 64)
+        with pytest.raises(PictureError, match="60 bytes cannot hold the size in its header"):
+            planes.plane(1)

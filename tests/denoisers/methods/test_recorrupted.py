@@ -8,7 +8,7 @@ import torch
 
 from tests.noise.correlated import smoothed
 from torchdenoise import UserError, denoise, metrics
-from torchdenoise.data import SingleImage
+from torchdenoise.data import SeveralImages, SingleImage
 from torchdenoise.denoisers import (
     CappedRemoval,
     EightTurns,
@@ -18,12 +18,15 @@ from torchdenoise.denoisers import (
     Recorrupted,
     RecorruptedLoss,
     SmallCNN,
+    Stack,
     ZSN2MLoss,
 )
+from torchdenoise.denoisers.parts.pyramid import Pyramid
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.noise import repeatable
 from torchdenoise.noise.covariance import root_kernel
+from torchdenoise.noise.measuring import measure_noise
 from torchdenoise.protocols import DataDescription
 
 
@@ -185,6 +188,88 @@ def test_a_look_at_the_result_does_not_change_the_fit(at):
         results.append(model.restore(noisy))
     assert torch.equal(*results)
     assert torch.equal(look.seen, results[0]) == (at == 4)
+
+
+class Counted(EightTurns):
+    """Notes the widths of what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths = []
+
+    def forward(self, denoise, noisy, generator):
+        self.widths.append(noisy.shape[-1])
+        return super().forward(denoise, noisy, generator)
+
+
+def test_a_prediction_after_a_fit_reads_no_coarse_scale_again():
+    noisy, other = smeared(160, 164), smeared(160, 164).flip(-1)
+    readout = Counted()
+    model, copy = Recorrupted(SmallCNN(3, width=4, depth=2), readout=readout), multi_scale()
+    model.given_noise = copy.given_noise = measure_noise(noisy)
+    trainer = lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 3})
+
+    def predicted(image):
+        readout.widths.clear()
+        (clean,) = trainer.predict(model, datamodule=data_of(image))
+        copy.load_state_dict(model.state_dict())
+        copy._seed = model.seed
+        assert torch.equal(clean, copy.restore(image))
+        return readout.widths
+
+    trainer.fit(model, datamodule=data_of(noisy))
+    assert readout.widths == [41, 82]
+    assert predicted(noisy) == [164]
+    assert predicted(other) == [41, 82, 164]
+    assert predicted(noisy) == [41, 82, 164]
+    model.coarse[1].layers[-1].bias.data += 0.1
+    assert predicted(noisy) == [82, 164]
+    model.load_state_dict(model.state_dict())
+    assert predicted(noisy) == [41, 82, 164]
+
+
+def test_stacked_fits_read_each_scale_once_for_each_picture():
+    images = [smeared(96, 96), smeared(96, 96).flip(-1)]
+    readouts, models = [Counted(), Counted()], []
+    for image, readout in zip(images, readouts, strict=True):
+        lightning.seed_everything(0)
+        models.append(Recorrupted(SmallCNN(3, width=4, depth=2), readout=readout))
+        models[-1].match_data(DataDescription(3, 96, 96, image=image))
+    trainer = lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 4})
+    stack, data = Stack(models), SeveralImages([data_of(image) for image in images])
+    trainer.fit(stack, datamodule=data)
+    clean = trainer.predict(stack, datamodule=data)
+    assert [readout.widths for readout in readouts] == [[48, 96], [48, 96]]
+    for image, model, result in zip(images, models, clean, strict=True):
+        copy = multi_scale()
+        copy.load_state_dict(model.state_dict())
+        assert torch.equal(result, copy.restore(image))
+
+
+def test_a_preview_has_the_size_of_the_picture_and_sees_the_current_scale():
+    noisy, seen = smeared(160, 163), {}
+
+    class Look(lightning.Callback):
+        def on_train_batch_end(self, trainer, model, *_):
+            seen[trainer.global_step] = model.preview(noisy)
+
+    results = []
+    for callbacks in ([], [Look()]):
+        lightning.seed_everything(0)
+        model = multi_scale()
+        options = {**HYGIENE, "accelerator": "cpu", "max_steps": 9}
+        lightning.Trainer(**options, callbacks=callbacks).fit(model, datamodule=data_of(noisy))
+        results.append(model.restore(noisy))
+    assert torch.equal(*results)
+    assert all(image.shape == noisy.shape for image in seen.values())
+    steepness = [(image[..., 1:] - image[..., :-1]).abs().mean().item() for image in (seen[3], seen[6], seen[9])]
+    assert steepness[0] < steepness[1] < steepness[2]
+    pyramid = Pyramid(noisy, model.context(noisy).transformed_profiles[0], 3)
+    with torch.no_grad():
+        coarse = model.coarse[0](pyramid.level(0, None)[0])
+        finest = model.network(model._level(model.context(noisy), 2)[0])
+    assert torch.allclose(seen[3], pyramid.enlarged(coarse, 0), atol=1e-5)
+    assert torch.allclose(seen[9], finest, atol=1e-5)
 
 
 def test_new_weights_give_a_new_result():

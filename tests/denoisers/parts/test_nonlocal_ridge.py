@@ -7,7 +7,7 @@ import torch
 from torchdenoise import UserError
 from torchdenoise.denoisers import NonLocalRidge, OnePass
 from torchdenoise.denoisers.parts.nonlocal_ridge import LUMINANCE_CHROMINANCE
-from torchdenoise.noise import repeatable
+from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, Profiles, repeatable
 
 LEVEL = 25.0
 
@@ -146,3 +146,17 @@ def test_many_channels_of_the_same_things_share_their_weights():
     many = readout(lambda image: image, noisy, generator)
     one = readout(lambda image: image, noisy[:, :1], generator)
     torch.testing.assert_close(many, one.expand_as(many), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("covariance", "expected"), [(None, 1), (torch.eye(3)[..., None, None], 3)])
+def test_correlated_noise_has_rounds_of_its_own(covariance, expected):
+    noisy = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    curve = None if covariance is None else LevelCurve(torch.zeros(3, 1), torch.full((3, 1), LEVEL / 255))
+    profile = NoiseProfile(NoiseLevelFunction(0.0, LEVEL / 255), None, curve, covariance)
+    several, same = (
+        NonLocalRidge(OnePass(), side=4, similar=8, window=9, rounds=rounds, correlated_rounds=correlated).with_noise(
+            Profiles(1, lambda _: profile)
+        )(identity, noisy, torch.Generator())
+        for rounds, correlated in ((1, 3), (expected, None))
+    )
+    assert torch.equal(several, same)

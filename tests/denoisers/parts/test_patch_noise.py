@@ -6,7 +6,7 @@ import torch
 
 from tests.noise.correlated import covariance_of_filter
 from torchdenoise.denoisers.parts.nonlocal_ridge import LUMINANCE_CHROMINANCE
-from torchdenoise.denoisers.parts.patch_noise import MIN_RIDGE, MIN_SHARE, CorrelatedPatches, WhitePatches
+from torchdenoise.denoisers.parts.patch_noise import MIN_RIDGE, MIN_SHARE, CorrelatedPatches, WhitePatches, _PlaneNoise
 from torchdenoise.noise.covariance import standardized
 
 SIDE, HEIGHT, WIDTH, SIMILAR = 4, 20, 23, 12
@@ -94,6 +94,20 @@ def test_it_is_the_formula_with_every_entry_of_the_noise(planes):
         left = np.array([row @ noise @ row / n for row in mixing])
         weights = 1 / np.maximum(left, MIN_SHARE * np.array(local) / SIMILAR)
         assert np.allclose(found_weights[group, :, 0].numpy(), weights, rtol=2e-2)
+
+
+@pytest.mark.parametrize("width", [SIDE, 6, 9, WIDTH])
+def test_correlation_reaches_no_patch_in_another_row_by_the_border(width):
+    """In narrow images too, where an offset of few columns back and one row down is few pixels in memory."""
+    correlation, lag = seeded(9, 9, seed=4), 4
+    places = torch.randint(width * HEIGHT, (7, SIMILAR), generator=torch.Generator().manual_seed(5))
+    found = _PlaneNoise(correlation, torch.ones(HEIGHT, width)).correlations(places)
+    for group, rows, columns in zip(found, places // width, places % width, strict=True):
+        for i in range(SIMILAR):
+            for j in range(SIMILAR):
+                down, right = int(rows[j] - rows[i]), int(columns[j] - columns[i])
+                near = max(abs(down), abs(right)) <= lag
+                assert group[i, j] == (correlation[lag + down, lag + right] if near else 0)
 
 
 def test_the_same_noise_twice_is_not_two_observations():

@@ -45,6 +45,16 @@ def test_the_result_of_the_coarser_scale_replaces_the_low_frequencies():
     assert torch.equal(noise.covariance, PROFILE.without_low_frequencies().covariance)
 
 
+def test_a_result_is_enlarged_to_the_size_of_the_image():
+    pyramid = Pyramid(seeded_noise(1, 1, 33, 45), PROFILE, 3)
+    ramp = torch.arange(12.0).expand(1, 1, 9, 12)
+    large = pyramid.enlarged(ramp, 0)
+    assert large.shape == (1, 1, 33, 45)
+    assert torch.allclose(large[..., 4:-4, 4:-4].diff(dim=-1), torch.tensor(0.25), atol=1e-5)
+    finest = torch.rand(1, 1, 33, 45)
+    assert pyramid.enlarged(finest, 2) is finest
+
+
 def test_the_coarser_the_whiter():
     def neighbours(profile):
         lag = profile.covariance.shape[-1] // 2

@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 
 from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
+from torchdenoise.data.formats.bmp import BMP
+from torchdenoise.data.formats.gif import GIF
 from torchdenoise.data.formats.jpeg import JPEG
+from torchdenoise.data.formats.jpeg2000 import JPEG2000
+from torchdenoise.data.formats.netpbm import Netpbm
 from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
+from torchdenoise.data.formats.webp import WebP
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -24,18 +29,24 @@ from torchdenoise.paths import either, format_suffixes
 from torchdenoise.registry import subclasses
 
 __all__ = [
+    "BMP",
+    "GIF",
     "JPEG",
+    "JPEG2000",
     "MAX_PIXELS",
     "PNG",
     "TIFF",
     "Header",
+    "Netpbm",
     "NumPy",
     "NumPyArchive",
     "PictureFormat",
+    "WebP",
     "check_fit",
     "check_planes",
     "decode",
     "encode",
+    "lost",
     "open_planes",
     "read_header",
     "write_planes",
@@ -129,6 +140,25 @@ def check_fit(suffix: str, like: Picture) -> None:
         torchdenoise.errors.PictureError: PNG cannot hold float64; write .tiff instead
     """
     _by_suffix(suffix).check(like)
+
+
+_LABELS = {
+    "icc": "colour profile",
+    "exif": "EXIF (orientation, camera)",
+    "xmp": "XMP",
+    "dpi": "resolution",
+    "text": "text notes",
+}
+
+
+def lost(suffix: str, like: Picture) -> str:
+    """Return the metadata of a picture that the format of ``suffix`` cannot hold, in words; empty if it holds all.
+
+    Example:
+        >>> lost(".bmp", Picture.from_array(np.zeros((8, 9)), icc=b"profile", dpi=(72, 72)))
+        'colour profile'
+    """
+    return ", ".join(_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name))
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.frames import Numbered, Planes
+from torchdenoise.data.memory import check_memory
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import add_format
@@ -20,6 +23,9 @@ from torchdenoise.registry import Registered
 
 MAX_PIXELS = 500_000_000
 """Files whose header claims more pixels are refused before decoding."""
+
+MAX_BYTES = 4_000_000_000
+"""Longer files are refused, except for formats that are read in parts."""
 
 EXIF_PREFIX = b"Exif\0\0"
 
@@ -64,6 +70,9 @@ class PictureFormat(Registered, ABC, kind="formats"):
     """First bytes of a file, by which it is recognized; if there are none, its suffix decides."""
     output_suffix: ClassVar[str] = ""
     """Suffix of a result whose name is not given; empty for that of the input. A lossy format names a lossless one."""
+
+    cannot_keep: ClassVar[tuple[str, ...]] = ()
+    """Fields of a ``Picture`` that a file of this format cannot hold: icc, exif, xmp, dpi, text."""
 
     @override
     def __new__(cls) -> Self:
@@ -132,13 +141,40 @@ class PictureFormat(Registered, ABC, kind="formats"):
         raise NotImplementedError(f"{type(self).__name__}.write_planes")
 
 
-def check_size(width: int, height: int) -> None:
-    """Raise PictureError if the size in a header is zero or too large."""
+def check_size(width: int, height: int, channels: int = 1) -> None:
+    """Raise PictureError if the size in a header is zero, or too large for us or for the memory."""
     if not width * height:
         raise PictureError(f"has no pixels ({width} x {height}); export it again from its source")
     if width * height > MAX_PIXELS:
         limit = f"{MAX_PIXELS / 1e6:g} million"
         raise PictureError(f"claims {width} x {height} pixels, more than the limit of {limit}; crop or split it first")
+    check_memory(width, height, channels)
+
+
+def check_length(file: BinaryIO) -> int:
+    """Return the number of bytes of an open file; PictureError if they do not fit into memory."""
+    length = os.fstat(file.fileno()).st_size if hasattr(file, "name") else file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if length > MAX_BYTES:
+        raise PictureError(
+            f"has {length / 1e9:.1f} GB, more than any picture of this kind; copy it again from its source"
+        )
+    return length
+
+
+def check_claim(pixel_bytes: int, packed_bytes: int, ratio: int = 1) -> None:
+    """Raise PictureError if a file holds too few bytes for the size that its header claims.
+
+    Args:
+        pixel_bytes: of the decoded pixels.
+        packed_bytes: of the file that hold them.
+        ratio: by which the compression makes pixels smaller at most.
+    """
+    if pixel_bytes > packed_bytes * ratio:
+        raise PictureError(
+            f"damaged or cut short ({packed_bytes} bytes cannot hold the size in its header); "
+            "copy it again from its source"
+        )
 
 
 def check_single(count: int, hint: str = "") -> None:
@@ -147,6 +183,47 @@ def check_single(count: int, hint: str = "") -> None:
         raise PictureError("holds no picture: empty or cut short; copy it again from its source")
     if count > 1:
         raise PictureError(f"holds {count} pages; split it into single pages first{hint}")
+
+
+class _StandardError:
+    """Standard error of the process, silent while anybody asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._askers = 0
+        self._kept: int | None = None
+
+    def mute(self) -> None:
+        with self._lock:
+            self._askers += 1
+            if self._askers == 1:
+                with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:  # if closed, nobody reads it
+                    self._kept = os.dup(2)
+                    os.dup2(nowhere.fileno(), 2)
+
+    def unmute(self) -> None:
+        with self._lock:
+            self._askers -= 1
+            if not self._askers and self._kept is not None:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._kept = None
+
+
+_standard_error = _StandardError()
+
+
+@contextlib.contextmanager
+def silent_codecs() -> Iterator[None]:
+    """Keep what C libraries print about unusual files off standard error; failures still raise.
+
+    The whole process is silent meanwhile, other threads included: keep the block short.
+    """
+    _standard_error.mute()
+    try:
+        yield
+    finally:
+        _standard_error.unmute()
 
 
 @contextlib.contextmanager

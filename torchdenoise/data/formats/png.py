@@ -12,15 +12,32 @@ from numpy.typing import NDArray
 from tifffile import EXTRASAMPLE
 from typing_extensions import override
 
-from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size, valid_dpi
+from torchdenoise.data.formats.base import (
+    Header,
+    PictureFormat,
+    Pixels,
+    check_claim,
+    check_single,
+    check_size,
+    silent_codecs,
+    valid_dpi,
+)
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _METRES_PER_INCH = 0.0254
 # Chunks that define the colour space; the ICC profile has a separate field.
 _COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP = b"XML:com.adobe.xmp\0"
+_MAX_UNPACKED = 1 << 24
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEAD_BYTES = 33  # signature and IHDR
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel: grey, RGB, palette, grey and RGB with alpha."""
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_DEFLATE_RATIO = 1100  # a little more than deflate can reach
+_MANY_CHUNKS, _SMALL_CHUNK = 10_000, 100  # files with more chunks that are smaller were made to waste time
 
 
 class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
@@ -33,7 +50,10 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
     def read(self, file: BinaryIO) -> Pixels:
         """Decode a PNG with imagecodecs, because Pillow reduces 16-bit RGB to 8 bits."""
         data = file.read()
-        check_size(*struct.unpack_from(">II", data, 16))
+        width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
+        if depth not in _DEPTHS.get(kind, ()):
+            raise PictureError(f"damaged (kind {kind} with {depth} bits in its header); copy it again from its source")
+        check_size(width, height, 3 if kind == 3 else _SAMPLES[kind])
         chunks = list(_chunks(data))
         content = {name: bytes(chunk[8:-4]) for name, chunk in chunks if name not in _PIXEL_CHUNKS}
         check_single(struct.unpack_from(">I", content[b"acTL"])[0] if b"acTL" in content else 1)
@@ -41,33 +61,43 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
             "png": {name: content[name] for name in _COLOUR_CHUNKS if name in content},
             "exif": content.get(b"eXIf"),
         }
+        texts = [(name, bytes(chunk[8:-4])) for name, chunk in chunks if name in _TEXT_CHUNKS]
+        metadata["text"] = tuple(each for each in texts if not each[1].startswith(_XMP))
+        metadata["xmp"] = next((_packet(text) for _, text in texts if text.startswith(_XMP)), None)
         if len(content.get(b"pHYs", b"")) == 9:
             across, down, per_metre = struct.unpack(">IIB", content[b"pHYs"])
             metadata["dpi"] = valid_dpi((across, down), _METRES_PER_INCH if per_metre else 0)
         if b"iCCP" in content:
-            _, _, packed = content[b"iCCP"].partition(b"\0")
+            _, _, profile = content[b"iCCP"].partition(b"\0")
             with contextlib.suppress(zlib.error):  # a broken profile does not stop reading
-                metadata["icc"] = zlib.decompressobj().decompress(packed[1:], 1 << 24)
+                metadata["icc"] = zlib.decompressobj().decompress(profile[1:], _MAX_UNPACKED)
         # The decoder prints warnings about other chunks, such as slightly malformed profiles.
         pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
-        array: NDArray[Any] = imagecodecs.png_decode(data[:8] + b"".join(pixels))
+        packed = sum(len(chunk) for name, chunk in chunks if name == b"IDAT")
+        check_claim(width * height * _SAMPLES[kind] * depth // 8, packed, _DEFLATE_RATIO)
+        with silent_codecs():
+            array: NDArray[Any] = imagecodecs.png_decode(data[:8] + b"".join(pixels))
         return array, metadata
 
     @override
     def write(self, array: NDArray[Any], like: Picture) -> bytes:
         """Encode a PNG; the metadata chunks follow the header, where all of them are allowed."""
-        chunks = dict(like.png)
+        chunks = list(like.png.items())
         if like.icc:
-            chunks[b"iCCP"] = b"icc\0\0" + zlib.compress(like.icc)
+            chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(like.icc)))
         if like.dpi:
-            chunks[b"pHYs"] = struct.pack(">IIB", *(round(value / _METRES_PER_INCH) for value in like.dpi), 1)
+            density = (round(value / _METRES_PER_INCH) for value in like.dpi)
+            chunks.append((b"pHYs", struct.pack(">IIB", *density, 1)))
         if like.exif:
-            chunks[b"eXIf"] = like.exif
+            chunks.append((b"eXIf", like.exif))
+        if like.xmp:
+            chunks.append((b"iTXt", _XMP + bytes(4) + like.xmp))
+        chunks += like.text
         if like.comment:
-            chunks[b"tEXt"] = b"Comment\0" + like.comment.encode("latin-1", "replace")
+            chunks.append((b"tEXt", b"Comment\0" + like.comment.encode("latin-1", "replace")))
         packed = b"".join(
             struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-            for name, content in chunks.items()
+            for name, content in chunks
         )
         encoded = bytes(imagecodecs.png_encode(array))
         return encoded[:_HEAD_BYTES] + packed + encoded[_HEAD_BYTES:]
@@ -87,10 +117,26 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         return Header(channels, height, width, np.dtype(np.uint16 if depth == 16 else np.uint8))
 
 
+def _packet(text: bytes) -> bytes | None:
+    """Return the XMP of an iTXt chunk, which may be compressed; None if it is damaged."""
+    rest = text[len(_XMP) :]
+    *languages, packet = rest[2:].split(b"\0", 2)
+    if len(languages) < 2:
+        return None
+    if rest[:1] != b"\1":
+        return packet
+    with contextlib.suppress(zlib.error):
+        return zlib.decompressobj().decompress(packet, _MAX_UNPACKED)
+    return None
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield name and bytes of the chunks of a PNG; the last one may be truncated."""
-    view, at = memoryview(data), 8
+    view, at, count = memoryview(data), 8, 0
     while at + 8 <= len(data):
+        count += 1
+        if count > _MANY_CHUNKS and at < count * _SMALL_CHUNK:
+            raise PictureError(f"holds more than {_MANY_CHUNKS} tiny chunks; open and save it in an image editor first")
         length, name = struct.unpack_from(">I4s", data, at)
         yield name, view[at : at + length + 12]
         at += length + 12

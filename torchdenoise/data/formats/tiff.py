@@ -1,7 +1,7 @@
 """TIFF."""
 
 import io
-import math
+import itertools
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,9 +12,9 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
+from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
-    check_chain,
     check_kind,
     grey_levels,
     orientation,
@@ -23,29 +23,35 @@ from torchdenoise.data.formats.tiff_pages import (
 from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
+from torchdenoise.errors import PictureError
 
 _HINT = " (only `denoise` and `inspect` take stacks)"
+_MANY_PAGES = 1000  # no picture has so many previews
+MAX_PAGES = 100_000
+"""Files whose list of pages is longer are refused."""
 
 
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
     """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
 
     suffixes = (".tiff", ".tif")
+    cannot_keep = ("xmp", "text")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
     @override
     def read(self, file: BinaryIO) -> Pixels:
         """Decode a TIFF of one page; previews are ignored."""
-        check_chain(file)
+        count = sum(1 for _ in directories(file))
+        if count > _MANY_PAGES:
+            check_single(count, _HINT)
         with tifffile.TiffFile(file) as tiff:
             pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-            # ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
-            check_single(max(len(pages), (tiff.imagej_metadata or {}).get("images", 1) if pages else 0), _HINT)
+            check_single(len(pages), _HINT)
             page = pages[0]
-            for comment in tiff.shaped_metadata or ():
-                check_single(math.prod(comment.get("shape", ())) // math.prod(page.shape) or 1, _HINT)
-            check_size(page.imagewidth, page.imagelength)
+            check_single(claimed_pages(tiff, page), _HINT)
+            check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
             check_kind(page)
+            check_data(page, tiff.filehandle.size)
             array = page.asarray()
         array = grey_levels(page, array)
         return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array, page_metadata(page)
@@ -76,7 +82,8 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     def open(self, path: Path, letters: str | None) -> Planes | None:
         """Return the planes of a file of several pages or channels."""
         with path.open("rb") as file:
-            check_chain(file)
+            if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
+                raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
 
     @override

@@ -1,8 +1,7 @@
 """What a page of a TIFF holds: its kind, its values as grey levels or colours, and its metadata."""
 
 import contextlib
-import struct
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -11,12 +10,11 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from torchdenoise.data.formats.base import EXIF_PREFIX, quiet, valid_dpi
+from torchdenoise.data.formats.tiff_checks import nodata_value, whole_number
 from torchdenoise.errors import PictureError
 
 ORIENTATION = 274  # the same tag in EXIF and TIFF
 _ICC = 34675
-MAX_PAGES = 100_000
-"""Files whose list of pages is longer are refused."""
 _LOSSLESS = frozenset(
     {
         COMPRESSION.NONE,
@@ -28,34 +26,6 @@ _LOSSLESS = frozenset(
         COMPRESSION.ZSTD,
     }
 )
-
-
-def check_chain(file: BinaryIO) -> None:
-    """Raise PictureError if the list of pages never ends, or is longer than that of any picture.
-
-    Each page holds the place of the next one. A decoder that follows them does not end where they form a loop.
-    """
-    head = file.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    (version,) = struct.unpack_from(f"{order}H", head, 2)
-    big = version == 43
-    pointer, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
-    (place,) = struct.unpack_from(f"{order}{pointer}", head, 8 if big else 4)
-    seen: set[int] = set()
-    while place:
-        if place in seen:
-            raise PictureError("its pages form a loop: damaged; copy it again from its source")
-        if len(seen) == MAX_PAGES:
-            raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
-        seen.add(place)
-        file.seek(place)
-        found = file.read(struct.calcsize(count))
-        if len(found) < struct.calcsize(count):
-            break  # cut short, which the decoder says better
-        file.seek(place + len(found) + entry * struct.unpack(f"{order}{count}", found)[0])
-        following = file.read(struct.calcsize(pointer))
-        place = struct.unpack(f"{order}{pointer}", following)[0] if len(following) == struct.calcsize(pointer) else 0
-    file.seek(0)
 
 
 def stored_dtype(page: tifffile.TiffPage) -> np.dtype[Any]:
@@ -104,14 +74,14 @@ def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
     }
     if page.description:  # ImageJ and OME store pixel sizes here
         tiff["description"] = page.description.encode()
-    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC)}
+    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC), "nodata": nodata_value(page)}
     unit = page.resolutionunit
     if 282 in tags and 283 in tags and unit in (1, 2, 3) and 0 < min(page.resolution) <= max(page.resolution) < 1 << 32:
         tiff |= {"resolution": page.resolution, "resolutionunit": unit}
         metadata["dpi"] = valid_dpi(page.resolution, {2: 1, 3: 2.54}.get(unit, 0))
-    if tags.get(ORIENTATION, 1) != 1:
+    if (turned := whole_number(tags.get(ORIENTATION), 1)) != 1:
         exif = Image.Exif()
-        exif[ORIENTATION] = int(tags[ORIENTATION])
+        exif[ORIENTATION] = turned
         metadata["exif"] = exif.tobytes().removeprefix(EXIF_PREFIX)
     return metadata
 

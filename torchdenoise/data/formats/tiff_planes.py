@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.formats.base import check_size, quiet
+from torchdenoise.data.formats.tiff_checks import check_data
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
 from torchdenoise.errors import PictureError
@@ -57,7 +58,7 @@ class TiffPlanes(Planes):
             try:
                 series = _only_series(tiff)
                 page = series.keyframe
-                check_size(page.imagewidth, page.imagelength)
+                check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
                 _check_page(page)
                 axes, shape = _axes(series, letters)
                 split = "S" in page.axes and "S" not in axes.letters
@@ -104,8 +105,10 @@ class TiffPlanes(Planes):
             stored = np.dtype(page.dtype).newbyteorder(self.tiff.byteorder)
             array = handle.read_array(stored, page.size).reshape(page.shape).astype(page.dtype, copy=False)
         else:
+            listed = self._page(number)
+            check_data(listed, listed.parent.filehandle.size)
             with quiet():
-                array = self._page(number).asarray()
+                array = listed.asarray()
         array = grey_levels(page, array)
         return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
 

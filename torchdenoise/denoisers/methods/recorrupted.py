@@ -12,8 +12,9 @@ from typing_extensions import override
 from torchdenoise.denoisers.context import PictureContext, plain_tensors
 from torchdenoise.denoisers.methods.zsn2m import ZSN2MLoss
 from torchdenoise.denoisers.networks import Network, SmallCNN
-from torchdenoise.denoisers.networks.calling import tiled_call
+from torchdenoise.denoisers.networks.calling import padded_call, tiled_call
 from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
+from torchdenoise.denoisers.parts.coarse_to_fine import CoarseToFine
 from torchdenoise.denoisers.parts.crops import OnCrops, turned
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
@@ -182,6 +183,12 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return the readout that fits the noise."""
         return self.readout if self.trusted else self.fallback_readout
 
+    @property
+    @override
+    def reads_in_fit(self) -> bool:
+        """Whether coarser scales may be read in the fit."""
+        return self.scales > 1
+
     @override
     def match_data(self, description: DataDescription) -> None:
         """Adapt to the data; for a single image, choose the number of scales by its noise."""
@@ -240,6 +247,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return clean images ``(B, C, H, W)`` in 0..1; what shows no noise, such as a frame, stays unchanged."""
         clean = super().restore(noisy, **known)
         for number, profile in enumerate(self.context(noisy).profiles):
+            clean[number] = profile.without_bias(clean[number : number + 1])[0].clamp(0, 1)
             if profile.informative is not None:
                 seen = profile.informative[0].to(clean.device)
                 clean[number] = torch.where(seen, clean[number], noisy[number].clamp(0, 1))
@@ -252,6 +260,15 @@ class Recorrupted(SingleStage, source=SOURCE):
             return super().read(denoise, context, generator)
         return self._read_level(denoise, *self._level(context, len(self.coarse)))
 
+    @override
+    def one_pass(self, context: PictureContext, index: int) -> Tensor:
+        """Return one pass of a stage's network over the image at its scale, enlarged to the size of the image."""
+        if not self._has_scales(context):
+            return super().one_pass(context, index)
+        image, _ = self._level(context, index)
+        denoised = padded_call(self._networks()[index], image, {}).float()
+        return self._scales(context).pyramid.enlarged(denoised, index)
+
     def _networks(self) -> list[Network]:
         return [*(each for each in self.coarse if isinstance(each, Network)), self.network]
 
@@ -260,25 +277,22 @@ class Recorrupted(SingleStage, source=SOURCE):
 
     def _level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
         """Return the image at a scale, after the coarser ones were denoised, and its noise."""
-        levels: dict[int, tuple[Tensor, NoiseProfile]] = context.extra.setdefault("levels", {})
-        if index in levels:
-            return levels[index]
         with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
-            level = self._computed_level(context, index)
-        if index <= self.plan.index(self.global_step):  # else the coarser networks are still being trained
-            levels[index] = level
-        return level
+            scales = self._scales(context)
+            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_coarse)
 
-    def _computed_level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
-        if "pyramid" not in context.extra:
-            scales = len(self.coarse) + 1
-            context.extra["pyramid"] = Pyramid(context.transformed, context.transformed_profiles[0], scales)
-        pyramid: Pyramid = context.extra["pyramid"]
-        if not index:
-            return pyramid.level(index, None)
-        network = self._networks()[index - 1].eval()
-        denoise = Recorder(functools.partial(_tiled, network), context.transformed.device.type)
-        return pyramid.level(index, self._read_level(denoise, *self._level(context, index - 1)))
+    def _scales(self, context: PictureContext) -> CoarseToFine:
+        number = len(self.coarse) + 1
+        key = f"{number} scales"
+        if key not in context.kept:
+            pyramid = Pyramid(context.transformed, context.transformed_profiles[0], number)
+            context.kept[key] = CoarseToFine(pyramid)
+        scales: CoarseToFine = context.kept[key]
+        return scales
+
+    def _read_coarse(self, network: Network, image: Tensor, profile: NoiseProfile) -> Tensor:
+        denoise = Recorder(functools.partial(_tiled, network.eval()), image.device.type)
+        return self._read_level(denoise, image, profile)
 
     def _read_level(self, denoise: Denoise, image: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the result at a scale, with the mean of the image: that of the noise is 0."""

@@ -52,9 +52,11 @@ class NonLocalRidge(
         stride: step between reference patches; limited to ``side``.
         rounds: number of iterations, each starting from the previous result; the groups are kept.
         level: standard deviation of white noise on the 0-255 scale; None uses the noise profile of each image.
+        correlated_rounds: number of iterations where the noise is correlated; None is ``rounds``.
 
     Raises:
-        UserError: ``side``, ``similar``, ``stride`` or ``rounds`` below 1, an even ``window``, a negative ``level``.
+        UserError: ``side``, ``similar``, ``stride`` or a number of rounds below 1, an even ``window``, a negative
+            ``level``.
 
     Example:
         >>> readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, level=25)
@@ -71,18 +73,21 @@ class NonLocalRidge(
         stride: int = 6,
         rounds: int = 1,
         level: float | None = None,
+        correlated_rounds: int | None = None,
     ) -> None:
         super().__init__(inner)
-        if min(side, similar, stride, rounds) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
+        correlated = rounds if correlated_rounds is None else correlated_rounds
+        if min(side, similar, stride, rounds, correlated) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
             raise UserError(
-                f"NonLocalRidge: side {side}, similar {similar}, stride {stride} and rounds {rounds} must be at "
-                f"least 1, window {window} odd, level {level} not negative"
+                f"NonLocalRidge: side {side}, similar {similar}, stride {stride}, rounds {rounds} and "
+                f"correlated_rounds {correlated} must be at least 1, window {window} odd, level {level} not negative"
             )
         self.side = side
         self.similar = similar
         self.window = window
         self.stride = min(stride, side)
         self.rounds = rounds
+        self.correlated_rounds = correlated
         self.level = level
 
     @override
@@ -95,6 +100,9 @@ class NonLocalRidge(
         if self.level is None:
             return self.noise_of(noisy)
         return [NoiseProfile(NoiseLevelFunction(0.0, self.level / 255))] * len(noisy)
+
+    def _rounds(self, profile: NoiseProfile) -> int:
+        return self.correlated_rounds if profile.correlated else self.rounds
 
     def patch_noise(self, deviation: Tensor, profile: NoiseProfile, side: int) -> PatchNoise:
         """Return the noise of patches.
@@ -110,10 +118,12 @@ class NonLocalRidge(
         covariance = torch.eye(channels)[..., None, None] if profile.covariance is None else profile.covariance
         return CorrelatedPatches(_colour_matrix(channels).to(deviation), covariance.to(deviation), deviation[0], side)
 
+    @torch.no_grad()  # tensors are changed in place
     def _by_bands(self, noisy: Tensor, first: Tensor, profile: NoiseProfile) -> Tensor:
         """Return the estimate of one image, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.
-        margin = -(-self.rounds * (self.window + self.side) // self.stride) * self.stride
+        rounds = self._rounds(profile)
+        margin = -(-rounds * (self.window + self.side) // self.stride) * self.stride
         step = -(-BAND_ROWS // self.stride) * self.stride  # a multiple, so that bands share the grid of references
         result = torch.empty_like(noisy)
         deviation = profile.deviation(noisy)
@@ -135,26 +145,30 @@ class NonLocalRidge(
         padded = reflect(deviation, below, right) if deviation.numel() > 1 else deviation
         patch_noise = self.patch_noise(padded, profile, side)
         groups = list(self._groups(_guide(x), side, stride))
-        for _ in range(self.rounds):
+        for _ in range(self._rounds(profile)):
             x = self._round(y, x, groups, side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
         """Return the weighted mean of all groups' estimates ``(C, H, W)``."""
         width, pixels = y.shape[-1], y[0].numel()
-        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device)
-        total, weights = torch.zeros_like(y).view(-1, pixels), torch.zeros_like(y).view(-1, pixels)
+        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device, torch.int32)
+        total = torch.zeros_like(y).view(-1, pixels)
         planes = _sharing(len(y), isinstance(noise, WhitePatches))
+        weights = total.new_zeros(len(planes), pixels)
         for corners in groups:
-            indices = corners[..., None] + patch
-            for shared in planes:
-                xs = torch.cat([x[plane].flatten()[indices] for plane in shared], -1)
+            shape, indices = (*corners.shape, len(patch)), (corners.int()[..., None] + patch).flatten()
+            for number, shared in enumerate(planes):
+                xs = torch.cat([x[plane].flatten().index_select(0, indices).view(shape) for plane in shared], -1)
                 mixing, weight = noise.combination(xs, corners, shared)
                 for plane in shared:
-                    ys = y[plane].flatten()[indices]
-                    total[plane].index_add_(0, indices.flatten(), (weight * (mixing @ ys)).flatten())
-                    weights[plane].index_add_(0, indices.flatten(), weight.expand_as(ys).flatten())
-        return total.div_(weights).view_as(y)
+                    ys = y[plane].flatten().index_select(0, indices).view(shape)
+                    total[plane].index_add_(0, indices, (mixing @ ys).mul_(weight).flatten())
+                weights[number].index_add_(0, indices, weight.expand(shape).flatten())
+        for number, shared in enumerate(planes):
+            for plane in shared:
+                total[plane].div_(weights[number])
+        return total.view_as(y)
 
     def _groups(self, luminance: Tensor, side: int, stride: int) -> Iterator[Tensor]:
         """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``."""

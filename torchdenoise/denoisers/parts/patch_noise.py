@@ -51,16 +51,19 @@ class WhitePatches(PatchNoise):
     def mixing(self, xs: Tensor) -> Tensor:
         """Return the matrices T."""
         gram = xs @ xs.mT
-        size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-        noise = (xs.shape[-1] * self.deviation**2 + MIN_RIDGE * (1 + size))[:, None, None]
-        identity = torch.eye(gram.shape[-1], device=gram.device)
-        factor, failed = torch.linalg.cholesky_ex(gram + noise * identity)
+        diagonal = gram.diagonal(dim1=-2, dim2=-1)
+        before, size = diagonal.clone(), diagonal.mean(-1, keepdim=True)
+        noise = xs.shape[-1] * self.deviation**2 + MIN_RIDGE * (1 + size)
+        diagonal.copy_(before + noise)
+        factor, failed = torch.linalg.cholesky_ex(gram)
         if failed.any():  # identical patches without noise
-            more = ROUNDING_RIDGE * len(identity) * size[:, None, None]
-            noise = torch.where(failed[:, None, None] > 0, noise + more, noise)
-            factor = torch.linalg.cholesky(gram + noise * identity)
+            more = ROUNDING_RIDGE * xs.shape[-2] * size
+            noise = torch.where(failed[:, None] > 0, noise + more, noise)
+            diagonal.copy_(before + noise)
+            factor = torch.linalg.cholesky(gram)
         inverse = torch.cholesky_inverse(factor)
-        return identity - noise * inverse  # equals gram @ inverse, in fewer operations
+        identity = torch.eye(gram.shape[-1], device=gram.device)
+        return identity - inverse.mul_(noise[..., None])  # equals gram @ inverse, in fewer operations
 
 
 class CorrelatedPatches(PatchNoise):
@@ -82,37 +85,34 @@ class CorrelatedPatches(PatchNoise):
         self.covariance = covariance
         self.deviation = deviation
         self.side = side
-        self.width = deviation.shape[-1]
-        self._planes: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
+        self._planes: dict[tuple[int, ...], _PlaneNoise] = {}
 
     @override
     def combination(self, xs: Tensor, corners: Tensor, planes: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return the matrices, and the inverse variances of the results."""
-        correlation, variance = self._of_planes(tuple(planes))
-        lag = correlation.shape[-1] // 2
-        row, column = corners // self.width, corners % self.width
-        down, right = row[:, None] - row[..., None], column[:, None] - column[..., None]
-        near = (down.abs() <= lag) & (right.abs() <= lag)
-        shared = correlation[down.clamp(-lag, lag) + lag, right.clamp(-lag, lag) + lag] * near
-        local = variance.flatten()[corners]
-        scale = (xs.shape[-1] * local).sqrt()
-        noise = shared * scale[..., None] * scale[:, None]
-        gram = xs @ xs.mT
-        size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-        identity = torch.eye(gram.shape[-1], device=gram.device)
-        matrix = gram + noise + (MIN_RIDGE * (1 + size))[:, None, None] * identity
+        similar, pixels = xs.shape[-2:]
+        here = self._of_planes(tuple(planes))
+        local = here.variance.flatten()[corners]
+        scale = (pixels * local).sqrt()
+        noise = here.correlations(corners).mul_(scale[..., None]).mul_(scale[:, None])
+        ridge = MIN_RIDGE * (1 + torch.linalg.vector_norm(xs, dim=(-2, -1)).square()[:, None] / similar)
+        matrix = torch.baddbmm(noise, xs, xs.mT)
+        matrix.diagonal(dim1=-2, dim2=-1).add_(ridge)
         factor, failed = torch.linalg.cholesky_ex(matrix)
         if failed.any():  # an estimated correlation need not be positive definite
-            lowest = torch.linalg.eigvalsh(matrix)[:, 0].clamp(max=0).neg()
-            matrix = matrix + (lowest + MIN_RIDGE * (1 + size))[:, None, None] * identity
-            factor = torch.linalg.cholesky(matrix)
-        mixing = torch.cholesky_solve(gram, factor).mT
-        left = ((mixing @ noise) * mixing).sum(-1) / xs.shape[-1]
-        least = MIN_SHARE * local / mixing.shape[-1] + 1e-9
+            more = torch.linalg.eigvalsh(matrix)[:, :1].clamp(max=0).neg() + ridge
+            matrix.diagonal(dim1=-2, dim2=-1).add_(more)
+            factor, ridge = torch.linalg.cholesky(matrix), ridge + more
+        inverse = torch.cholesky_inverse(factor)
+        # G A^-1 = I - (A - G) A^-1, in fewer operations and with smaller rounding errors.
+        mixing = torch.bmm(noise, inverse, out=matrix).addcmul_(inverse, ridge[..., None]).neg_()
+        mixing.diagonal(dim1=-2, dim2=-1).add_(1)
+        left = torch.bmm(mixing, noise, out=inverse).mul_(mixing).sum(-1) / pixels
+        least = MIN_SHARE * local / similar + 1e-9
         return mixing, 1 / torch.maximum(left, least)[..., None]
 
-    def _of_planes(self, planes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Return the planes' mean correlation ``(2r + 1, 2r + 1)``, and the variance in the patch at each corner."""
+    def _of_planes(self, planes: tuple[int, ...]) -> "_PlaneNoise":
+        """Return the mean noise of planes."""
         if planes not in self._planes:
             mean = self.deviation.square().mean((-2, -1)).sqrt()
             weights = self.transform[list(planes)]
@@ -124,5 +124,32 @@ class CorrelatedPatches(PatchNoise):
             patches = torch.nn.functional.avg_pool2d(variance[None], self.side, 1)[0].clamp(min=1e-10)
             whole = torch.ones_like(variance)
             whole[: patches.shape[0], : patches.shape[1]] = patches
-            self._planes[planes] = correlation / correlation[lag, lag].clamp(min=1e-12), whole
+            self._planes[planes] = _PlaneNoise(correlation / correlation[lag, lag].clamp(min=1e-12), whole)
         return self._planes[planes]
+
+
+class _PlaneNoise:
+    """The mean noise of some planes.
+
+    Args:
+        correlation: ``(2r + 1, 2r + 1)``, 1 in the middle.
+        variance: in the patch at each corner, ``(H, W)``.
+    """
+
+    def __init__(self, correlation: Tensor, variance: Tensor) -> None:
+        self.variance = variance
+        # An offset as one number, ``row * stride + column``: the stride keeps those within r apart from all others.
+        lag = correlation.shape[-1] // 2
+        self._lag = lag
+        self._stride = variance.shape[-1] + lag
+        self._farthest = lag * (self._stride + 1) + 1
+        lags = torch.arange(-lag, lag + 1, device=correlation.device)
+        self._table = correlation.new_zeros(2 * self._farthest + 1)
+        self._table[(lags[:, None] * self._stride + lags + self._farthest).flatten()] = correlation.flatten()
+
+    def correlations(self, corners: Tensor) -> Tensor:
+        """Return the correlation between all patches of a group; corners ``(G, similar)``."""
+        width = self.variance.shape[-1]
+        places = (corners + corners // width * self._lag).int()  # int32, and in place: there are many pairs
+        offsets = (places[:, None] - places[..., None]).clamp_(-self._farthest, self._farthest).add_(self._farthest)
+        return self._table.index_select(0, offsets.flatten()).view(offsets.shape)

@@ -53,3 +53,9 @@ class Pyramid:
         if coarser is None:
             return image, profile
         return image - low_frequencies(image) + doubled(coarser, image), profile.without_low_frequencies()
+
+    def enlarged(self, result: Tensor, number: int) -> Tensor:
+        """Return a result at scale ``number`` at the size of the image, interpolated linearly."""
+        for finer in self._images[number + 1 :]:
+            result = doubled(result, finer)
+        return result

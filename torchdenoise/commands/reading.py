@@ -1,0 +1,42 @@
+"""Reading the pictures of a command that writes results, with what is said about them."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from torchdenoise.data import Picture, check_output, read_picture
+from torchdenoise.data.formats import lost
+from torchdenoise.data.headers import check_fits
+from torchdenoise.data.holes import read_mask
+from torchdenoise.errors import UserError
+from torchdenoise.paths import shown
+
+Pair = tuple[Path, Path]
+"""An input and its output."""
+
+
+def read_all(
+    pairs: Sequence[Pair], options: argparse.Namespace, say: Callable[[str], None]
+) -> tuple[dict[Pair, Picture], dict[Pair, UserError]]:
+    """Return the pictures that can be denoised and written, and the errors of the others.
+
+    ``say`` gets a line about what was converted, and about metadata that the output cannot hold.
+    """
+    mask = None if options.mask is None else read_mask(options.mask)
+    pictures: dict[Pair, Picture] = {}
+    errors: dict[Pair, UserError] = {}
+    for source, target in pairs:
+        try:
+            check_fits(source)
+            picture = read_picture(source, options.data_range, mask).stored_as(options.dtype)
+            check_output(target, picture, options.overwrite)
+        except UserError as error:
+            errors[source, target] = error
+            continue
+        pictures[source, target] = replace(picture, quality=options.quality)
+        for note in picture.notes:
+            say(f"{shown(source)}: {note}")
+        if missing := lost(target.suffix.lower(), picture):
+            say(f"{shown(target)}: cannot hold what the input has: {missing}")
+    return pictures, errors

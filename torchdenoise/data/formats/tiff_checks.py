@@ -1,0 +1,123 @@
+"""Checks of a TIFF that tifffile leaves out: its chain of pages, and whether the data can hold the pixels."""
+
+import contextlib
+import math
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import tifffile
+from tifffile import COMPRESSION
+
+from torchdenoise.data.formats.base import MAX_PIXELS, check_claim
+from torchdenoise.errors import PictureError
+
+_REMEDY = "; copy it again from its source"
+_BIG = 43
+_GDAL_NODATA = 42113
+_RATIOS = {
+    COMPRESSION.NONE: 1,
+    COMPRESSION.PACKBITS: 64,
+    COMPRESSION.LZW: 4096,
+    COMPRESSION.ADOBE_DEFLATE: 1100,
+    COMPRESSION.DEFLATE: 1100,
+}
+"""Bytes of pixels that a byte of data can hold."""
+_UNKNOWN_RATIO = 1 << 20
+_FAX = frozenset({COMPRESSION.CCITTRLE, COMPRESSION.CCITT_T4, COMPRESSION.CCITT_T6})
+_FAX_GROWTH, _GROWTH, _SLACK = 6, 3, 256
+"""How much longer than its pixels badly compressed data can be, and bytes for the tables of each part."""
+
+
+def directories(file: BinaryIO) -> Iterator[int]:
+    """Yield the place of each page's directory; the file's position is left where it was.
+
+    Raises:
+        PictureError: the pages form a loop, or a directory has no entries.
+
+    Example:
+        >>> import io
+        >>> list(directories(io.BytesIO(struct.pack("<2sHIH12sI", b"II", 42, 8, 1, bytes(12), 0))))
+        [8]
+    """
+    before = file.seek(0, os.SEEK_CUR)
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = len(head) == 16 and struct.unpack_from(order + "H", head, 2)[0] == _BIG
+    count_format, entry, link_format = (order + "Q", 20, order + "Q") if big else (order + "H", 12, order + "I")
+    head = head.ljust(16, b"\0")
+    (at,) = struct.unpack_from(link_format, head, 8 if big else 4)
+    seen: set[int] = set()
+    try:
+        while at:
+            if at in seen:
+                raise PictureError(f"damaged (its pages form a loop){_REMEDY}")
+            seen.add(at)
+            count = _number(file, at, count_format)
+            if count is None:
+                return  # beyond the end of the file; tifffile ends there, too
+            if count == 0:
+                raise PictureError(f"damaged (a page without entries){_REMEDY}")
+            yield at
+            at = _number(file, at + struct.calcsize(count_format) + entry * count, link_format) or 0
+    finally:
+        file.seek(before)
+
+
+def _number(file: BinaryIO, at: int, kind: str) -> int | None:
+    with contextlib.suppress(OSError, ValueError, OverflowError):  # a place that cannot be
+        file.seek(at)
+        data = file.read(struct.calcsize(kind))
+        if len(data) == struct.calcsize(kind):
+            return int(struct.unpack(kind, data)[0])
+    return None
+
+
+def claimed_pages(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
+    """Return how many pages a comment claims to follow in one; 1 if there is no comment or if it makes no sense.
+
+    ImageJ, and tifffile too, can write a large stack as one page and a comment with its shape.
+    """
+    found = 1
+    with contextlib.suppress(Exception):  # a comment is free text
+        found = max(found, int((tiff.imagej_metadata or {}).get("images", 1)))
+    with contextlib.suppress(Exception):
+        for comment in tiff.shaped_metadata or ():
+            found = max(found, math.prod(comment.get("shape", ())) // math.prod(page.shape))
+    return found
+
+
+def check_data(data: tifffile.TiffPage | tifffile.TiffFrame, file_bytes: int) -> None:
+    """Raise PictureError unless the data of a page can be its pixels: neither too few nor far too many."""
+    page: Any = data.keyframe  # a frame has the tags of its key frame
+    if page.is_tiled and page.tilewidth * page.tilelength > MAX_PIXELS:
+        raise PictureError(f"damaged (tiles of {page.tilewidth} x {page.tilelength} pixels){_REMEDY}")
+    bits: Any = page.bitspersample
+    depth = sum(bits) / len(bits) if isinstance(bits, tuple) else bits
+    pixels = math.ceil(page.imagewidth * page.imagelength * page.samplesperpixel * depth / 8)
+    parts = list(zip(data.dataoffsets, data.databytecounts, strict=False))
+    packed = sum(max(min(count, file_bytes - at), 0) for at, count in parts if at)
+    check_claim(pixels, packed, _RATIOS.get(COMPRESSION(page.compression), _UNKNOWN_RATIO))
+    padded = max(pixels, len(parts) * page.tilewidth * page.tilelength * page.samplesperpixel * depth / 8)
+    growth = _FAX_GROWTH if page.compression in _FAX else _GROWTH
+    if page.compression != COMPRESSION.NONE and packed > growth * padded + _SLACK * max(len(parts), 1):
+        raise PictureError(f"damaged ({packed} bytes of data for {pixels} bytes of pixels){_REMEDY}")
+
+
+def nodata_value(page: tifffile.TiffPage) -> float | None:
+    """Return the value that stands for none in a page, as GDAL writes it; None if there is no such value."""
+    with contextlib.suppress(Exception):  # free text
+        return float(page.tags[_GDAL_NODATA].value)
+    return None
+
+
+def whole_number(value: Any, default: int) -> int:
+    """Return the value of a tag as an integer; ``default`` if it is something else.
+
+    Example:
+        >>> whole_number("up", 1), whole_number(6, 1)
+        (1, 6)
+    """
+    return value if isinstance(value, int) else default

@@ -1,0 +1,214 @@
+"""Which pictures a command works on, and where their results go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from torchdenoise.errors import PictureError
+from torchdenoise.paths import (
+    FLOAT_SUFFIX,
+    check_input,
+    default_output,
+    either,
+    format_suffixes,
+    is_picture,
+    output_suffix,
+    read_errors,
+    shown,
+    visible_files,
+    write_errors,
+)
+
+_EXAMPLES = 3
+"""Names that a remark about left-out files lists."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to look for pictures in folders.
+
+    Args:
+        recursive: whether to look in the folders below, too.
+        pattern: of file names, such as ``*.tif``; upper and lower case count as on the file system.
+
+    Example:
+        >>> Search(pattern="night*").matches(Path("night_1.png"))
+        True
+    """
+
+    recursive: bool = False
+    pattern: str = "*"
+
+    def matches(self, path: Path) -> bool:
+        """Return whether a file's name fits the pattern."""
+        return fnmatch(path.name, self.pattern)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command will do.
+
+    Args:
+        pairs: (input, output) files.
+        unsupported: files in the folders that are no pictures.
+        earlier: pictures in the folders that have the name of an earlier result of another one.
+    """
+
+    pairs: list[tuple[Path, Path]]
+    unsupported: Sequence[Path] = ()
+    earlier: Sequence[Path] = ()
+
+    def remarks(self) -> list[str]:
+        """Return lines about files that are left out.
+
+        Example:
+            >>> Plan([], [Path("notes.txt")]).remarks()
+            ['1 file(s) left out, not a supported picture: notes.txt']
+        """
+        found = []
+        if self.unsupported:
+            found.append(
+                f"{len(self.unsupported)} file(s) left out, not a supported picture: {_some(self.unsupported)}"
+            )
+        if self.earlier:
+            found.append(
+                f"{len(self.earlier)} picture(s) left out, named like an earlier result: {_some(self.earlier)}; "
+                "name such a file itself, and an output folder with -o, to denoise it"
+            )
+        return found
+
+
+def plan(inputs: Sequence[Path], output: Path | None, suffix: str = "", search: Search | None = None) -> Plan:
+    """Return which files to read and write; see ``make_folders`` to create the folders.
+
+    The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
+    folder go into the folder ``output`` under their input's name, in the same tree. Without ``output``, results go next
+    to their inputs. A ``suffix`` is that of results whose name is not given, as in ``default_output``.
+    Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so is
+    all that lies in the folder ``output``.
+
+    Raises:
+        PictureError: an input that is missing or not a picture, two results with the same name, a result that would
+            overwrite an input, a missing folder for a single file, a file where a folder is needed.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / "a.jpg").touch()
+        >>> [(_, result)] = plan([folder], folder / "clean").pairs
+        >>> result.relative_to(folder).as_posix()
+        'clean/a.png'
+    """
+    found = _Found(search or Search(), None if output is None else output.resolve())
+    for path in inputs:
+        found.look(path)
+    several = len(inputs) > 1 or inputs[0].is_dir()
+    if output is not None:
+        with write_errors(output):
+            if several:
+                _check_folder(output)
+            elif not output.is_dir():
+                _check_file(output)
+    pictures = list(found.pictures)
+    results = {default_output(picture, each) for picture in pictures for each in ("", FLOAT_SUFFIX)}
+    into_folder = output is not None and (several or output.is_dir())
+    earlier = [path for path in pictures if path in results and not (into_folder and path in inputs)]
+    if output is not None and not into_folder:
+        pairs = [(inputs[0], output)]
+    else:
+        pairs = [
+            (path, _result(path, output, found.pictures[path], suffix)) for path in pictures if path not in earlier
+        ]
+    _check_pairs(pairs)
+    return Plan(pairs, found.unsupported, earlier)
+
+
+def plan_outputs(inputs: Sequence[Path], output: Path | None, suffix: str = "") -> list[tuple[Path, Path]]:
+    """Return (input, output) files for input files and folders, as ``plan`` does."""
+    return plan(inputs, output, suffix).pairs
+
+
+def make_folders(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Create the folders of planned results; PictureError if that fails."""
+    for folder in {result.parent for _, result in pairs}:
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def input_pictures(inputs: Sequence[Path], search: Search | None = None) -> list[Path]:
+    """Return the pictures that input files and folders name, each once.
+
+    Raises:
+        PictureError: an input that is missing or not a picture, or a folder without pictures.
+    """
+    found = _Found(search or Search(), None)
+    for path in inputs:
+        found.look(path)
+    return list(found.pictures)
+
+
+class _Found:
+    """Collects what inputs name: pictures, each with its place below the folder that was named."""
+
+    def __init__(self, search: Search, output: Path | None) -> None:
+        self.pictures: dict[Path, Path] = {}
+        self.unsupported: list[Path] = []
+        self._search = search
+        self._output = output
+
+    def look(self, path: Path) -> None:
+        with read_errors(path):
+            if not path.is_dir() or is_picture(path):  # a folder called x.png is probably a mistake
+                check_input(path)
+                self.pictures.setdefault(path, Path())
+                return
+        files = [file for file in visible_files(path, self._search.recursive) if self._search.matches(file)]
+        below = path.resolve() != self._output
+        files = [file for file in files if not (below and self._output in file.resolve().parents)]
+        pictures = [file for file in files if is_picture(file)]
+        self.unsupported += [file for file in files if not is_picture(file)]
+        with read_errors(path):
+            if not pictures:
+                named = "" if self._search.pattern == "*" else f" that fits {self._search.pattern}"
+                raise PictureError(f"no {either(format_suffixes())} picture{named} in this folder")
+        for file in pictures:
+            self.pictures.setdefault(file, file.relative_to(path).parent)
+
+
+def _result(path: Path, output: Path | None, place: Path, suffix: str) -> Path:
+    """Return where the result of a picture goes; ``place`` is its folder below the one that was named."""
+    if output is None:
+        return default_output(path, suffix)
+    return output / place / f"{path.stem}{output_suffix(path, suffix)}"
+
+
+def _some(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - _EXAMPLES} more" if len(paths) > _EXAMPLES else ""
+    return ", ".join(shown(path) for path in paths[:_EXAMPLES]) + more
+
+
+def _check_folder(output: Path) -> None:
+    if not output.is_dir() and (output.exists() or is_picture(output)):
+        raise PictureError("is a file; several pictures need a folder: choose one with -o")
+
+
+def _check_file(output: Path) -> None:
+    if not is_picture(output):
+        known = either(format_suffixes().values())
+        raise PictureError(f"is neither a folder nor a name with {known}; create the folder or add a suffix")
+    if not output.parent.is_dir():
+        raise PictureError(f"{shown(output.parent)}: no such folder; create it first")
+
+
+def _check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
+    inputs = {picture.resolve() for picture, _ in pairs}
+    origin: dict[Path, Path] = {}
+    for picture, result in pairs:
+        place = result.resolve()
+        if place in inputs:
+            raise PictureError(f"{shown(result)}: the output is an input; choose another one with -o")
+        if place in origin:
+            first, second = shown(origin[place]), shown(picture)
+            raise PictureError(f"{first} and {second} would both become {shown(result)}: denoise them one by one")
+        origin[place] = picture
