@@ -252,6 +252,6 @@ def output_suffix(path: Path, suffix: str = "") -> str:
         ('.png', '.tif')
     """
     name, own = _FORMATS.get(path.suffix.lower(), ("", ""))
-    if suffix and _FORMATS[suffix][0] != name:
+    if suffix and name not in _HOLD_FLOATS:
         return suffix
     return own or path.suffix

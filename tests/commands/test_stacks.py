@@ -58,6 +58,16 @@ def test_axes_and_channels_of_an_array(run, tmp_path, channels):
     np.testing.assert_array_equal(np.load("a_denoised.npy"), random_pixels((2, 3, 9, 8), "float32"))
 
 
+def test_outliers_of_frames_are_kept(run, tmp_path):
+    array = np.random.default_rng(0).normal(100, 5, (3, 40, 40)).round().astype(np.uint8)
+    array[1, ::8, ::8] = 255
+    np.save(tmp_path / "a.npy", array)
+    assert run("denoise", "a.npy", "--axes", "TYX", *WORDS, "--keep-outliers").code == 0
+    clean = np.load("a_denoised.npy")
+    assert (clean[1, ::8, ::8] == 255).all()
+    assert not np.array_equal(clean[1], array[1])
+
+
 def test_float_results_stay_in_the_format(run, tmp_path):
     np.save(tmp_path / "a.npy", random_pixels((3, 9, 8)))
     assert run("denoise", "a.npy", "--axes", "TYX", "--dtype", "float32", *WORDS).code == 0
@@ -72,6 +82,7 @@ def test_float_results_stay_in_the_format(run, tmp_path):
         (("a.png", "--axes", "YX"), "a.png: PNG holds one picture, which has no other axes"),
         (("b.tif", "-o", "b.png"), "b.png: PNG holds one picture, and this is a stack: write .tiff or .npy"),
         (("c.npy", "--axes", "TYX"), "c.npy: 1 pixel value is NaN or infinite"),
+        (("b.tif", "--mask", "a.png"), "b.tif: a mask is for one picture, and this is a stack"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(run, tmp_path, words, message):

@@ -189,3 +189,11 @@ def test_frames_handed_over_as_channels_are_a_warning():
 def test_pictures_of_frames_have_any_number_of_channels():
     picture = Picture.of_frame(random_pixels((9, 8, 5)), Scaling(0, 255, np.dtype("uint8")))
     np.testing.assert_array_equal(picture.restore(picture.image), random_pixels((9, 8, 5)))
+
+
+def test_a_mask_for_a_stack_is_refused():
+    hidden = np.ma.MaskedArray(random_pixels((3, 9, 8)), mask=random_pixels((3, 9, 8)) > 128)
+    with pytest.raises(UserError, match="fill them in first"):
+        denoise(hidden, axes="TYX")
+    with pytest.raises(UserError, match="a mask is for one picture, and this is a stack"):
+        denoise(hidden.data, axes="TYX", mask=np.ones((9, 8)))

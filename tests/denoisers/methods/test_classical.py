@@ -71,8 +71,10 @@ def test_the_smallest_picture_and_a_smaller_one(method):
     model, smallest = method(), method.smallest
     noisy = torch.rand(1, 1, smallest, smallest)
     assert model(noisy).isfinite().all()
-    with pytest.raises(UserError, match=f"{method.__name__} needs at least {smallest}x{smallest}"):
-        denoise(noisy[..., 1:], {"model": {"class_path": method.__name__}})
+    narrow = noisy[..., 1:] if smallest > 1 else noisy
+    clean = denoise(narrow, {"model": {"class_path": method.__name__}})  # mirrored at its edges
+    assert clean.shape == narrow.shape
+    assert clean.isfinite().all()
 
 
 @pytest.mark.parametrize("method", [*BLIND, BM3DOracle])

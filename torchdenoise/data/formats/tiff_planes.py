@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.formats.base import check_size, quiet
-from torchdenoise.data.formats.tiff_checks import check_data
+from torchdenoise.data.formats.tiff_checks import check_data, nodata_value
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
 from torchdenoise.errors import PictureError
@@ -361,5 +361,7 @@ def _lost(planes: TiffPlanes) -> Iterable[str]:
         yield "the coding of black and white (now 8 bits or more, black is 0)"
     if not planes.tiff.is_bigtiff and math.prod(planes.shape) * planes.dtype.itemsize > CLASSIC_BYTES:
         yield "the classic TIFF: more than 4 GB become a BigTIFF"
+    if (nodata := nodata_value(page)) is not None and not np.isnan(nodata):
+        yield f"holes (the value for no data, {nodata:g}, counts as a brightness)"
     if series.is_multifile:
         yield "the division into several files"
