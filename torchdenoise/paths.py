@@ -14,6 +14,8 @@ _FORMATS = {
     ".tif": ("TIFF", ""),
     ".jpg": ("JPEG", ".png"),
     ".jpeg": ("JPEG", ".png"),
+    ".npy": ("NumPy", ""),
+    ".npz": ("NumPy archive", ""),
     ".bmp": ("BMP", ""),
     ".dib": ("BMP", ""),
     ".webp": ("WebP", ""),
@@ -33,7 +35,8 @@ shows before they are imported; every ``PictureFormat`` adds itself."""
 MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
-"""Of results in floating point whose name is not given, unless the input is a TIFF too."""
+"""Of results in floating point whose name is not given, unless the input's format holds them too."""
+_HOLD_FLOATS = frozenset({"TIFF", "NumPy", "NumPy archive"})
 
 
 def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> None:
@@ -58,6 +61,16 @@ def format_suffixes() -> dict[str, str]:
     for suffix, (name, _) in _FORMATS.items():
         first.setdefault(name, suffix)
     return first
+
+
+def format_name(path: Path) -> str:
+    """Return the name of the format that a file's suffix stands for; empty if it is not known.
+
+    Example:
+        >>> format_name(Path("a.TIF"))
+        'TIFF'
+    """
+    return _FORMATS.get(path.suffix.lower(), ("", ""))[0]
 
 
 def either(words: Iterable[str]) -> str:
@@ -217,7 +230,8 @@ def visible_files(folder: Path, recursive: bool = False) -> list[Path]:
 def default_output(path: Path, suffix: str = "") -> Path:
     """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
 
-    A ``suffix`` replaces EXT unless both name the same format. NAME is cut where the file system allows no longer one.
+    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them. NAME is cut
+    where the file system allows no longer one.
 
     Example:
         >>> default_output(Path("night.jpg")).name
@@ -231,13 +245,13 @@ def default_output(path: Path, suffix: str = "") -> Path:
 
 
 def output_suffix(path: Path, suffix: str = "") -> str:
-    """Return the suffix of a picture's result; a ``suffix`` replaces it unless both name the same format.
+    """Return the suffix of a picture's result; a ``suffix`` replaces it unless the format holds floating point.
 
     Example:
         >>> output_suffix(Path("night.jpg")), output_suffix(Path("night.png"), ".tif")
         ('.png', '.tif')
     """
     name, own = _FORMATS.get(path.suffix.lower(), ("", ""))
-    if suffix and _FORMATS[suffix][0] != name:
+    if suffix and name not in _HOLD_FLOATS:
         return suffix
     return own or path.suffix

@@ -108,3 +108,14 @@ def test_tiny_pictures_get_an_answer(run, tmp_path, shape):
 def test_help_has_examples(run):
     outcome = run("inspect", "--help")
     assert "torchdenoise inspect noisy.png" in outcome.out
+
+
+def test_a_stack_says_its_axes_and_its_noise(run, tmp_path):
+    frames = [noisy_scene(64, 64, 1, seed=seed)[..., 0] for seed in range(12)]
+    np.save(tmp_path / "a.npy", np.round(255 * np.stack(frames)).astype(np.uint8))
+    outcome = run("inspect", "a.npy", "--axes", "TYX")
+    assert outcome.code == 0
+    assert "axes: TYX, 12x64x64, 12 frames" in outcome.out
+    assert "command: torchdenoise denoise a.npy --axes TYX" in outcome.out
+    content = json.loads(run("inspect", "a.npy", "--axes", "TYX", "--json").out)
+    assert 20 < content["inspection"]["level_0_255"][1] < 30

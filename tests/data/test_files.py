@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from helpers import random_pixels, save_picture, stored_pixels
 
-from torchdenoise.data import files
+from torchdenoise.data import ArrayPlanes, Axes, files, write_planes
 from torchdenoise.data.files import check_output, read_picture, write_picture
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -123,7 +124,7 @@ def test_failures_leave_nothing_behind(tmp_path, monkeypatch, stage, error, rais
         if stage == "encode":
             patch.setattr(files, "encode", fail)
         elif stage == "write":
-            patch.setattr(Path, "open", lambda path, mode: Half(path, "x"))
+            patch.setattr(Path, "open", lambda path, mode: Half(path, mode.removesuffix("b")))
         else:
             patch.setattr(Path, "replace", fail)
         with pytest.raises(raised, match=message):
@@ -157,3 +158,24 @@ def test_overwriting_replaces(tmp_path):
     picture = read_picture(path)
     write_picture(path, torch.zeros_like(picture.image), picture, overwrite=True)
     assert not stored_pixels(path).any()
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path):
+    picture = Picture.from_array(random_pixels())
+    left, young = (tmp_path / f".torchdenoise-{name}.part" for name in ("left", "young"))
+    for path in (left, young):
+        path.touch()
+    os.utime(left, (0, 0))
+    planes = ArrayPlanes(random_pixels((2, 9, 7)), Axes("TYX"))
+
+    def slow():
+        yield 0, planes.plane(0)
+        (partial,) = (path for path in tmp_path.iterdir() if path not in (left, young))
+        os.utime(partial, (0, 0))
+        write_picture(tmp_path / "b.png", picture.image, picture)  # by another process
+        assert partial.exists()
+        yield 1, planes.plane(1)
+
+    write_planes(tmp_path / "a.npy", slow(), planes)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), planes.array)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.npy", "b.png", young.name}

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from tests.noise.correlated import smoothed
+from tests.noise.correlated import seeded_noise, smoothed
 from torchdenoise.noise import (
+    FramesNoise,
     NoiseLevelFunction,
     NoiseProfile,
     Profiles,
@@ -121,6 +122,50 @@ def test_a_measurement_in_inference_mode_serves_a_fit():
         profile = Profiles.measured(noisy)[0]
     assert not profile.covariance.is_inference()
     assert not profile.curve.deviation.is_inference()
+
+
+def frames(count=4, spec="gaussian:25"):
+    return [repeatable(spec, RAMP[:, :1], seed) for seed in range(count)]
+
+
+@pytest.mark.parametrize("spec", ["gaussian:25", "poisson:25", "gaussian:25:clip"])
+def test_frames_share_a_level_that_is_surer_than_that_of_each(spec):
+    images = frames(9, spec)
+    noise = FramesNoise(lambda: images)
+    shared = [noise.for_image(image).level for image in images]
+    assert len(set(shared)) == 1
+    alone = measure_noise(images[0])
+    assert noise.profile.level.clipped == alone.level.clipped
+    assert (noise.profile.level.gain > 0) == (alone.level.gain > 0)
+    truth = (0.5 / 25) ** 0.5 if "poisson" in spec else 25 / 255
+    assert shared[0].deviation(0.5) == pytest.approx(truth, rel=0.05)
+
+
+def test_what_belongs_to_places_is_found_in_each_frame():
+    images = frames(3)
+    images[1] = images[1].clone()
+    images[1][..., ::9, ::9] = -5.0
+    noise = FramesNoise(lambda: images)
+    assert noise.for_image(images[0]).outliers is None
+    assert (noise.for_image(images[1]).outliers == (images[1] == -5)).all()
+    assert noise.profile.level.sigma == pytest.approx(25 / 255, rel=0.06)
+
+
+def test_frames_of_correlated_noise():
+    images = [0.5 + 0.1 * smoothed(200, 200, 1, seed) for seed in range(3)]
+    profile = FramesNoise(lambda: images).for_image(images[2])
+    assert profile.correlated
+    assert profile.covariance[0, 0, 4, 5].item() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_frames_of_a_vignetted_lens_have_a_map():
+    relative = torch.linspace(1, 4, 192)
+    images = [0.5 + 0.02 * relative * seeded_noise(1, 1, 192, 192, seed=seed) for seed in range(3)]
+    profile = FramesNoise(lambda: images).for_image(images[1])
+    assert profile.variation.shape == (1, 1, 192, 192)
+    level = profile.deviation(images[1])[0, 0, 96]
+    assert level[170].item() == pytest.approx(0.02 * relative[170].item(), rel=0.25)
+    assert level[20].item() == pytest.approx(0.02 * relative[20].item(), rel=0.25)
 
 
 def test_the_patches_of_a_level_have_it():

@@ -3,9 +3,9 @@
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
@@ -17,6 +17,9 @@ from torchdenoise.recipes import recipe_path
 if TYPE_CHECKING:
     from torchdenoise.fitting import Fitted, Restore
     from torchdenoise.noise import NoiseProfile
+
+Pair = tuple[Path, Path]
+"""A picture or stack, and its result."""
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
@@ -33,6 +36,8 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
+  torchdenoise denoise stack.tif                          a stack (TIFF, .npy, .npz), frame by frame
+  torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
@@ -40,7 +45,7 @@ EXAMPLES = """\
 
 def parser() -> Parser:
     """Return the parser of the command's options."""
-    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture.", EXAMPLES)
+    options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture or stack.", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
     add_search_options(options)
@@ -70,6 +75,17 @@ def parser() -> Parser:
         help="of the result; float32 keeps fractions in the input's units, in a .tif by default (default: same)",
     )
     options.add_argument(
+        "--axes",
+        metavar="TCYX",
+        help="a letter for each axis of a stack: T time, Z depth, C channel, Y row, X column, S samples (RGB)",
+    )
+    options.add_argument(
+        "--channels",
+        choices=("together", "apart"),
+        default="together",
+        help="denoise the channels C of a frame together, or each alone (default: together)",
+    )
+    options.add_argument(
         "--keep-outliers",
         action="store_true",
         help="hot pixels, salt and pepper come back unchanged; recipes that measure the noise remove them by default",
@@ -78,7 +94,7 @@ def parser() -> Parser:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="picture of the same size; where it is not black, pixels stay as they are",
+        help="picture of the same size; where it is not black, pixels stay as they are; not for stacks",
     )
     options.add_argument("--quality", type=percentage, default=95, metavar="N", help="of JPEG, 1 to 100 (default: 95)")
     noise = options.add_mutually_exclusive_group()
@@ -124,6 +140,7 @@ def run(words: Sequence[str]) -> int:
 def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
+    from torchdenoise.commands.stacks import denoise_stack
     from torchdenoise.fitting import Options, restorer
 
     if options.batch > 1 and options.budget is not None:
@@ -137,26 +154,54 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, sum
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
-        for at in range(0, len(todo), options.batch):
-            part = todo[at : at + options.batch]
+        for part in _parts(todo, options):
             start = time.monotonic()
-            progress.begin([source.name for source, _ in part])
+            progress.begin([source.name for source, _ in part.pairs])
             messages.clear()
-            errors = _denoise_some(part, restore, options, progress.say, messages)
+            if part.stack:
+                errors = denoise_stack(part.pairs[0], options, wanted, progress)
+            else:
+                errors = _denoise_some(part.pairs, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
-                raise errors[part[0]]
-            summary.count(len(part) - len(errors), len(errors))
-            for source, target in part:
+                raise errors[part.pairs[0]]
+            summary.count(len(part.pairs) - len(errors), len(errors))
+            seconds = (time.monotonic() - start) / len(part.pairs)
+            for source, target in part.pairs:
                 if (source, target) in errors:
                     progress.say(f"failed: {errors[source, target]}")
                 else:
-                    progress.say(f"{shown(source)} -> {shown(target)} ({(time.monotonic() - start) / len(part):.1f} s)")
+                    progress.say(f"{shown(source)} -> {shown(target)} ({seconds:.1f} s)")
                 progress.end()
         if len(todo) > 1:
             progress.say(summary.line())
     if summary.failed:
         raise UserError(f"{summary.failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+class _Part(NamedTuple):
+    """Pictures that are denoised together, or a stack."""
+
+    pairs: "list[Pair]"
+    stack: bool
+
+
+def _parts(todo: "list[Pair]", options: argparse.Namespace) -> Iterator[_Part]:
+    """Yield single pictures in parts of the batch size, and each stack alone, in their order."""
+    from torchdenoise.commands.stacks import is_stack
+
+    waiting: list[Pair] = []
+    for pair in todo:
+        stack = is_stack(pair[0], options.axes)
+        if waiting and (stack or len(waiting) == options.batch):
+            yield _Part(waiting, False)
+            waiting = []
+        if stack:
+            yield _Part([pair], True)
+        else:
+            waiting.append(pair)
+    if waiting:
+        yield _Part(waiting, False)
 
 
 def _given_noise(options: argparse.Namespace) -> "NoiseProfile | None":

@@ -16,7 +16,9 @@ from torchdenoise.plans import input_pictures
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from torchdenoise.data import Planes
     from torchdenoise.inspection import Inspection, Suitability
+    from torchdenoise.noise import NoiseProfile
 
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
@@ -43,6 +45,8 @@ class _Inspected:
     inspection: "Inspection"
     recipes: "Sequence[Suitability]"
     command: str
+    stack: str
+    """Axes, shape and frames of a stack, else nothing."""
 
 
 def parser() -> Parser:
@@ -60,6 +64,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="write the noise profile as JSON; default: to the terminal",
     )
+    options.add_argument("--axes", metavar="TCYX", help="a letter for each axis of a stack; see torchdenoise denoise")
     options.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     options.add_argument(
         "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
@@ -106,16 +111,38 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
 
 
 def _inspect(path: Path, options: argparse.Namespace) -> _Inspected:
-    from torchdenoise.data import read_picture
+    from torchdenoise.data import open_planes, read_picture
     from torchdenoise.inspection import inspect_noise, suitable_recipes
 
-    image = read_picture(path, options.data_range).image
-    inspection = inspect_noise(image)
     words = ["torchdenoise", "denoise", str(path)]
+    if options.axes is not None:
+        words += ["--axes", options.axes]
     if options.data_range is not None:
         ends = options.data_range if isinstance(options.data_range, tuple) else (options.data_range,)
         words += ["--data-range", ",".join(f"{end:g}" for end in ends)]
-    return _Inspected(path, image, inspection, suitable_recipes(inspection), shlex.join(words))
+    planes = open_planes(path, options.axes)
+    if planes is None:
+        image, profile, stack = read_picture(path, options.data_range).image, None, ""
+    else:
+        with planes:
+            image, profile, stack = _sampled(path, planes, options)
+    inspection = inspect_noise(image, profile)
+    return _Inspected(path, image, inspection, suitable_recipes(inspection), shlex.join(words), stack)
+
+
+def _sampled(path: Path, planes: "Planes", options: argparse.Namespace) -> "tuple[Tensor, NoiseProfile | None, str]":
+    """Return some frames of a stack below each other, their noise, and what the stack is."""
+    import torch
+
+    from torchdenoise.fitting.frames import frame_groups
+    from torchdenoise.paths import read_errors
+
+    with read_errors(path):
+        (group,) = frame_groups(planes, data_range=options.data_range)
+        image = torch.cat(group.sample(), -2)
+        profile = None if group.noise is None else group.noise.profile
+    shape = "x".join(map(str, planes.shape))
+    return image, profile, f"{planes.axes.letters}, {shape}, {len(group.frames)} frames"
 
 
 def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:
@@ -149,6 +176,7 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
     channels, height, width = inspected.image.shape[1:]
     beside = {
         "picture": str(inspected.path),
+        **({"stack": inspected.stack} if inspected.stack else {}),
         "channels": channels,
         "height": height,
         "width": width,
@@ -165,7 +193,11 @@ def _rows(inspected: _Inspected) -> Rows:
 
     found = inspected.inspection
     profile, (low, high) = found.profile, found.levels
-    rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
+    stack = [("axes", inspected.stack)] if inspected.stack else []
+    rows = [
+        *stack,
+        ("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255"),
+    ]
     if profile.level.gain and not profile.correlated:
         pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
         read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"

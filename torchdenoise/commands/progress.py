@@ -40,6 +40,13 @@ class PictureProgress:
         if self._bars is not None and self._one is not None:
             self._bars.update(self._one, completed=step, total=steps)
 
+    def frame(self, done: int, frames: int) -> None:
+        """Show how many frames of the current stack are done; on plain output, ten lines at most."""
+        if self._bars is not None and self._one is not None:
+            self._bars.update(self._one, description=f"frame {done} of {frames}")
+        elif done < frames and 10 * done // frames > 10 * (done - 1) // frames:
+            self.say(f"  {done} of {frames} frames")
+
     def end(self) -> None:
         """Count a finished picture."""
         if self._bars is not None and self._all is not None:

@@ -6,16 +6,23 @@ names the rest.
 Every failure is a PictureError of one line that begins with the file's path and names the remedy.
 """
 
+import contextlib
 import errno
 import math
 import os
 import secrets
 import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 
+from torchdenoise.data import formats
 from torchdenoise.data.formats import check_fit, decode, encode
+from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -23,6 +30,8 @@ from torchdenoise.isolation import memory_errors
 from torchdenoise.paths import check_input, check_suffix, read_errors, shown, write_errors
 
 _MEGABYTE = 10**6
+_ABANDONED_SECONDS = 10
+"""Age of an unfinished result without a lock that is removed; a younger one may just be made."""
 
 
 def read_picture(
@@ -70,16 +79,117 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
         dtype('uint16')
     """
     path = Path(path)
-    _check_free(path, like, overwrite)
+    suffix = path.suffix.lower()
+    _check_free(path, lambda: check_fit(suffix, like), overwrite)
+    with _completed(path) as partial:
+        encoded = encode(like.restore(image), like, suffix)
+        with partial.open("wb") as file:
+            file.write(encoded)
+
+
+def open_planes(path: str | Path, axes: str | None = None) -> Planes | None:
+    """Return the planes of a file, read one by one, to be closed; None if it holds one picture (``read_picture``).
+
+    Args:
+        path: of a TIFF or NumPy file, or of a format that has planes.
+        axes: a letter for each axis, ``"TCYX"``; from the file by default. The result is then never None.
+
+    Raises:
+        PictureError: the file cannot be read, or the axes do not fit or are not known.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> path = Path(mkdtemp(), "a.npy")
+        >>> np.save(path, np.zeros((5, 2, 8, 9)))
+        >>> with open_planes(path, "TCYX") as planes:
+        ...     len(planes), planes.plane(3).shape
+        (10, (8, 9))
+    """
+    path = Path(path)
+    with read_errors(path):
+        check_input(path)
+        return formats.open_planes(path, axes)
+
+
+def write_planes(
+    path: str | Path, planes: Numbered, like: Planes, dtype: Any | None = None, overwrite: bool = False
+) -> None:
+    """Write planes in the format of the suffix, with the axes and metadata of ``like``.
+
+    Each plane is computed when it is taken. The file appears only when it is complete.
+
+    Args:
+        path: of the result.
+        planes: all planes with their numbers, in any order.
+        like: the planes of the input, still open.
+        dtype: of the pixels; that of the input by default.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        PictureError: as ``check_planes_output``; or the disk is full.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from torchdenoise.data import ArrayPlanes, Axes
+        >>> path = Path(mkdtemp(), "a.tif")
+        >>> planes = ArrayPlanes(np.zeros((5, 8, 9), np.uint8), Axes("TYX"))
+        >>> write_planes(path, ((number, planes.plane(number)) for number in range(5)), planes)
+        >>> with open_planes(path) as written:
+        ...     written.axes.letters
+        'TYX'
+    """
+    path, stored = Path(path), np.dtype(like.dtype if dtype is None else dtype)
+    suffix = path.suffix.lower()
+    _check_free(path, lambda: formats.check_planes(suffix, like, stored), overwrite)
+    with _completed(path) as partial:
+        formats.write_planes(partial, suffix, planes, like, stored)
+
+
+@contextlib.contextmanager
+def _completed(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails."""
     partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
     try:
         with write_errors(path), memory_errors():
-            encoded = encode(like.restore(image), like, path.suffix.lower())
-            with partial.open("xb") as file:
-                file.write(encoded)
+            remove_abandoned(path.parent)
+            with partial.open("xb") as held:
+                with contextlib.suppress(OSError):  # a disk without locks
+                    _lock(held)
+                yield partial
             partial.replace(path)
     finally:  # also after an interrupt
         partial.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished results that killed processes left in a folder; those still being written are locked.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / ".torchdenoise-00.part").touch()
+        >>> os.utime(folder / ".torchdenoise-00.part", (0, 0))
+        >>> remove_abandoned(folder)
+        >>> list(folder.iterdir())
+        []
+    """
+    for partial in folder.glob(".torchdenoise-*.part"):
+        with contextlib.suppress(OSError):  # finished or removed at this moment, or locked
+            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
+                with partial.open("rb") as file:
+                    _lock(file)
+                    partial.unlink()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file while it stays open; BlockingIOError if it is locked, nothing where locks do not exist."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which refuses to remove an open file
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> None:
@@ -95,12 +205,33 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
         torchdenoise.errors.PictureError: clean.jpg: JPEG cannot hold uint16; write .png or .tiff instead
     """
     path = Path(path)
-    _check_free(path, like, overwrite)
+    _check_free(path, lambda: check_fit(path.suffix.lower(), like), overwrite)
+    _check_room(path, math.prod(like.shape) * like.scaling.dtype.itemsize)
+
+
+def check_planes_output(path: str | Path, like: Planes, dtype: Any | None = None, overwrite: bool = False) -> None:
+    """Raise PictureError if ``write_planes`` would fail, so that it is known before a long fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from torchdenoise.data import ArrayPlanes, Axes
+        >>> check_planes_output("clean.png", ArrayPlanes(np.zeros((5, 8, 9)), Axes("TYX")))
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.PictureError: clean.png: PNG holds one picture, and this is a stack: write .tiff or .npy
+    """
+    path, stored = Path(path), np.dtype(like.dtype if dtype is None else dtype)
+    _check_free(path, lambda: formats.check_planes(path.suffix.lower(), like, stored), overwrite)
+    _check_room(path, math.prod(like.shape) * stored.itemsize)
+
+
+def _check_room(path: Path, size: int) -> None:
+    """Raise PictureError unless a folder can be written to and has room for so many bytes."""
     with write_errors(path):
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "")
         free = shutil.disk_usage(path.parent).free
-        needed = math.prod(like.shape) * like.scaling.dtype.itemsize + _MEGABYTE  # for the metadata
+        needed = size + _MEGABYTE  # for the metadata
         if free < needed:
             raise PictureError(
                 f"the disk has {free // _MEGABYTE} MB free and the result may need {math.ceil(needed / _MEGABYTE)} MB; "
@@ -108,11 +239,11 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
             )
 
 
-def _check_free(path: Path, like: Picture, overwrite: bool) -> None:
+def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
     """Raise PictureError unless the suffix's format can hold the picture and ``path`` is free."""
     with write_errors(path):
         check_suffix(path)
-        check_fit(path.suffix.lower(), like)
+        fits()
         if path.is_dir():
             raise PictureError("is a folder; choose another output with -o")
         if path.exists() and not overwrite:

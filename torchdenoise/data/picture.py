@@ -17,7 +17,8 @@ from torchdenoise.errors import PictureError
 class Picture:
     """An image for a denoiser, with the scaling and metadata to write the result like the input.
 
-    ``image`` is (1, C, H, W) float32, C = 1 (grey) or 3 (RGB), 1.0 = white; ``alpha`` is (H, W) as stored.
+    ``image`` is (1, C, H, W) float32, 1.0 = white; C = 1 is grey, 3 RGB, a frame of a stack may have any number.
+    ``alpha`` is (H, W) as stored.
 
     Example:
         >>> picture = Picture.from_array(np.full((8, 9), 51, dtype=np.uint8))
@@ -93,9 +94,35 @@ class Picture:
                 f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4{hint}"
             )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
-        alpha = samples[..., -1] if samples.shape[-1] > colours.shape[-1] else None
-        holes = find_holes(colours, alpha, nodata, mask)
+        alpha = samples.shape[-1] > colours.shape[-1]
+        holes = find_holes(colours, samples[..., -1] if alpha else None, nodata, mask)
         scaling = Scaling.of(colours if holes is None else colours[~holes], data_range)
+        return cls.of_frame(array, scaling, alpha, holes, **metadata)
+
+    @classmethod
+    def of_frame(
+        cls,
+        array: NDArray[Any],
+        scaling: Scaling,
+        alpha: bool = False,
+        holes: Holes | None = None,
+        **metadata: Any,
+    ) -> "Picture":
+        """Return the picture of an array (H, W) or (H, W, C) of any number of channels, its scaling known.
+
+        Args:
+            array: of numbers.
+            scaling: of the whole that the array is a frame of.
+            alpha: whether the last channel is transparency.
+            holes: (H, W), True where pixels have no value.
+            metadata: further fields of the class.
+
+        Example:
+            >>> Picture.of_frame(np.zeros((8, 9, 5)), Scaling(0.0, 1.0, np.dtype(float))).image.shape
+            torch.Size([1, 5, 8, 9])
+        """
+        samples = array[..., None] if array.ndim == 2 else array
+        colours = samples[..., :-1] if alpha else samples
         image = scaling.to_unit(colours).permute(2, 0, 1)[None].contiguous()
         image = image if holes is None else filled(image, holes)
         return cls(
@@ -103,7 +130,7 @@ class Picture:
             unclamped=image if scaling.outliers else None,
             scaling=scaling,
             shape=array.shape,
-            alpha=None if alpha is None else alpha.astype(scaling.dtype),
+            alpha=samples[..., -1].astype(scaling.dtype) if alpha else None,
             holes=holes,
             kept=None if holes is None else colours[holes].astype(scaling.dtype),
             **metadata,

@@ -1,5 +1,6 @@
 """The invertible scaling between stored pixel values and the unit range of denoisers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,11 +74,45 @@ class Scaling:
             >>> Scaling.of(np.array([0, 2e-6])).high
             2e-06
         """
-        _check(array)
-        dtype = array.dtype.newbyteorder("=")
+        if array.size == 0:
+            raise PictureError(f"a picture of shape {array.shape} has no pixels: pass at least 1 x 1")
+        return cls.of_parts([array], array.size, array.dtype, data_range)
+
+    @classmethod
+    def of_parts(
+        cls,
+        parts: Iterable[NDArray[Any]],
+        size: int,
+        dtype: np.dtype[Any],
+        data_range: float | tuple[float, float] | None = None,
+    ) -> "Scaling":
+        """Return the scaling of an array that comes in parts, each seen once: the same as ``of`` the whole.
+
+        Args:
+            parts: arrays of any shapes; not asked for where the type and ``data_range`` decide.
+            size: the number of all values.
+            dtype: of all parts.
+            data_range: as in ``of``.
+
+        Raises:
+            PictureError: as ``of``.
+
+        Example:
+            >>> frames = np.arange(12.0).reshape(3, 4)
+            >>> Scaling.of_parts(iter(frames), frames.size, frames.dtype) == Scaling.of(frames)
+            True
+        """
+        _check_type(dtype)
+        dtype = dtype.newbyteorder("=")
+        if data_range is None and dtype == np.uint8:
+            return cls(0.0, 255.0, dtype)
         if data_range is None:
-            low, high = _range_of(array)
-            return cls(float(low), float(high), dtype, bool(array.min() < low or array.max() > high))
+            values = _Summary.of(parts, size, dtype)
+            low, high = _range_of(values)
+            return cls(float(low), float(high), dtype, bool(values.smallest < low or values.largest > high))
+        if dtype.kind == "f":
+            for part in parts:
+                _check_finite(part)
         low, high = data_range if isinstance(data_range, tuple) else (0.0, data_range)
         return cls(float(low), float(high), dtype)
 
@@ -182,14 +217,14 @@ def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(dtype, np.float32)
 
 
-def _check(array: NDArray[Any]) -> None:
-    """Raise PictureError unless there are values and all are finite real numbers."""
-    if array.dtype.kind not in "uif" or array.dtype.itemsize > 8:
-        raise PictureError(
-            f"values of type {array.dtype} are not supported: convert them to uint8, uint16 or float32 first"
-        )
-    if array.size == 0:
-        raise PictureError(f"a picture of shape {array.shape} has no pixels: pass at least 1 x 1")
+def _check_type(dtype: np.dtype[Any]) -> None:
+    """Raise PictureError unless values are real numbers."""
+    if dtype.kind not in "uif" or dtype.itemsize > 8:
+        raise PictureError(f"values of type {dtype} are not supported: convert them to uint8, uint16 or float32 first")
+
+
+def _check_finite(array: NDArray[Any]) -> None:
+    """Raise PictureError unless all values are finite."""
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         are = "pixel value is" if bad == 1 else "pixel values are"
@@ -198,14 +233,48 @@ def _check(array: NDArray[Any]) -> None:
         )
 
 
-def _range_of(array: NDArray[Any]) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Summary:
+    """What the range depends on: the extremes of all values, and the ends without the share that may be outliers."""
+
+    dtype: np.dtype[Any]
+    smallest: Any
+    low: Any
+    high: Any
+    largest: Any
+
+    @classmethod
+    def of(cls, parts: Iterable[NDArray[Any]], size: int, dtype: np.dtype[Any]) -> "_Summary":
+        narrow = dtype.kind in "iu" and dtype.itemsize < 4  # outliers count
+        count = 0 if narrow else int(OUTLIER_SHARE * size)
+        lowest, highest = np.empty(0, dtype), np.empty(0, dtype)
+        for part in parts:
+            _check_finite(part)
+            lowest = _least(np.concatenate([lowest, _least(part, count + 1)]), count + 1)
+            highest = _most(np.concatenate([highest, _most(part, count + 1)]), count + 1)
+        return cls(dtype, *(value.item() for value in (lowest.min(), lowest.max(), highest.min(), highest.max())))
+
+
+def _least(values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return the least values, as many as ``count`` or there are."""
+    flat: NDArray[Any] = values.reshape(-1)
+    if count == 1:
+        return flat[[flat.argmin()]]
+    return np.partition(flat, count - 1)[:count] if flat.size > count else flat
+
+
+def _most(values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return the largest values, as many as ``count`` or there are."""
+    flat: NDArray[Any] = values.reshape(-1)
+    if count == 1:
+        return flat[[flat.argmax()]]
+    return np.partition(flat, flat.size - count)[-count:] if flat.size > count else flat
+
+
+def _range_of(values: _Summary) -> tuple[float, float]:
     """Return black and white by dtype or, where that is too wide or leaves them open, by the values."""
-    dtype = array.dtype.newbyteorder("=")
-    if dtype == np.uint8:
-        return 0, 255
-    extremes = array.min().item(), array.max().item()
-    usual = _usual_range(dtype, *extremes)
-    narrow = extremes if dtype.kind in "iu" and dtype.itemsize < 4 else _without_outliers(array)
+    usual = _usual_range(values.dtype, values.smallest, values.largest)
+    narrow = _without_outliers(values)
     return narrow if _MIN_WIDTH <= _width(narrow) < MIN_FILL * _width(usual) else usual
 
 
@@ -220,13 +289,9 @@ def _usual_range(dtype: np.dtype[Any], smallest: float, largest: float) -> tuple
     return (0, largest) if largest > 0 else (smallest, 0) if smallest < 0 else (0, 1)
 
 
-def _without_outliers(array: NDArray[Any]) -> tuple[float, float]:
+def _without_outliers(values: _Summary) -> tuple[float, float]:
     """Return the extremes of the values, without a few that lie so far away that the rest fills a small part."""
-    count = int(OUTLIER_SHARE * array.size)
-    if not count:
-        return array.min().item(), array.max().item()
-    ordered = np.partition(array, [0, count, array.size - 1 - count, array.size - 1], axis=None)
-    smallest, low, high, largest = (ordered[at].item() for at in (0, count, -1 - count, -1))
+    smallest, low, high, largest = values.smallest, values.low, values.high, values.largest
     near = max(smallest, 2 * low - high), min(largest, 2 * high - low)
     return near if low < high and _width(near) < MIN_FILL * (largest - smallest) else (smallest, largest)
 

@@ -23,7 +23,7 @@ from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
-from torchdenoise.noise import NoiseProfile, Profiles, seeded
+from torchdenoise.noise import FramesNoise, NoiseProfile, Profiles, seeded
 from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.protocols import DataDescription
 
@@ -80,8 +80,9 @@ class Denoiser(Checkpointed):
         self.readout = readout or OnePass()
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
-        self.given_noise: NoiseProfile | None = None
-        """The noise of all images, which is then believed and not measured; outliers that it does not state are."""
+        self.given_noise: NoiseProfile | FramesNoise | None = None
+        """The noise of all images, which is then believed and not measured; outliers that it does not state are.
+        Or that of frames, measured together."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -143,7 +144,7 @@ class Denoiser(Checkpointed):
         if self._context is None or not self.uses_noise:
             return ""
         line = self._context.profiles[0].describe()
-        return line if self.given_noise is None else f"{line}; given"
+        return f"{line}; given" if isinstance(self.given_noise, NoiseProfile) else line
 
     def context(self, noisy: Tensor) -> PictureContext:
         """Return what is known of images ``(B, C, H, W)``, from the cache while they stay the same.
@@ -162,6 +163,8 @@ class Denoiser(Checkpointed):
         given = self.given_noise
         if given is None:
             return None
+        if isinstance(given, FramesNoise):
+            return Profiles.of_frames(given, noisy)
         given.require_channels(noisy.shape[1])
         given.require_size(*noisy.shape[-2:])
         return Profiles.given(given, noisy)
@@ -327,7 +330,7 @@ class Denoiser(Checkpointed):
                 f"the picture is {description.width}x{description.height} pixels; {name} needs at least "
                 f"{smallest}x{smallest}"
             )
-        if self.given_noise is not None:
+        if isinstance(self.given_noise, NoiseProfile):
             self.given_noise.require_channels(description.channels)
         for part, network in list(self.named_children()):
             if isinstance(network, Network):

@@ -12,22 +12,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchdenoise.data import Picture, Scaling, read_picture
+from torchdenoise.data import ArrayPlanes, Axes, Picture, Planes, Scaling, open_planes, read_picture
+from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
+from torchdenoise.fitting.frames import ADVICE, NO_MASK, FrameDone, FrameGroup, denoise_frames, frame_groups
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
 from torchdenoise.isolation import default_torch_modes
-from torchdenoise.noise import NoiseModel, NoiseProfile, find_outliers, given_profile
+from torchdenoise.noise import FramesNoise, NoiseModel, NoiseProfile, find_outliers, given_profile
 from torchdenoise.recipes import load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 DEFAULT_RECIPE = "fast"
+CHANNELS = ("together", "apart")
 FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
 Restore = Callable[[Sequence[Tensor]], list[Result]]
@@ -54,13 +57,17 @@ def denoise(
     noise: NoiseProfile | NoiseModel | str | Path | None = None,
     keep_outliers: bool = False,
     mask: NDArray[Any] | str | Path | None = None,
+    axes: str | None = None,
+    channel_axis: int | None = None,
+    channels: str = "together",
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
 
     Args:
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
-            a picture file, which gives an array.
+            a picture file, a stack among them, which gives an array. Stacks are denoised frame by frame, with one
+            scaling and one noise profile for all.
         recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
@@ -81,7 +88,11 @@ def denoise(
         keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
             them by default. The fit does not see them in either case.
         mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
-            value. So do NaN, transparent pixels, and those that a NumPy masked array hides.
+            value. So do NaN, transparent pixels, and those that a NumPy masked array hides. For single pictures.
+        axes: a letter for each axis of the array or the file, ``"TCYX"``: T time, Z depth, C channel, Y row, X column,
+            S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
+        channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
+        channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -98,35 +109,52 @@ def denoise(
         torch.Size([1, 3, 8, 8])
         >>> denoise(noisy, max_steps=2, strength=0.7, dtype="float32").dtype
         torch.float32
+        >>> denoise(np.random.rand(2, 5, 8, 8), axes="TCYX", max_steps=2).shape
+        (2, 5, 8, 8)
     """
     given = None if noise is None else given_profile(noise)
     options = Options(
         max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
         keep_outliers=keep_outliers,
     )  # fmt: skip
-    restore = restorer(recipe, checkpoint, options)
+    check_channels(channels)
     if isinstance(noisy, Tensor):
+        if axes is not None or channel_axis is not None:
+            raise UserError("axes and channel_axis are for arrays and files: a tensor is (B, C, H, W)")
         if mask is not None:
             raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
-        return _denoise_batch(noisy, data_range, restore, batch, dtype)
+        return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), batch, dtype)
+    planes = _planes(noisy, axes, channel_axis)
+    if planes is not None:
+        with planes:
+            if mask is not None:
+                raise PictureError(NO_MASK)
+            groups = frame_groups(planes, channels == "together", data_range, dtype)
+            return _denoise_planes(planes, groups, recipe, checkpoint, options, batch)
+    restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, np.ndarray):
         picture = Picture.from_array(np.ma.getdata(noisy), data_range, mask=_hidden(noisy, mask))
-    elif isinstance(noisy, (str, Path)):
+        _warn_of_shift(noisy if noisy.shape[2:] == (3,) else None)
+    else:
         check_fits(Path(noisy))
         picture = read_picture(noisy, data_range, _hidden(None, mask))
         for note in picture.notes:
             warnings.warn(f"{noisy}: {note}", stacklevel=3)
-    else:
-        raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     target = picture.stored_as(dtype)
     (result,) = restore([picture.image])
     clean = unwrap(result)
-    _warn_of_rounding(target.scaling, clean, picture.image)
+    _warn_of_rounding(target.scaling.rounds_away(clean, picture.image))
     restored = target.restore(clean)
     if isinstance(noisy, np.ma.MaskedArray):
         restored = np.ma.MaskedArray(restored, mask=noisy.mask)
     same = target.scaling is picture.scaling
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
+
+
+def check_channels(channels: str) -> None:
+    """Raise UserError unless ``channels`` is one of its words."""
+    if channels not in CHANNELS:
+        raise UserError(f"channels={channels!r}: give {CHANNELS[0]!r} or {CHANNELS[1]!r}")
 
 
 def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) -> Holes | None:
@@ -139,8 +167,59 @@ def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) 
     return own if given is None else own | given
 
 
-def _warn_of_rounding(scaling: Scaling, clean: Tensor, noisy: Tensor) -> None:
-    if scaling.rounds_away(clean, noisy):
+def _planes(noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: int | None) -> Planes | None:
+    """Return the planes of an array or a file; None for a single picture."""
+    if isinstance(noisy, np.ndarray):
+        if axes is None and channel_axis is None:
+            return None
+        if np.ma.is_masked(noisy):
+            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
+        return ArrayPlanes(np.asarray(noisy), Axes.of(noisy.shape, axes, channel_axis))
+    if not isinstance(noisy, (str, Path)):
+        raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
+    if channel_axis is not None:
+        raise UserError("channel_axis is for arrays: give axes, such as axes='TCYX'")
+    return open_planes(noisy, axes)
+
+
+def _denoise_planes(
+    planes: Planes,
+    groups: Sequence[FrameGroup],
+    recipe: str | Path | Mapping[str, Any] | None,
+    checkpoint: str | Path | None,
+    options: Options,
+    batch: int,
+) -> NDArray[Any]:
+    """Return the array of denoised frames."""
+    if batch < 1:
+        raise UserError(f"batch={batch}: must be at least 1")
+
+    def make_restore(noise: FramesNoise | None) -> Restore:
+        return restorer(recipe, checkpoint, replace(options, noise=options.noise or noise))
+
+    coarse = []
+
+    def on_frame(done: FrameDone) -> None:
+        coarse.append(done.coarse)
+
+    for group in groups:
+        if shifted := group.shifted():
+            warnings.warn(shifted, AssumptionWarning, stacklevel=4)
+    result = np.empty(planes.shape, groups[0].scaling.dtype)
+    for number, plane in denoise_frames(groups, make_restore, batch, on_frame):
+        planes.axes.put(result, number, plane)
+    _warn_of_rounding(any(coarse))
+    return result
+
+
+def _warn_of_shift(noisy: NDArray[Any] | None) -> None:
+    found = "" if noisy is None else shifted_channels(noisy)
+    if found:
+        warnings.warn(f"{found}; {ADVICE}", AssumptionWarning, stacklevel=4)
+
+
+def _warn_of_rounding(coarse: bool) -> None:
+    if coarse:
         warnings.warn(f"{FEW_PHOTONS}: pass dtype='float32' (--dtype float32)", AssumptionWarning, stacklevel=4)
 
 
@@ -151,6 +230,8 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
         UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
     restore = _full_restorer(recipe, checkpoint, options)
+    if options.strength == 0:
+        return lambda images: [Fitted(image.cpu()) for image in images]
     if options.keep_outliers:
         restore = _finished(restore, lambda noisy, clean: torch.where(_outliers(noisy, options.noise), noisy, clean))
     if options.strength < 1:
@@ -170,9 +251,10 @@ def _finished(restore: Restore, finish: Callable[[Tensor, Tensor], Tensor]) -> R
     return finished
 
 
-def _outliers(noisy: Tensor, given: NoiseProfile | None) -> Tensor:
+def _outliers(noisy: Tensor, given: NoiseProfile | FramesNoise | None) -> Tensor:
     """Return where an image has outliers, as the given noise states or as they are measured."""
-    return find_outliers(noisy).mask if given is None or given.outliers is None else given.outliers.to(noisy.device)
+    stated = given.outliers if isinstance(given, NoiseProfile) else None
+    return find_outliers(noisy).mask if stated is None else stated.to(noisy.device)
 
 
 def _full_restorer(
@@ -242,7 +324,7 @@ def _for_any_size(restore: Restore, smallest: int) -> Restore:
 
 def _check_use(denoiser: Denoiser, options: Options) -> None:
     """Refuse a given noise that would have no effect."""
-    if options.noise is not None and not denoiser.uses_noise:
+    if isinstance(options.noise, NoiseProfile) and not denoiser.uses_noise:
         raise RecipeError(
             f"{type(denoiser).__name__} makes no use of a given noise: leave it out, or choose a recipe that does, "
             "such as fast, instant or best"
@@ -264,6 +346,6 @@ def _denoise_batch(
     clean = torch.cat(
         [unwrap(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])]
     )
-    _warn_of_rounding(target, clean, unclamped)
+    _warn_of_rounding(target.rounds_away(clean, unclamped))
     restored = torch.from_numpy(target.from_unit(scaling.keep_outliers(clean, unclamped)))
     return restored.to(noisy.device, noisy.dtype if target is scaling else restored.dtype)

@@ -8,7 +8,7 @@ import lightning
 
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
-from torchdenoise.noise import NoiseProfile
+from torchdenoise.noise import FramesNoise, NoiseProfile
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Options:
     budget: float | None = None
     on_message: Callable[[str], None] | None = None
     """Called with a line about the steps chosen for a budget, or about why pictures are not fitted together."""
-    noise: NoiseProfile | None = None
-    """The noise of the images; measured by default."""
+    noise: NoiseProfile | FramesNoise | None = None
+    """The noise of the images; measured in each by default."""
     strength: float = 1.0
     """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""
     keep_outliers: bool = False

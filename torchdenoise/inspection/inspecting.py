@@ -62,11 +62,12 @@ class Inspection:
         }
 
 
-def inspect_noise(image: Tensor) -> Inspection:
+def inspect_noise(image: Tensor, profile: NoiseProfile | None = None) -> Inspection:
     """Return what an image says about its noise.
 
     Args:
-        image: ``(1, C, H, W)`` of any size, 1.0 is white.
+        image: ``(1, C, H, W)`` of any size, 1.0 is white; of a stack, some frames below each other.
+        profile: of its noise; measured by default.
 
     Example:
         >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
@@ -74,7 +75,7 @@ def inspect_noise(image: Tensor) -> Inspection:
         >>> found.profile.correlated, found.broken == {Assumption.PHOTONS}, found.notes
         (False, True, ())
     """
-    profile = measure_noise(image)
+    profile = measure_noise(image) if profile is None else profile
     informative = (
         torch.ones_like(image[:, :1], dtype=torch.bool) if profile.informative is None else profile.informative
     )

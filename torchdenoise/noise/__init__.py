@@ -13,7 +13,7 @@ from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavel
 from torchdenoise.noise.given import given_profile
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measured import MeasuredNoise, draw_noise
-from torchdenoise.noise.measuring import Profiles, level_patches, measure_noise
+from torchdenoise.noise.measuring import FramesNoise, Profiles, level_patches, measure_noise
 from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile
@@ -34,6 +34,7 @@ from torchdenoise.noise.variation import LevelVariation, level_map
 __all__ = [
     "Assumption",
     "ClippedNoise",
+    "FramesNoise",
     "GaussianNoise",
     "Impulses",
     "LevelCurve",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torchdenoise.noise.patches import complete_patches
 from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.stabilization import stabilize
-from torchdenoise.noise.stripes import remove_stripes, row_column_noise
+from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_noise
 from torchdenoise.noise.tone_curve import measured_gamma
 from torchdenoise.noise.variation import level_map
 from torchdenoise.noise.windows import level_ratio
@@ -51,6 +51,23 @@ def measure_noise(image: Tensor) -> NoiseProfile:
         >>> measure_noise(0.5 + 0.1 * (white[..., 1:] + white[..., :-1])).correlated
         True
     """
+    found = _placed(image)
+    return found.added_to(_pixel_noise(found.image, found.informative))
+
+
+class _Placed(NamedTuple):
+    """What belongs to places of an image, and the image without it."""
+
+    image: Tensor
+    outliers: Tensor | None
+    stripes: StripeNoise | None
+    informative: Tensor | None
+
+    def added_to(self, profile: NoiseProfile) -> NoiseProfile:
+        return replace(profile, outliers=self.outliers, stripes=self.stripes, informative=self.informative)
+
+
+def _placed(image: Tensor) -> _Placed:
     informative = _informative(image)
     impulses = find_outliers(image)
     outliers = impulses.mask if impulses.share else None
@@ -58,12 +75,58 @@ def measure_noise(image: Tensor) -> NoiseProfile:
     stripes = row_column_noise(image)
     striped = stripes.rows > 0 or stripes.columns > 0
     image = remove_stripes(image, stripes) if striped else image
-    return replace(
-        _pixel_noise(image, informative),
-        outliers=outliers,
-        stripes=stripes if striped else None,
-        informative=informative,
-    )
+    return _Placed(image, outliers, stripes if striped else None, informative)
+
+
+class FramesNoise:
+    """The noise of many frames: one profile for all of them, but for what belongs to the places of each.
+
+    The profile is measured once, in some of the frames, when it is first needed. Outliers, stripes, constant areas and
+    a level that varies over the picture are looked for in each frame.
+
+    Args:
+        sample: returns frames to measure, ``(1, C, H, W)`` each, of one size.
+
+    Example:
+        >>> frames = [0.5 + 0.1 * torch.randn(1, 1, 64, 64) for _ in range(9)]
+        >>> noise = FramesNoise(lambda: frames[:4])
+        >>> round(noise.for_image(frames[8]).level.sigma, 2)
+        0.1
+    """
+
+    def __init__(self, sample: Callable[[], Sequence[Tensor]]) -> None:
+        self._sample = sample
+        self._profile: NoiseProfile | None = None
+
+    @property
+    def profile(self) -> NoiseProfile:
+        """What all frames share."""
+        if self._profile is None:
+            with torch.inference_mode(mode=False), torch.no_grad():
+                self._profile = _measure_together(self._sample())
+        return self._profile
+
+    def for_image(self, image: Tensor) -> NoiseProfile:
+        """Return the profile of a frame ``(1, C, H, W)``."""
+        with torch.inference_mode(mode=False), torch.no_grad():
+            found = _placed(image)
+            profile = found.added_to(self.profile)
+            if profile.correlated:
+                return profile
+            variation = level_map(stabilize(found.image, profile.level)).map
+            if variation is None:
+                return profile
+            return _raised(replace(profile, variation=variation), found.image, found.informative)
+
+
+def _measure_together(images: Sequence[Tensor]) -> NoiseProfile:
+    """Return the profile that images of one size share: that of the image in which they lie below each other."""
+    found = [_placed(image) for image in images]
+    informative = None
+    if any(each.informative is not None for each in found):
+        everywhere = torch.ones_like(images[0][:, :1], dtype=torch.bool)
+        informative = torch.cat([everywhere if each.informative is None else each.informative for each in found], -2)
+    return replace(_pixel_noise(torch.cat([each.image for each in found], -2), informative), variation=None)
 
 
 def with_outliers(profile: NoiseProfile, image: Tensor) -> NoiseProfile:
@@ -99,9 +162,15 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
     ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
     if ratio < MIN_RATIO and not level.gain:
         return NoiseProfile(NoiseLevelFunction(0.0, level_ratio(image, torch.ones(()), None, informative)))
-    if ratio > MAX_RATIO and profile.variation is not None:
-        return replace(profile, level=level._replace(sigma=level.sigma * ratio))
-    return profile
+    return profile if profile.variation is None else _raised(profile, image, informative)
+
+
+def _raised(profile: NoiseProfile, image: Tensor, informative: Tensor | None) -> NoiseProfile:
+    """Return a profile whose level varies over the image, its level raised if it was measured where it is low."""
+    ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
+    if ratio <= MAX_RATIO:
+        return profile
+    return replace(profile, level=profile.level._replace(sigma=profile.level.sigma * ratio))
 
 
 def _few_photons(photon: float, channels: int) -> NoiseProfile:
@@ -209,6 +278,11 @@ class Profiles(Sequence[NoiseProfile]):
     def given(cls, profile: NoiseProfile, images: Tensor) -> "Profiles":
         """Return a stated profile for each of the images ``(B, C, H, W)``; only their outliers are measured."""
         return cls._of_each(images, lambda image: with_outliers(profile, image))
+
+    @classmethod
+    def of_frames(cls, noise: FramesNoise, images: Tensor) -> "Profiles":
+        """Return the profiles of frames ``(B, C, H, W)`` of a stack."""
+        return cls._of_each(images, noise.for_image)
 
     @classmethod
     def _of_each(cls, images: Tensor, profile_of: Callable[[Tensor], NoiseProfile]) -> "Profiles":

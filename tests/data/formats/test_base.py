@@ -15,12 +15,26 @@ from helpers import noisy_scene, random_pixels, save_picture
 
 from torchdenoise import paths
 from torchdenoise.data import PictureFormat, check_output, find_pictures, read_picture, write_picture
-from torchdenoise.data.formats import BMP, GIF, JPEG, JPEG2000, PNG, TIFF, Netpbm, WebP, check_fit, decode, encode
+from torchdenoise.data.formats import (
+    BMP,
+    GIF,
+    JPEG,
+    JPEG2000,
+    PNG,
+    TIFF,
+    Netpbm,
+    NumPy,
+    NumPyArchive,
+    WebP,
+    check_fit,
+    decode,
+    encode,
+)
 from torchdenoise.data.headers import Header, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
-OURS = (PNG, TIFF, JPEG, BMP, GIF, WebP, Netpbm, JPEG2000)
+OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000)
 
 
 @pytest.fixture
@@ -57,7 +71,8 @@ def test_the_ground_floor_knows_the_formats_of_the_package():
     known = {suffix: paths._FORMATS[suffix] for cls in OURS for suffix in cls.suffixes}
     assert known == {suffix: (cls.short_name, cls.output_suffix) for cls in OURS for suffix in cls.suffixes}
     named = paths.format_suffixes()  # other tests may have added a format
-    assert [named[cls.short_name] for cls in OURS] == [".png", ".tiff", ".jpg", ".bmp", ".gif", ".webp", ".ppm", ".jp2"]
+    ours = [named[cls.short_name] for cls in OURS]
+    assert ours == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".gif", ".webp", ".ppm", ".jp2"]
 
 
 @pytest.mark.usefixtures("graymap")

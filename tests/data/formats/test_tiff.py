@@ -1,11 +1,21 @@
 """TIFF: layouts, tags and pages."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
 from helpers import random_pixels, save_picture, stored_pixels
 
-from torchdenoise.data import check_output, read_picture, write_picture
+from torchdenoise.data import (
+    ArrayPlanes,
+    Axes,
+    check_output,
+    open_planes,
+    read_picture,
+    write_picture,
+    write_planes,
+)
 from torchdenoise.errors import PictureError
 
 
@@ -82,3 +92,211 @@ def test_a_stack_described_by_its_first_page_is_refused(tmp_path):
     tifffile.imwrite(path, np.zeros((5, 24, 30), "u2"), photometric="minisblack", truncate=True)
     with pytest.raises(PictureError, match=r"stack.tif: holds 5 pages; split it into single pages first"):
         read_picture(path)
+
+
+FRAMES = {"T": 3, "Z": 2, "C": 2, "Y": 20, "X": 34, "S": 3, "Q": 3}
+
+
+def stack(letters, dtype="uint16"):
+    return random_pixels(tuple(FRAMES[letter] for letter in letters), dtype)
+
+
+def save_stack(path, array, letters, kind):
+    """Write a stack by tifffile alone."""
+    names = {"axes": letters}
+    if kind == "imagej":
+        times = {
+            "unit": "um",
+            "spacing": 0.5,
+            "finterval": 2.0,
+            "Info": "a note",
+            "Ranges": (0.0, 9.0),
+            "Labels": ["a"],
+        }
+        tifffile.imwrite(path, array, imagej=True, metadata=names | times, resolution=(9.26, 9.26))
+    elif kind == "ome":
+        scale = {"PhysicalSizeX": 0.1, "PhysicalSizeXUnit": "µm"}
+        tifffile.imwrite(path, array, ome=True, metadata=names | scale, compression="zlib", predictor=True)
+    elif kind == "pages":
+        with tifffile.TiffWriter(path) as writer:
+            for number, page in enumerate(array):
+                tags = [(315, "s", 0, f"author {number}", False), (65000, "d", 2, (1.5, number), False)]
+                writer.write(page, metadata=None, description=f"page {number}", extratags=tags, contiguous=False)
+    else:
+        tifffile.imwrite(path, array, metadata=names, photometric="minisblack", **kind)
+    return path
+
+
+def copied(path, target, dtype=None):
+    """Write all planes of a file, from the last to the first; return its axes and what is lost."""
+    with open_planes(path) as planes:
+        values = ((number, planes.plane(number).astype(dtype or planes.dtype)) for number in range(len(planes))[::-1])
+        write_planes(target, values, planes, dtype)
+        return planes.axes.letters, planes.lost
+
+
+@pytest.mark.parametrize(
+    ("letters", "kind"),
+    [
+        ("TYX", "imagej"),
+        ("TZCYX", "imagej"),
+        ("TYX", "ome"),
+        ("TZCYX", "ome"),
+        ("CTZYX", {"tile": (16, 16), "compression": "lzw"}),
+        ("TCYX", {"bigtiff": True, "byteorder": ">"}),
+        ("TZYX", {"truncate": True}),
+        ("QYX", "pages"),
+    ],
+    ids=str,
+)
+def test_stacks_keep_axes_pixels_and_metadata(tmp_path, letters, kind):
+    array = stack(letters)
+    path, target = save_stack(tmp_path / "in.tif", array, letters, kind), tmp_path / "out.tif"
+    axes, lost = copied(path, target)
+    assert axes == letters if kind != "pages" else axes.endswith("YX")
+    assert not lost
+    with tifffile.TiffFile(path) as before, tifffile.TiffFile(target) as after:
+        np.testing.assert_array_equal(after.asarray(), array)
+        assert after.series[0].axes == before.series[0].axes
+        assert after.imagej_metadata == before.imagej_metadata
+        assert after.byteorder == before.byteorder
+        assert after.is_bigtiff == before.is_bigtiff
+        assert len(after.series[0].levels) == 1
+        if kind == "imagej":
+            assert after.imagej_metadata["Info"] == "a note"
+            assert after.series[0].dataoffset  # ImageJ reads the first page's place, and goes on from there
+        if after.is_ome:
+            assert tifffile.xml2dict(after.ome_metadata) == tifffile.xml2dict(before.ome_metadata)
+        for number in range(len(before.pages) if kind == "pages" else 1):
+            old, new = (tiff.pages[number].aspage() for tiff in (before, after))
+            for name in ("compression", "predictor", "resolution", "resolutionunit", "photometric", "is_tiled"):
+                assert getattr(new, name) == getattr(old, name), name
+            for code in (315, 65000) if kind == {"truncate": True} else (270, 315, 65000):
+                assert new.tags.valueof(code) == old.tags.valueof(code)
+
+
+def test_a_pyramid_is_read_at_full_resolution(tmp_path):
+    array = stack("TYX")
+    with tifffile.TiffWriter(tmp_path / "in.tif", ome=True) as writer:
+        writer.write(array, subifds=1, metadata={"axes": "TYX"})
+        writer.write(array[:, ::2, ::2], subfiletype=1)
+    axes, lost = copied(tmp_path / "in.tif", tmp_path / "out.tif")
+    assert (axes, lost) == ("TYX", ("the smaller copies of a pyramid",))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), array)
+
+
+@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
+def test_the_samples_of_a_page_are_channels_unless_they_are_colours(tmp_path, planarconfig):
+    array = random_pixels((9, 8, 5))
+    stored = array if planarconfig == "contig" else np.moveaxis(array, -1, 0)
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, stored, photometric="minisblack", planarconfig=planarconfig)
+    with open_planes(path) as planes:
+        assert planes.axes.letters.replace("YX", "") == "C"
+        np.testing.assert_array_equal(planes.plane(3), array[..., 3])
+    copied(path, tmp_path / "out.tif")
+    with tifffile.TiffFile(path) as before, tifffile.TiffFile(tmp_path / "out.tif") as after:
+        np.testing.assert_array_equal(after.asarray(), stored)
+        assert after.pages[0].samplesperpixel == before.pages[0].samplesperpixel == 5
+        assert after.pages[0].planarconfig == before.pages[0].planarconfig
+
+
+def test_rgb_stacks_keep_transparency_and_single_pictures_are_no_stacks(tmp_path):
+    array = random_pixels((3, 9, 8, 4))
+    tifffile.imwrite(
+        tmp_path / "in.tif", array, photometric="rgb", extrasamples=["unassalpha"], metadata={"axes": "ZYXS"}
+    )
+    assert copied(tmp_path / "in.tif", tmp_path / "out.tif") == ("ZYXS", ())
+    with tifffile.TiffFile(tmp_path / "out.tif") as after:
+        assert after.pages[0].extrasamples == (2,)
+        np.testing.assert_array_equal(after.asarray(), array)
+    for shape in ((9, 8), (9, 8, 3), (9, 8, 4)):
+        assert open_planes(save_picture(tmp_path / "one.tif", random_pixels(shape))) is None
+
+
+def test_a_float_result_keeps_the_metadata(tmp_path):
+    path = save_stack(tmp_path / "in.tif", stack("TZCYX"), "TZCYX", "ome")
+    copied(path, tmp_path / "out.tif", np.float32)
+    with tifffile.TiffFile(tmp_path / "out.tif") as after:
+        assert after.asarray().dtype == np.float32
+        pixels = tifffile.xml2dict(after.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert (pixels["Type"], pixels["PhysicalSizeX"]) == ("float", 0.1)
+
+
+def test_axes_that_are_given_are_believed_if_pages_can_be_stored_so(tmp_path):
+    path = save_stack(tmp_path / "in.tif", stack("QYX"), "QYX", "pages")
+    with open_planes(path, "tyx") as planes:
+        assert planes.axes.letters == "TYX"
+    for letters, message in (("YXT", "the last ones must be YX"), ("TZYX", r"in.tif: axes TZYX are 4, but the shape")):
+        with pytest.raises(PictureError, match=message):
+            open_planes(path, letters)
+
+
+def test_pictures_of_different_sizes_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for size in (8, 9):
+            writer.write(random_pixels((size, 9)), metadata=None)
+    with pytest.raises(PictureError, match=r"a.tif: holds 2 pictures of different kinds \(8 x 9, 9 x 9\); split"):
+        open_planes(tmp_path / "a.tif")
+
+
+def test_an_array_becomes_a_tiff_with_its_axes(tmp_path):
+    array = stack("YXT")
+    planes = ArrayPlanes(array, Axes("YXT"))
+    write_planes(tmp_path / "a.tif", ((number, planes.plane(number)) for number in range(3)), planes)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.series[0].axes == "TYX"
+        np.testing.assert_array_equal(tiff.asarray(), array.transpose(2, 0, 1))
+
+
+def test_one_page_is_read_for_one_plane(tmp_path, monkeypatch):
+    path, read = save_stack(tmp_path / "in.tif", stack("TZCYX"), "TZCYX", "ome"), []
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", None)
+    monkeypatch.setattr(tifffile.TiffFile, "asarray", None)
+    for cls in (tifffile.TiffPage, tifffile.TiffFrame):
+        one = cls.asarray
+        monkeypatch.setattr(cls, "asarray", lambda page, one=one: read.append(page.index) or one(page))
+    with open_planes(path) as planes:
+        assert not read
+        planes.plane(5)
+        assert set(read) == {5}
+
+
+def test_an_interrupted_stack_leaves_nothing(tmp_path):
+    path = save_stack(tmp_path / "in.tif", stack("TYX"), "TYX", "imagej")
+
+    def stopping(planes):
+        yield 0, planes.plane(0)
+        raise KeyboardInterrupt
+
+    with open_planes(path) as planes, pytest.raises(KeyboardInterrupt):
+        write_planes(tmp_path / "out.tif", stopping(planes), planes)
+    assert [each.name for each in tmp_path.iterdir()] == ["in.tif"]
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_without_end_are_refused(tmp_path, monkeypatch, big):
+    head, count, pointer = (b"II+\0\x08\0\0\0", "<Q", "<Q") if big else (b"II*\0", "<H", "<I")
+    first, tag = (16, 20) if big else (8, 12)
+    page = struct.pack(count, 1) + bytes(tag)
+    size = len(page) + struct.calcsize(pointer)
+    (tmp_path / "loop.tif").write_bytes(head + struct.pack(pointer, first) + page + struct.pack(pointer, first))
+    with pytest.raises(PictureError, match=r"loop.tif: damaged \(its pages form a loop\)"):
+        open_planes(tmp_path / "loop.tif")
+    monkeypatch.setattr("torchdenoise.data.formats.tiff.MAX_PAGES", 5)
+    pages = [page + struct.pack(pointer, first + size * number) for number in range(1, 9)]
+    (tmp_path / "many.tif").write_bytes(head + struct.pack(pointer, first) + b"".join(pages))
+    with pytest.raises(PictureError, match=r"many.tif: lists more than 5 pages"):
+        open_planes(tmp_path / "many.tif")
+
+
+def test_a_page_without_its_data_is_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "in.tif") as writer:
+        for _ in range(3):
+            writer.write(np.zeros((64, 64), np.uint16), contiguous=False, metadata=None)
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as tiff:
+        tiff.pages[1].tags[279].overwrite([60])
+    with open_planes(tmp_path / "in.tif") as planes:
+        assert planes.plane(0).shape == planes.plane(2).shape == (64, 64)
+        with pytest.raises(PictureError, match="60 bytes cannot hold the size in its header"):
+            planes.plane(1)

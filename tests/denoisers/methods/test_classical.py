@@ -71,9 +71,9 @@ def test_the_smallest_picture_and_a_smaller_one(method):
     model, smallest = method(), method.smallest
     noisy = torch.rand(1, 1, smallest, smallest)
     assert model(noisy).isfinite().all()
-    smaller = noisy[..., 1:]  # is mirrored
-    clean = denoise(smaller, {"model": {"class_path": method.__name__}})
-    assert clean.shape == smaller.shape
+    narrow = noisy[..., 1:] if smallest > 1 else noisy
+    clean = denoise(narrow, {"model": {"class_path": method.__name__}})  # mirrored at its edges
+    assert clean.shape == narrow.shape
     assert clean.isfinite().all()
 
 

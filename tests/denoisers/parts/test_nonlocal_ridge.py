@@ -124,6 +124,30 @@ def test_bad_arguments_are_refused(wrong):
         NonLocalRidge(**wrong)
 
 
+def test_patches_of_several_channels_are_matched_by_all_of_them():
+    generator = torch.Generator().manual_seed(0)
+    bars = (torch.arange(40) // 4 % 2).float().expand(40, 40)
+    clean = torch.stack([torch.full((40, 40), 0.5), bars])[None]
+    noisy = clean + 0.1 * torch.randn(1, 2, 40, 40, generator=generator)
+
+    def error(channels):
+        readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=2, level=25.5)
+        pilot = clean[:, channels] + 0.02 * torch.randn(1, 2, 40, 40, generator=generator)
+        return (readout(lambda _: pilot, noisy[:, channels], generator) - clean[:, channels]).square().mean().item()
+
+    # The order does not matter: the channel with the bars decides even if it is not the first.
+    assert error([0, 1]) == pytest.approx(error([1, 0]), rel=0.1)
+
+
+def test_many_channels_of_the_same_things_share_their_weights():
+    generator = torch.Generator().manual_seed(0)
+    noisy = torch.rand(1, 1, 24, 24, generator=generator).expand(1, 6, 24, 24)
+    readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, level=25)
+    many = readout(lambda image: image, noisy, generator)
+    one = readout(lambda image: image, noisy[:, :1], generator)
+    torch.testing.assert_close(many, one.expand_as(many), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize(("covariance", "expected"), [(None, 1), (torch.eye(3)[..., None, None], 3)])
 def test_correlated_noise_has_rounds_of_its_own(covariance, expected):
     noisy = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))

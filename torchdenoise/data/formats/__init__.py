@@ -5,19 +5,24 @@ Pixels keep their stored order. Orientation is copied as a tag, so viewers rotat
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 
+from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
 from torchdenoise.data.formats.bmp import BMP
 from torchdenoise.data.formats.gif import GIF
 from torchdenoise.data.formats.jpeg import JPEG
 from torchdenoise.data.formats.jpeg2000 import JPEG2000
 from torchdenoise.data.formats.netpbm import Netpbm
+from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
 from torchdenoise.data.formats.webp import WebP
+from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import either, format_suffixes
@@ -33,13 +38,18 @@ __all__ = [
     "TIFF",
     "Header",
     "Netpbm",
+    "NumPy",
+    "NumPyArchive",
     "PictureFormat",
     "WebP",
     "check_fit",
+    "check_planes",
     "decode",
     "encode",
     "lost",
+    "open_planes",
     "read_header",
+    "write_planes",
 ]
 
 _HEAD_BYTES = 32  # longer than the signature of any format
@@ -58,23 +68,49 @@ def decode(file: BinaryIO, suffix: str = "") -> Pixels:
         >>> decode(io.BytesIO(imagecodecs.png_encode(np.zeros((8, 9), dtype=np.uint16))))[0].shape
         (8, 9)
     """
-    head = _head(file)
+    found = _known(_head(file), suffix)
+    with quiet(), decode_errors():
+        return found.read(file)
+
+
+def open_planes(path: Path, letters: str | None) -> Planes | None:
+    """Return the planes of a file; None if it holds one picture, which ``decode`` takes.
+
+    Raises:
+        PictureError: as ``decode``, or the axes do not fit.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> path = Path(mkdtemp(), "a.npy")
+        >>> np.save(path, np.zeros((5, 8, 9)))
+        >>> len(open_planes(path, "TYX"))
+        5
+    """
+    with path.open("rb") as file:
+        found = _known(_head(file), path.suffix.lower())
+    with quiet(), decode_errors():
+        return found.open(path, letters)
+
+
+def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:
+    """Raise PictureError unless the format of ``suffix`` can hold planes like these of a type."""
+    _by_suffix(suffix).check_planes(like, dtype)
+
+
+def write_planes(path: Path, suffix: str, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
+    """Write planes in the format of ``suffix``; each is computed when it is taken."""
+    _by_suffix(suffix).write_planes(path, planes, like, dtype)
+
+
+def _known(head: bytes, suffix: str) -> PictureFormat:
+    """Return the format of a file by its first bytes."""
     if not head:
         raise PictureError("is empty (0 bytes); copy it again from its source")
     found = _by_content(head, suffix)
     if found is None:
         names = either(format_suffixes())
         raise PictureError(f"is not a {names} picture, despite its name; export it as one of these")
-    try:
-        with quiet():
-            return found.read(file)
-    except PictureError:
-        raise
-    except MemoryError as error:
-        raise PictureError("does not fit into memory; crop or split it first") from error
-    except Exception as error:  # the codecs raise many types of errors on damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PictureError(f"damaged or cut short ({reason}); copy it again from its source") from error
+    return found
 
 
 def read_header(file: BinaryIO, suffix: str = "") -> Header | None:

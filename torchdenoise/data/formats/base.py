@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import check_memory
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -108,6 +109,37 @@ class PictureFormat(Registered, ABC, kind="formats"):
     def header(self, file: BinaryIO) -> Header | None:
         """Return size and type of an open file without decoding it, or None if that is not possible."""
 
+    # -- pictures of many planes; formats of single pictures need none of these ----------------------------------------
+
+    def open(self, path: Path, letters: str | None) -> Planes | None:  # noqa: ARG002
+        """Return the planes of a file, which are read one by one; None if it holds one picture, which ``read`` takes.
+
+        Args:
+            path: of the file.
+            letters: of the axes, if the user gives them; the result is then never None.
+
+        Raises:
+            PictureError: as ``read``.
+        """
+        if letters is not None:
+            raise PictureError(f"{self.short_name} holds one picture, which has no other axes: leave axes (--axes) out")
+        return None
+
+    def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:  # noqa: ARG002
+        """Raise PictureError, which names another suffix, unless the format can hold such planes of a type."""
+        raise PictureError(f"{self.short_name} holds one picture, and this is a stack: write .tiff or .npy")
+
+    def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
+        """Write planes with the axes and metadata of ``like``.
+
+        Args:
+            path: of the new file.
+            planes: all planes with their numbers, in any order; each is computed when it is taken.
+            like: the planes of the input.
+            dtype: of the pixels.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.write_planes")
+
 
 def check_size(width: int, height: int, channels: int = 1) -> None:
     """Raise PictureError if the size in a header is zero, or too large for us or for the memory."""
@@ -145,12 +177,12 @@ def check_claim(pixel_bytes: int, packed_bytes: int, ratio: int = 1) -> None:
         )
 
 
-def check_single(count: int) -> None:
-    """Raise PictureError unless a file holds one picture."""
+def check_single(count: int, hint: str = "") -> None:
+    """Raise PictureError unless a file holds one picture; ``hint`` follows the remedy."""
     if count == 0:
         raise PictureError("holds no picture: empty or cut short; copy it again from its source")
     if count > 1:
-        raise PictureError(f"holds {count} pages; split it into single pages first")
+        raise PictureError(f"holds {count} pages; split it into single pages first{hint}")
 
 
 class _StandardError:

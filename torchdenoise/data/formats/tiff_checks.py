@@ -89,14 +89,15 @@ def claimed_pages(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
     return found
 
 
-def check_data(page: tifffile.TiffPage, file_bytes: int) -> None:
+def check_data(data: tifffile.TiffPage | tifffile.TiffFrame, file_bytes: int) -> None:
     """Raise PictureError unless the data of a page can be its pixels: neither too few nor far too many."""
+    page: Any = data.keyframe  # a frame has the tags of its key frame
     if page.is_tiled and page.tilewidth * page.tilelength > MAX_PIXELS:
         raise PictureError(f"damaged (tiles of {page.tilewidth} x {page.tilelength} pixels){_REMEDY}")
     bits: Any = page.bitspersample
     depth = sum(bits) / len(bits) if isinstance(bits, tuple) else bits
     pixels = math.ceil(page.imagewidth * page.imagelength * page.samplesperpixel * depth / 8)
-    parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    parts = list(zip(data.dataoffsets, data.databytecounts, strict=False))
     packed = sum(max(min(count, file_bytes - at), 0) for at, count in parts if at)
     check_claim(pixels, packed, _RATIOS.get(COMPRESSION(page.compression), _UNKNOWN_RATIO))
     padded = max(pixels, len(parts) * page.tilewidth * page.tilelength * page.samplesperpixel * depth / 8)

@@ -20,6 +20,10 @@ LUMINANCE_CHROMINANCE = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -
 """Orthonormal colour transform from RGB to luminance and two colour differences, which are mostly noise."""
 GROUPS_PER_CHUNK = 1024
 """Patch groups processed together; limits memory."""
+MANY_CHANNELS = 5
+"""From which on channels with white noise share one T; a few may show different things."""
+MIN_DEVIATION = 0.05
+"""Of a channel, relative to the largest one, from which on it counts as much as the others when patches are matched."""
 BAND_ROWS = 1024
 """Rows of an image processed together, without the margin; limits memory."""
 
@@ -36,7 +40,8 @@ class NonLocalRidge(
     the estimate is ``T Y`` with ``T = X X^T (X X^T + n sigma^2 I)^-1``: the linear combination of noisy patches with
     the least expected error if X were clean. This recovers detail that the network missed and the noisy image still
     holds. Overlapping estimates are averaged with inverse noise variance weights. Colour images are transformed to
-    luminance and two colour differences; patches are matched by luminance, and the differences share one T. For
+    luminance and two colour differences; patches are matched by luminance, and the differences share one T. Other
+    channels are matched by the sum of the standardised channels; five or more share one T if their noise is white. For
     correlated noise see ``CorrelatedPatches``.
 
     Args:
@@ -139,7 +144,7 @@ class NonLocalRidge(
         y, x = (_colour_transform(reflect(image, below, right))[0] for image in (noisy, first))
         padded = reflect(deviation, below, right) if deviation.numel() > 1 else deviation
         patch_noise = self.patch_noise(padded, profile, side)
-        groups = list(self._groups(x[0], side, stride))
+        groups = list(self._groups(_guide(x), side, stride))
         for _ in range(self._rounds(profile)):
             x = self._round(y, x, groups, side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
@@ -149,8 +154,7 @@ class NonLocalRidge(
         width, pixels = y.shape[-1], y[0].numel()
         patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device, torch.int32)
         total = torch.zeros_like(y).view(-1, pixels)
-        # The two colour differences have similar statistics and share one T.
-        planes = ([0], [1, 2]) if len(y) == 3 else [[plane] for plane in range(len(y))]
+        planes = _sharing(len(y), isinstance(noise, WhitePatches))
         weights = total.new_zeros(len(planes), pixels)
         for corners in groups:
             shape, indices = (*corners.shape, len(patch)), (corners.int()[..., None] + patch).flatten()
@@ -192,6 +196,22 @@ class NonLocalRidge(
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices
             offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
             yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
+
+
+def _sharing(planes: int, white: bool) -> list[list[int]]:
+    """Return which planes share one T: colour differences, whose statistics are similar, and many white channels."""
+    if planes == 3:
+        return [[0], [1, 2]]
+    return [list(range(planes))] if white and planes >= MANY_CHANNELS else [[plane] for plane in range(planes)]
+
+
+def _guide(planes: Tensor) -> Tensor:
+    """Return the plane ``(H, W)`` in which patches are matched: luminance, or the sum of the standardised channels."""
+    if planes.shape[0] in (1, 3):
+        return planes[0]
+    centred = planes - planes.mean((1, 2), keepdim=True)
+    deviation = centred.square().mean((1, 2), keepdim=True).sqrt()
+    return (centred / deviation.clamp(min=MIN_DEVIATION * deviation.max())).sum(0)
 
 
 def _colour_transform(image: Tensor, inverse: bool = False) -> Tensor:

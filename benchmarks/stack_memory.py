@@ -1,0 +1,53 @@
+"""The memory that a stack needs: write one of a given size, denoise it in a process of its own, print the peak.
+
+python benchmarks/stack_memory.py --megabytes 2000 --frame 2048 --recipe tv
+python benchmarks/stack_memory.py --megabytes 2000 --strength 0        reading and writing alone
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--megabytes", type=int, default=2000, help="of the stack (default: %(default)s)")
+    options.add_argument("--frame", type=int, default=2048, help="side of a frame in pixels (default: %(default)s)")
+    options.add_argument("--recipe", default="tv", help="default: %(default)s")
+    options.add_argument("--strength", default="1", help="default: %(default)s")
+    options.add_argument("--folder", type=Path, help="for the files (default: a temporary one)")
+    return options
+
+
+def main() -> None:
+    """Print size, seconds and peak memory."""
+    options = parser().parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = Path(folder, "stack.tif")
+        frames = max(2, options.megabytes * 10**6 // (2 * options.frame**2))
+        random = np.random.default_rng(0)
+        one = random.poisson(100 + 50 * np.sin(np.arange(options.frame) / 40), (options.frame, options.frame))
+        images = (np.roll(one, 17 * number, 1).astype(np.uint16) for number in range(frames))
+        shape = (frames, options.frame, options.frame)
+        tifffile.imwrite(path, images, shape=shape, dtype="uint16", photometric="minisblack", bigtiff=True)
+        size = path.stat().st_size
+        words = ["denoise", str(path), "--recipe", options.recipe, "--strength", options.strength, "--device", "cpu"]
+        start = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "torchdenoise", *words])
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        same = Path(folder, "stack_denoised.tif").stat().st_size / size
+    print(f"{frames} frames of {options.frame} x {options.frame}, {size / 1e6:.0f} MB; exit {status}")
+    print(f"{seconds:.0f} s, peak {usage.ru_maxrss / 1e3:.0f} MB; the result has {same:.2f} times the size")
+
+
+if __name__ == "__main__":
+    main()

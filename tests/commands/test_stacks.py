@@ -1,0 +1,143 @@
+"""The command ``denoise`` on stacks."""
+
+import numpy as np
+import pytest
+import tifffile
+from helpers import clean_image, noisy_scene, random_pixels, save_picture
+
+from torchdenoise.data import Frames
+from torchdenoise.noise import repeatable
+
+WORDS = ("--device", "cpu", "--recipe", "tv")
+
+
+def save_stack(path, count=4, axes="TYX", **options):
+    frames = [noisy_scene(channels=1, seed=seed)[..., 0] for seed in range(count)]
+    array = np.round(255 * np.stack(frames)).astype(np.uint8)
+    tifffile.imwrite(path, array, imagej=True, metadata={"axes": axes, "unit": "um", "finterval": 2.0}, **options)
+    return path
+
+
+def test_a_stack_goes_in_and_comes_out(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif", resolution=(9.26, 9.26))
+    outcome = run("denoise", path, *WORDS)
+    assert outcome.code == 0
+    assert f"{path}: axes TYX, 4x24x28, 4 frames" in outcome.out
+    assert "2 of 4 frames" in outcome.out
+    with tifffile.TiffFile(path) as before, tifffile.TiffFile(tmp_path / "a_denoised.tif") as after:
+        assert after.imagej_metadata == before.imagej_metadata
+        assert after.pages[0].resolution == before.pages[0].resolution
+        assert (after.series[0].axes, after.asarray().dtype) == ("TYX", np.uint8)
+        assert after.asarray().std((1, 2)).max() < before.asarray().std((1, 2)).min()
+
+
+def test_the_noise_is_said_once(run, tmp_path):
+    outcome = run("denoise", save_stack(tmp_path / "a.tif"), "--recipe", "instant", "--device", "cpu")
+    assert outcome.code == 0
+    assert outcome.out.count("noise: ") == 1
+
+
+def test_pictures_and_stacks_in_a_folder(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    save_stack(tmp_path / "in" / "b.tif")
+    for name in ("a.png", "c.png"):
+        save_picture(tmp_path / "in" / name, random_pixels((12, 12)))
+    (tmp_path / "in" / "d.npy").write_bytes(b"nothing")
+    outcome = run("denoise", "in", "-o", "out", *WORDS, "--batch", "2")
+    assert outcome.code == 2
+    assert "1 of 4 pictures failed" in outcome.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.tif", "c.png"]
+
+
+@pytest.mark.parametrize("channels", ["together", "apart"])
+def test_axes_and_channels_of_an_array(run, tmp_path, channels):
+    np.save(tmp_path / "a.npy", random_pixels((2, 3, 9, 8), "float32"))
+    words = ("denoise", "a.npy", "--axes", "TCYX", "--channels", channels, "--strength", "0", "--device", "cpu")
+    outcome = run(*words)
+    assert outcome.code == 0
+    assert f"axes TCYX, 2x3x9x8, {2 if channels == 'together' else 6} frames" in outcome.out
+    np.testing.assert_array_equal(np.load("a_denoised.npy"), random_pixels((2, 3, 9, 8), "float32"))
+
+
+def test_outliers_of_frames_are_kept(run, tmp_path):
+    frames = [repeatable("gaussian:8:clip", 0.7 * clean_image(1, 64, 64), seed)[0, 0].numpy() for seed in range(3)]
+    array = np.round(255 * np.stack(frames)).astype(np.uint8)
+    array[1, 3::9, 4::8] = 255
+    np.save(tmp_path / "a.npy", array)
+    words = ("denoise", "a.npy", "--axes", "TYX", "--recipe", "instant", "--device", "cpu", "--overwrite")
+    assert run(*words).code == 0
+    assert np.load("a_denoised.npy")[1, 3::9, 4::8].mean() < 200
+    assert run(*words, "--keep-outliers").code == 0
+    assert (np.load("a_denoised.npy")[1, 3::9, 4::8] == 255).all()
+
+
+def test_float_results_stay_in_the_format(run, tmp_path):
+    np.save(tmp_path / "a.npy", random_pixels((3, 9, 8)))
+    assert run("denoise", "a.npy", "--axes", "TYX", "--dtype", "float32", *WORDS).code == 0
+    assert np.load("a_denoised.npy").dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("a.npy",), "a.npy: shape (3, 9, 8) is not one picture"),
+        (("a.npy", "--axes", "TXX"), "a.npy: axes 'TXX': each letter once"),
+        (("a.png", "--axes", "YX"), "a.png: PNG holds one picture, which has no other axes"),
+        (("b.tif", "-o", "b.png"), "b.png: PNG holds one picture, and this is a stack: write .tiff or .npy"),
+        (("c.npy", "--axes", "TYX"), "c.npy: 1 pixel value is NaN or infinite"),
+        (("b.tif", "--mask", "a.png"), "b.tif: a mask is for one picture, and this is a stack"),
+    ],
+)
+def test_failures_are_one_line_and_leave_nothing(run, tmp_path, words, message):
+    np.save(tmp_path / "a.npy", random_pixels((3, 9, 8)))
+    floats = random_pixels((3, 9, 8), "float32")
+    floats[2, 3, 4] = np.nan
+    np.save(tmp_path / "c.npy", floats)
+    save_picture(tmp_path / "a.png", random_pixels())
+    save_stack(tmp_path / "b.tif")
+    before = sorted(tmp_path.iterdir())
+    outcome = run("denoise", *words, *WORDS)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert message in outcome.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_damaged_frame_is_named_with_its_file(run, tmp_path):
+    path = tmp_path / "a.tif"
+    array = random_pixels((4, 40, 40))
+    tifffile.imwrite(path, array, compression="zlib", photometric="minisblack", metadata={"axes": "TYX"})
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[2].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[place : place + 200] = bytes(200)
+    path.write_bytes(content)
+    outcome = run("denoise", path, *WORDS)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"torchdenoise: {path}: damaged or cut short")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_frames_are_read_and_written_one_by_one(run, tmp_path, monkeypatch):
+    path, alive = save_stack(tmp_path / "a.tif", count=12), []
+    whole = Frames.__getitem__
+    monkeypatch.setattr(Frames, "__getitem__", lambda frames, number: alive.append(number) or whole(frames, number))
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", None)
+    assert run("denoise", path, *WORDS).code == 0
+    assert alive == list(range(12))
+
+
+def test_another_container_names_what_it_cannot_keep(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif")
+    outcome = run("denoise", path, "-o", "a.npy", *WORDS)
+    assert outcome.code == 0
+    assert f"warning: {path}: not kept in .npy: the description, pixel size and tags of the TIFF" in outcome.out
+    assert np.load("a.npy").shape == (4, 24, 28)
+
+
+def test_frames_are_fitted_together_on_request(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif", count=3)
+    words = ("denoise", path, "--recipe", "instant", "--max-steps", "2", "--device", "cpu")
+    assert run(*words, "-o", "one.tif").code == 0
+    assert run(*words, "-o", "two.tif", "--batch", "2").code == 0
+    difference = tifffile.imread("one.tif").astype(float) - tifffile.imread("two.tif")
+    assert abs(difference).max() <= 1

@@ -1,0 +1,86 @@
+"""Any picture in, the same kind of picture out: all types, axes and containers, without any change of the pixels."""
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torchdenoise.data import open_planes, write_planes
+from torchdenoise.fitting.frames import denoise_frames, frame_groups
+from torchdenoise.fitting.single import Fitted
+
+INTEGERS = ("uint8", "uint16", "int16", "uint32", "int32")
+DTYPES = (*INTEGERS, "float16", "float32", "float64")
+LETTERS = ("TYX", "ZYX", "CYX", "TCYX", "CZYX", "TZCYX", "TYXS", "TZYXS")
+CONTAINERS = ("imagej", "ome", "tiff", "bigtiff", "tiled", "npy", "npz")
+IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+SUFFIXES = {"npy": ".npy", "npz": ".npz"}
+
+
+def unchanged(noise):
+    """Return what makes a restore that gives every image back, as strength 0 does."""
+    return lambda images: [Fitted(image) for image in images]
+
+
+def save(path, array, letters, container):
+    if container == "npy":
+        np.save(path, array)
+    elif container == "npz":
+        np.savez_compressed(path, stack=array)
+    else:
+        options = {
+            "imagej": {"imagej": True, "metadata": {"axes": letters, "unit": "um", "spacing": 0.3, "Info": "a\nb"}},
+            "ome": {"ome": True, "metadata": {"axes": letters, "PhysicalSizeX": 0.1, "PhysicalSizeXUnit": "nm"}},
+            "tiff": {"metadata": {"axes": letters}, "compression": "zlib", "predictor": True},
+            "bigtiff": {"metadata": {"axes": letters}, "bigtiff": True, "byteorder": ">"},
+            "tiled": {"metadata": {"axes": letters}, "tile": (16, 32)},
+        }[container]
+        options["photometric"] = "rgb" if "S" in letters else "minisblack"
+        tifffile.imwrite(path, array, resolution=(3.5, 7.25), **options)
+
+
+def facts(path):
+    """Return what the field's reader says about a TIFF; OME's identity of a file is its own."""
+    with tifffile.TiffFile(path) as tiff:
+        series, page = tiff.series[0], tiff.pages[0]
+        ome = tifffile.xml2dict(tiff.ome_metadata)["OME"] if tiff.ome_metadata else None
+        return (
+            *(series.axes, series.shape, series.dtype, series.kind, tiff.byteorder, tiff.is_bigtiff),
+            *(tiff.imagej_metadata, tiff.shaped_metadata, ome),
+            *(page.resolution, page.compression, page.predictor, page.is_tiled, page.photometric, page.planarconfig),
+        )
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@given(data=st.data())
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_a_stack_without_any_change_comes_back_as_it_was(tmp_path_factory, container, data):
+    letters = data.draw(st.sampled_from(LETTERS), "axes")
+    if container == "imagej":
+        dtype = data.draw(st.sampled_from(("uint8",) if "S" in letters else IMAGEJ_DTYPES), "type")
+        letters = letters.replace("CZ", "ZC")  # the order that ImageJ demands
+    else:  # OME has no floats of 16 bits
+        known = [each for each in DTYPES if container != "ome" or each != "float16"]
+        dtype = data.draw(st.sampled_from(known), "type")
+    sizes = {letter: data.draw(st.integers(2, 4), letter) for letter in letters if letter not in "YXS"}
+    sizes |= {"Y": data.draw(st.integers(6, 40), "Y"), "X": data.draw(st.integers(6, 40), "X"), "S": 3}
+    random = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
+    values = random.normal(3e3, 900, tuple(sizes[letter] for letter in letters))
+    array = np.clip(values / (20 if dtype == "uint8" else 1), 0, 6e4).astype(dtype)
+    folder = tmp_path_factory.mktemp("stacks")
+    suffix = SUFFIXES.get(container, ".tif")
+    path, target = folder / f"in{suffix}", folder / f"out{suffix}"
+    save(path, array, letters, container)
+    together = data.draw(st.booleans(), "together")
+    with open_planes(path, letters if container in SUFFIXES else None) as planes:
+        assert planes.axes.letters == letters
+        assert planes.lost == ()
+        write_planes(target, denoise_frames(frame_groups(planes, together), unchanged), planes)
+    if suffix == ".tif":
+        assert facts(target) == facts(path)
+        np.testing.assert_array_equal(tifffile.imread(target), array)
+    else:
+        stored = np.load(target) if container == "npy" else np.load(target)["stack"]
+        assert stored.dtype == array.dtype
+        np.testing.assert_array_equal(stored, array)

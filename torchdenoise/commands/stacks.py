@@ -1,0 +1,133 @@
+"""Stacks of the command ``denoise``, written while they are denoised."""
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchdenoise.commands.progress import PictureProgress
+from torchdenoise.errors import AssumptionWarning, UserError
+from torchdenoise.paths import format_name, read_errors, shown
+
+if TYPE_CHECKING:
+    from torchdenoise.data import Planes
+    from torchdenoise.fitting import Options, Restore
+    from torchdenoise.fitting.frames import FrameDone, FrameGroup
+    from torchdenoise.noise import FramesNoise
+
+
+def is_stack(path: Path, axes: str | None) -> bool:
+    """Return whether a file is denoised frame by frame; one that cannot be read is left to the reader of pictures."""
+    from torchdenoise.data import open_planes
+
+    if axes is not None:
+        return True
+    try:
+        planes = open_planes(path)
+    except UserError:
+        return True  # the same error again, in its place
+    if planes is None:
+        return False
+    planes.close()
+    return True
+
+
+class _FrameFailed(Exception):  # noqa: N818
+    """Carries the error of a frame past the code that writes the result, whose errors name another file."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def denoise_stack(
+    pair: tuple[Path, Path], options: argparse.Namespace, wanted: "Options", progress: PictureProgress
+) -> dict[tuple[Path, Path], UserError]:
+    """Denoise a stack and write it frame by frame; return its error by the pair of names, if it fails."""
+    from torchdenoise.data import open_planes
+
+    try:
+        planes = open_planes(pair[0], options.axes)
+        assert planes is not None
+        with planes:
+            _denoise(pair, planes, options, wanted, progress)
+    except _FrameFailed as failed:
+        return {pair: failed.error}
+    except UserError as error:
+        return {pair: error}
+    return {}
+
+
+def _denoise(
+    pair: tuple[Path, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: PictureProgress
+) -> None:
+    from torchdenoise.data import check_planes_output, write_planes
+    from torchdenoise.fitting import restorer
+    from torchdenoise.fitting.frames import NO_MASK, denoise_frames, frame_groups
+
+    source, target = pair
+    dtype = planes.dtype if options.dtype == "same" else options.dtype
+    check_planes_output(target, planes, dtype, options.overwrite)
+    with read_errors(source):
+        if options.mask is not None:
+            raise UserError(NO_MASK)
+        groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype)
+    remarks = _Remarks(source, progress)
+    remarks.begin(planes, groups)
+    if planes.carries and format_name(source) != format_name(target):
+        remarks.warn(f"not kept in {target.suffix}: {planes.carries}")
+
+    def make_restore(noise: "FramesNoise | None") -> "Restore":
+        chosen = replace(wanted, noise=wanted.noise or noise, on_message=remarks.once)
+        return restorer(options.recipe, options.ckpt, chosen)
+
+    def results() -> Iterator[tuple[int, Any]]:
+        try:
+            with read_errors(source):
+                yield from denoise_frames(groups, make_restore, options.batch, remarks.frame)
+        except UserError as error:
+            raise _FrameFailed(error) from error
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)  # printed by the remarks, with the picture's name
+        write_planes(target, results(), planes, dtype, options.overwrite)
+
+
+class _Remarks:
+    """What is said about a stack, each line once."""
+
+    def __init__(self, source: Path, progress: PictureProgress) -> None:
+        self._source = source
+        self._progress = progress
+        self._said: set[str] = set()
+
+    def once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._progress.say(line)
+
+    def warn(self, text: str) -> None:
+        self.once(f"warning: {shown(self._source)}: {text}")
+
+    def begin(self, planes: "Planes", groups: "list[FrameGroup]") -> None:
+        frames = sum(len(group.frames) for group in groups)
+        shape = "x".join(map(str, planes.shape))
+        self._progress.say(f"{shown(self._source)}: axes {planes.axes.letters}, {shape}, {frames} frames")
+        for lost in planes.lost:
+            self.warn(f"not kept: {lost}")
+        for group in groups:
+            if shifted := group.shifted():
+                self.warn(shifted)
+
+    def frame(self, done: "FrameDone") -> None:
+        from torchdenoise.fitting.denoising import FEW_PHOTONS
+
+        self._progress.frame(done.number, done.frames)
+        if done.number == 1 and done.fitted.noise:
+            self._progress.say(done.fitted.noise)
+        for warning in done.fitted.assumption_warnings:
+            self.warn(warning)
+        if done.coarse:
+            self.warn(f"{FEW_PHOTONS}: add --dtype float32")

@@ -1,0 +1,95 @@
+"""What a page of a TIFF holds: its kind, its values as grey levels or colours, and its metadata."""
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
+
+from torchdenoise.data.formats.base import EXIF_PREFIX, quiet, valid_dpi
+from torchdenoise.data.formats.tiff_checks import nodata_value, whole_number
+from torchdenoise.errors import PictureError
+
+ORIENTATION = 274  # the same tag in EXIF and TIFF
+_ICC = 34675
+_LOSSLESS = frozenset(
+    {
+        COMPRESSION.NONE,
+        COMPRESSION.LZW,
+        COMPRESSION.ADOBE_DEFLATE,
+        COMPRESSION.DEFLATE,
+        COMPRESSION.PACKBITS,
+        COMPRESSION.LZMA,
+        COMPRESSION.ZSTD,
+    }
+)
+
+
+def stored_dtype(page: tifffile.TiffPage) -> np.dtype[Any]:
+    """Return the type of ``grey_levels``."""
+    return np.dtype(np.uint8 if page.bitspersample < 8 or page.dtype == bool else page.dtype).newbyteorder("=")
+
+
+def grey_levels(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of a page with black as 0; less than 8 bits become 8."""
+    if page.bitspersample >= 8 and page.photometric != PHOTOMETRIC.MINISWHITE:
+        return array
+    white = 2**page.bitspersample - 1
+    array = array.astype(np.uint8) if array.dtype == bool else array
+    array = white - array if page.photometric == PHOTOMETRIC.MINISWHITE else array
+    levels: NDArray[Any] = array * max(1, 255 // white)
+    return levels
+
+
+def check_kind(page: tifffile.TiffPage) -> None:
+    """Raise PictureError unless a page is grey or RGB, with at most one alpha channel."""
+    kind, channels, dtype = page.photometric, page.samplesperpixel, page.dtype
+    # A JPEG inside a TIFF is decoded to RGB.
+    rgb = kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG)
+    inverted = kind == PHOTOMETRIC.MINISWHITE and channels == 1 and dtype is not None and dtype.kind in "bu"
+    if not (rgb or inverted or kind == PHOTOMETRIC.MINISBLACK) or page.axes not in ("YX", "YXS", "SYX"):
+        raise PictureError(
+            f"is a TIFF of kind {getattr(kind, 'name', kind)}, {page.axes}; convert it to RGB or grey first"
+        )
+    if dtype is None or not isinstance(page.bitspersample, int):  # such as 5, 6 and 5 bits
+        raise PictureError(f"has samples of {page.bitspersample} bits; convert it to 8 or 16 bits first")
+    alphas = {EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA}
+    extra = channels - (3 if rgb else 1)
+    if extra and not (extra == 1 and alphas.issuperset(page.extrasamples)):
+        raise PictureError(f"has {channels} channels; keep 1 (grey) or 3 (RGB) and alpha, or split them into files")
+
+
+def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
+    """Return the metadata fields of a Picture for a TIFF page."""
+    tags = {tag.code: tag.value for tag in page.tags}
+    lossless = page.compression in _LOSSLESS
+    tiff: dict[str, Any] = {
+        "compression": page.compression if lossless else COMPRESSION.ADOBE_DEFLATE,
+        "predictor": lossless and page.compression != COMPRESSION.NONE and page.predictor != 1,
+        "extrasamples": page.extrasamples if page.samplesperpixel in (2, 4) else (),
+        "planarconfig": "separate" if page.axes == "SYX" else "contig",
+    }
+    if page.description:  # ImageJ and OME store pixel sizes here
+        tiff["description"] = page.description.encode()
+    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC), "nodata": nodata_value(page)}
+    unit = page.resolutionunit
+    if 282 in tags and 283 in tags and unit in (1, 2, 3) and 0 < min(page.resolution) <= max(page.resolution) < 1 << 32:
+        tiff |= {"resolution": page.resolution, "resolutionunit": unit}
+        metadata["dpi"] = valid_dpi(page.resolution, {2: 1, 3: 2.54}.get(unit, 0))
+    if (turned := whole_number(tags.get(ORIENTATION), 1)) != 1:
+        exif = Image.Exif()
+        exif[ORIENTATION] = turned
+        metadata["exif"] = exif.tobytes().removeprefix(EXIF_PREFIX)
+    return metadata
+
+
+def orientation(exif: bytes | None) -> int:
+    """Return the orientation, 1 to 8; 1 is upright, and the default if it is missing or broken."""
+    parsed = Image.Exif()
+    with quiet(), contextlib.suppress(Exception):  # Pillow raises many types of errors on broken EXIF
+        parsed.load(exif or b"")
+    value = parsed.get(ORIENTATION, 1)
+    return value if value in range(1, 9) else 1

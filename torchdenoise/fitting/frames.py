@@ -1,0 +1,147 @@
+"""Denoising a stack frame by frame: one scaling and one noise profile for all, a frame in memory at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from torchdenoise.data import Frames, Picture, Planes, Scaling
+from torchdenoise.data.alignment import shifted_channels
+from torchdenoise.errors import UserError
+from torchdenoise.fitting.single import Fitted
+from torchdenoise.fitting.together import Result
+from torchdenoise.noise import FramesNoise
+
+SAMPLED = 9
+"""Frames in which the noise is measured."""
+SAMPLED_VALUES = 1 << 25
+"""Of these frames together, at most; it limits memory. One frame is measured whatever its size."""
+ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
+NO_MASK = "a mask is for one picture, and this is a stack: leave the mask (--mask) and the axes (--axes) out"
+
+MakeRestore = Callable[[FramesNoise | None], Callable[[Sequence[Tensor]], list[Result]]]
+"""Returns the function that denoises frames of this noise; None is a noise of its own for each."""
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A frame of a stack that is denoised."""
+
+    number: int
+    """Of finished frames."""
+    frames: int
+    """Of all frames."""
+    fitted: Fitted
+    coarse: bool
+    """Whether whole numbers are too coarse for the result."""
+
+
+class FrameGroup:
+    """Frames of one scaling and one noise.
+
+    Args:
+        frames: not read yet.
+        data_range: as in ``Scaling.of``.
+        dtype: of the results, ``"same"`` or ``"float32"``.
+
+    Raises:
+        PictureError: as ``Scaling.of``.
+    """
+
+    def __init__(self, frames: Frames, data_range: float | tuple[float, float] | None, dtype: Any) -> None:
+        self.frames = frames
+        scaling = Scaling.of_parts(frames.colours(), frames.values, frames.planes.dtype, data_range)
+        self.scaling = scaling.stored_as(dtype)
+        self.noise = FramesNoise(self.sample) if len(frames) > 1 else None
+
+    def picture(self, number: int) -> tuple[NDArray[Any], Picture]:
+        """Return a frame as it is stored, and for a denoiser."""
+        frame = self.frames[number]
+        return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha)
+
+    def sample(self) -> list[Tensor]:
+        """Return frames spread over the stack as images ``(1, C, H, W)``."""
+        size = self.frames.values // len(self.frames)
+        count = max(1, min(len(self.frames), SAMPLED, SAMPLED_VALUES // size))
+        places = np.linspace(0, len(self.frames) - 1, count).round().astype(int) if count > 1 else [0]
+        return [self.picture(int(number))[1].image for number in places]
+
+    def shifted(self) -> str:
+        """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
+        if len(self.frames.groups[0]) == 1:
+            return ""
+        found = shifted_channels(self.frames[len(self.frames) // 2])
+        return f"{found}; {ADVICE}" if found else ""
+
+
+def frame_groups(
+    planes: Planes, together: bool = True, data_range: float | tuple[float, float] | None = None, dtype: Any = "same"
+) -> list[FrameGroup]:
+    """Return all frames as one group, or each channel's as a group of its own.
+
+    Raises:
+        PictureError: as ``Scaling.of``, in any frame; known before any work.
+    """
+    found = [Frames.together(planes)] if together else Frames.apart(planes)
+    return [FrameGroup(frames, data_range, dtype) for frames in found]
+
+
+def denoise_frames(
+    groups: Sequence[FrameGroup],
+    make_restore: MakeRestore,
+    batch: int = 1,
+    on_frame: Callable[[FrameDone], None] | None = None,
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield denoised planes with their numbers; each frame is denoised when its first plane is asked for.
+
+    Args:
+        groups: of the frames.
+        make_restore: called once for each group.
+        batch: frames that are denoised together.
+        on_frame: called after each frame.
+
+    Raises:
+        UserError: a frame cannot be denoised; the message names it.
+    """
+    restores = [make_restore(group.noise) for group in groups]
+    total = sum(len(group.frames) for group in groups)
+    done = 0
+    for number, places in _batches(groups, batch):
+        group = groups[number]
+        found = [group.picture(place) for place in places]
+        results = restores[number]([picture.image for _, picture in found])
+        for place, (frame, picture), result in zip(places, found, results, strict=True):
+            done += 1
+            if isinstance(result, UserError):
+                raise type(result)(f"frame {place + 1} of {len(group.frames)}: {result}") from result
+            if on_frame is not None:
+                coarse = picture.scaling.rounds_away(result.image, picture.image)
+                on_frame(FrameDone(done, total, result, coarse))
+            yield from group.frames.split(place, _restored(frame, picture, result.image))
+
+
+def _batches(groups: Sequence[FrameGroup], size: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield the number of a group and the places of frames in it; single frames come in the order of their planes."""
+    if size == 1:
+        all_frames = [(each, at, number) for number, group in enumerate(groups) for at, each in _numbered(group)]
+        for _, place, number in sorted(all_frames):
+            yield number, [place]
+        return
+    for number, group in enumerate(groups):
+        for first in range(0, len(group.frames), size):
+            yield number, list(range(first, min(first + size, len(group.frames))))
+
+
+def _numbered(group: FrameGroup) -> Iterator[tuple[int, tuple[int, ...]]]:
+    return enumerate(group.frames.groups)
+
+
+def _restored(frame: NDArray[Any], picture: Picture, clean: Tensor) -> NDArray[Any]:
+    """Return a denoised frame as it is stored; values that did not change stay exactly as they are."""
+    if torch.equal(clean, picture.image):
+        return frame.astype(picture.scaling.dtype)
+    return picture.restore(clean)
