@@ -198,7 +198,7 @@ def test_commands_list_and_denoise_an_own_format(run, tmp_path):
 def test_denoise_in_a_fresh_process(tmp_path):
     shutil.copy(Path(__file__).with_name("graymap.py"), tmp_path)
     save_graymap(tmp_path / "noisy.gray", np.round(noisy_scene(channels=1)[..., 0] * 65535).astype(np.uint16))
-    words = "-m torchdenoise --import pgm denoise noisy.gray --recipe zsn2n --max-steps 1 --device cpu"
+    words = "-m torchdenoise --import graymap denoise noisy.gray --recipe zsn2n --max-steps 1 --device cpu"
     outcome = subprocess.run(
         [sys.executable, *words.split()],
         cwd=tmp_path,
