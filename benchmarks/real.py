@@ -265,9 +265,9 @@ def write_page() -> None:
         "picture. Means over the n pictures that all recipes of a table have finished; PSNR ± deviation; FMD's four "
         "shots of a field are averaged first. Odd: the pictures on which settings may be chosen, by the scene's number "
         "for SIDD and by position for the others; even: the rest. `s`: seconds on one thread, other work beside it, so "
-        "not comparable; `s, idle`: with all threads of an idle machine, on pictures of SIDD. Published figures are for other pictures of the same sets, "
-        "as their headings say, and for methods that see one picture at a time. Printed by "
-        "`python benchmarks/real.py`; rows: `studies/real`.",
+        "not comparable; `s, idle`: with all threads of an idle machine, on pictures of SIDD. Published figures are "
+        "for other pictures of the same sets, as their headings say, and for methods that see one picture at a time. "
+        "Printed by `python benchmarks/real.py`; rows: `studies/real`.",
     ]
     for name in SETS:
         text += section(name)
