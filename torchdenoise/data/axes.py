@@ -26,8 +26,8 @@ Index = tuple[int | slice, ...]
 class Axes:
     """The letters of an array's axes, first axis first.
 
-    Y and X must be there. S holds the samples of a pixel (RGB, perhaps with transparency). C holds channels; with S
-    beside it, each channel is a picture of its own. Every other letter numbers frames.
+    Y and X are required. S holds the samples of a pixel: RGB, with or without transparency. C holds channels; if there
+    is S too, each channel is a picture of its own. Every other letter numbers frames.
 
     Args:
         letters: as ``"TCYX"``.
