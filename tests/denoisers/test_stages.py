@@ -56,6 +56,13 @@ def test_steps_that_are_given_stay():
     assert rates(made([1.0], lambda optimizer: WarmDown(optimizer, 100)), 2)[1][0] == 0.3 * (2 / 10)
 
 
+def test_a_stage_takes_no_more_steps_than_it_needs():
+    stages = [Stage(SmallCNN(1, width=2), ZSN2NLoss(), share, needs=needs) for share, needs in ((1, 4), (2, None))]
+    assert Plan.of(stages, 30).bounds == (0, 4, 24)
+    assert Plan.of(stages, 30).steps == 24
+    assert Plan.of(stages, 6).bounds == (0, 2, 6)
+
+
 class Countdown(LambdaLR):
     """A schedule as a user would write it."""
 

@@ -26,7 +26,7 @@ def test_every_recipe_names_its_parts_by_class(name):
     parts = recipe["model"]["init_args"]
     assert {"loss", "optimizer", "scheduler"} <= set(parts)
     assert ("network" in parts) == (name != "zsn2n-finetune")  # whose network is a checkpoint's
-    assert all("class_path" in part for part in parts.values() if not isinstance(part, float))
+    assert all("class_path" in part for part in parts.values() if not isinstance(part, float | int))
 
 
 def test_the_same_seed_builds_the_same_network():

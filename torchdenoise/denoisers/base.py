@@ -243,6 +243,12 @@ class Denoiser(Checkpointed):
             self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         return total
 
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """End a fit whose stages need fewer steps than the Trainer allows."""
+        if self.plan.steps <= self.global_step < self.trainer.estimated_stepping_batches:
+            self.trainer.should_stop = True
+
     def prepare_step(
         self, batch: dict[str, Tensor], batch_idx: int
     ) -> tuple[Stage, dict[str, Tensor], dict[str, Tensor]]:

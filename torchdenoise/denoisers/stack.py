@@ -45,6 +45,11 @@ class Stack(LightningModule):
     def _all(self) -> list[Denoiser]:
         return [each for each in self.denoisers if isinstance(each, Denoiser)]
 
+    @property
+    def plan(self) -> Plan:
+        """The steps of each stage."""
+        return self._all()[0].plan
+
     @override
     def setup(self, stage: str) -> None:
         """Set up each denoiser as the Trainer would."""
@@ -75,7 +80,7 @@ class Stack(LightningModule):
             groups.setdefault(f"{loss.recipe()} {shapes}", []).append(
                 _Member(place, stage.network, loss, narrow, draws)
             )
-        progress = self._all()[0].plan.progress(self.global_step)
+        progress = self.plan.progress(self.global_step)
         return torch.stack([self._total(group, progress) for group in groups.values()]).sum()
 
     def _total(self, group: "list[_Member]", progress: float) -> Tensor:
@@ -97,6 +102,12 @@ class Stack(LightningModule):
                 if not fine:
                     self.failed.setdefault(member.place, f"the loss became NaN or infinite at step {self.global_step}")
         return sums.where(finite, 0.0).sum()
+
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """End a fit whose stages need fewer steps than the Trainer allows."""
+        if self.plan.steps <= self.global_step < self.trainer.estimated_stepping_batches:
+            self.trainer.should_stop = True
 
     @override
     def on_train_end(self) -> None:

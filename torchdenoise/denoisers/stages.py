@@ -26,7 +26,8 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 class Stage:
     """A phase of a fit: the network that it trains, the loss, and the share of the steps.
 
-    A stage without an optimizer or schedule uses the method's.
+    A stage without an optimizer or schedule uses the method's. One that ``needs`` only so many steps takes no more, and
+    the fit ends the sooner.
     """
 
     network: Network
@@ -34,6 +35,7 @@ class Stage:
     share: float = 1.0
     optimizer: OptimizerFactory | None = None
     scheduler: SchedulerFactory | None = None
+    needs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Plan:
 
     @classmethod
     def of(cls, stages: Sequence[Stage], steps: float) -> "Plan":
-        """Return the plan of a fit of ``steps``, split by the stages' shares.
+        """Return the plan of a fit of at most ``steps``, split by the stages' shares.
 
         Raises:
             UserError: the number of steps is not known.
@@ -58,7 +60,18 @@ class Plan:
         if not 0 < steps < float("inf"):
             raise UserError("the number of steps is not known: give the Trainer max_steps (trainer.max_steps=2000)")
         shares = list(itertools.accumulate(stage.share for stage in stages))
-        return cls((0, *(round(int(steps) * share / shares[-1]) for share in shares)))
+        ends = (0, *(round(int(steps) * share / shares[-1]) for share in shares))
+        lengths = [end - begin for begin, end in itertools.pairwise(ends)]
+        limited = [
+            length if stage.needs is None else min(length, stage.needs)
+            for stage, length in zip(stages, lengths, strict=True)
+        ]
+        return cls((0, *itertools.accumulate(limited)))
+
+    @property
+    def steps(self) -> int:
+        """The steps of the whole fit."""
+        return self.bounds[-1]
 
     def index(self, step: int) -> int:
         """Return the stage of a step; the last one for later steps."""

@@ -69,8 +69,8 @@ def recipe_stacking_obstacle(recipe: Mapping[str, Any], options: Options) -> str
 def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
     """Return the result or error for each of the images, which have the same number of channels.
 
-    Images for which the method takes different numbers of stages are in different stacks. An error of a stack becomes
-    the error of each of its images.
+    Images for which the method takes other stages are in different stacks. An error of a stack becomes the error of
+    each of its images.
     """
     with restored_random_state(), quiet(), interruptible():
         fits: dict[int, Fit] = {}
@@ -85,8 +85,10 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
                 results[number] = error
             else:
                 fits[number] = fit
-        for stages in {len(fit.model.stages()): None for fit in fits.values()}:
-            alike = {number: fit for number, fit in fits.items() if len(fit.model.stages()) == stages}
+        by_stages: dict[tuple[int | None, ...], dict[int, Fit]] = {}
+        for number, fit in fits.items():
+            by_stages.setdefault(tuple(stage.needs for stage in fit.model.stages()), {})[number] = fit
+        for alike in by_stages.values():
             try:
                 with memory_errors():
                     results |= dict(zip(alike, _stacked_results(list(alike.values()), options), strict=True))

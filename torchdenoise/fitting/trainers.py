@@ -86,5 +86,5 @@ class _ProgressCallback(lightning.Callback):
         self.progress = progress
 
     @override
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
+        self.progress(trainer.global_step, pl_module.plan.steps)

@@ -23,11 +23,13 @@ from torchdenoise.denoisers import (
 )
 from torchdenoise.denoisers.parts.pyramid import Pyramid
 from torchdenoise.errors import AssumptionWarning
-from torchdenoise.fitting.trainers import HYGIENE
+from torchdenoise.fitting import Options, fit_image, fit_images
+from torchdenoise.fitting.trainers import HYGIENE, make_trainer
 from torchdenoise.noise import repeatable
 from torchdenoise.noise.covariance import root_kernel
 from torchdenoise.noise.measuring import measure_noise
 from torchdenoise.protocols import DataDescription
+from torchdenoise.recipes import load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -332,9 +334,45 @@ def test_a_crop_of_a_picture_has_one_scale():
     assert len(model.stages()) == 1
 
 
-def test_no_scale_is_refused():
-    with pytest.raises(UserError, match="Recorrupted: scales 0 must be at least 1"):
-        Recorrupted(scales=0)
+@pytest.mark.parametrize("option", ["scales", "correlated_steps"])
+def test_no_scale_or_step_is_refused(option):
+    with pytest.raises(UserError, match=f"Recorrupted: {option} 0 must be at least 1"):
+        Recorrupted(**{option: 0})
+
+
+def test_a_fit_to_correlated_noise_ends_when_each_scale_has_its_steps():
+    model, seen = multi_scale(correlated_steps=2), []
+    options = Options(max_steps=30, device="cpu", progress=lambda *step: seen.append(step))
+    trainer = make_trainer({"max_steps": 30}, options)
+    trainer.fit(model, datamodule=data_of(smeared(96, 96)))
+    assert model.plan.bounds == (0, 2, 4)
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_the_limit_counts_steps_and_not_batches():
+    model = multi_scale(correlated_steps=2)
+    options = {**HYGIENE, "accelerator": "cpu", "max_steps": 30, "accumulate_grad_batches": 3}
+    trainer = lightning.Trainer(**options)
+    trainer.fit(model, datamodule=data_of(smeared(96, 96)))
+    assert trainer.global_step == 4
+
+
+def test_white_noise_takes_all_steps():
+    noisy = (0.5 + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    model = multi_scale(correlated_steps=2)
+    trainer = lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 5})
+    trainer.fit(model, datamodule=data_of(noisy))
+    assert trainer.global_step == 5
+
+
+def test_stacked_fits_of_white_and_correlated_noise_end_at_their_own_steps():
+    white = (0.5 + 0.1 * torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    images = [smeared(24, 24), white, smeared(96, 96)]
+    recipe = load_recipe("fast")
+    options = Options(max_steps=9, device="cpu", overrides=("model.correlated_steps=2", "model.readout=EightTurns"))
+    together = fit_images(images, recipe, options)
+    for image, result in zip(images, together, strict=True):
+        torch.testing.assert_close(result.image, fit_image(image, recipe, options).image, rtol=0, atol=2e-3)
 
 
 def test_too_much_clipping_gets_a_warning_and_another_loss():

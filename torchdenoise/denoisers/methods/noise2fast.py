@@ -132,8 +132,9 @@ class Noise2Fast(SingleStage, source=SOURCE):
             self.network.scale_to(transformed)
 
     @override
-    def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Restart once if the fit has ended with constant channels."""
+        super().on_train_batch_end(outputs, batch, batch_idx)
         readout = self.readout
         if isinstance(readout, LastMean) and readout.finished and not readout.resumed:
             failed = looks_constant(self.restore(batch["noisy"]), batch["noisy"])

@@ -130,9 +130,11 @@ class Recorrupted(SingleStage, source=SOURCE):
         readout: ``NonLocalRidge(rounds=2)`` by default.
         domain: ``Stabilized()`` by default.
         scales: for correlated noise, at most.
+        correlated_steps: that each scale takes at most if the noise is correlated; a longer fit learns the noise. None
+            leaves it to the Trainer.
 
     Raises:
-        UserError: ``scales`` below 1.
+        UserError: ``scales`` or ``correlated_steps`` below 1.
 
     Example:
         >>> sum(p.numel() for p in Recorrupted().parameters())
@@ -161,13 +163,17 @@ class Recorrupted(SingleStage, source=SOURCE):
         readout: Readout | None = None,
         domain: Domain | None = None,
         scales: int = 3,
+        correlated_steps: int | None = None,
     ) -> None:
         super().__init__(network, loss, optimizer, scheduler, readout, domain)
-        if scales < 1:
-            raise UserError(f"Recorrupted: scales {scales} must be at least 1")
+        for name, value in (("scales", scales), ("correlated_steps", correlated_steps)):
+            if value is not None and value < 1:
+                raise UserError(f"Recorrupted: {name} {value} must be at least 1")
         self.fallback = fallback or OnCrops(ZSN2MLoss(), size=48, count=4)
         self.fallback_readout = fallback_readout or CappedRemoval()
         self.scales = scales
+        self.correlated_steps = correlated_steps
+        self._needs: int | None = None
         self.coarse = nn.ModuleList()
         """The networks of the coarser scales, from the coarsest; none unless the fitted image has correlated noise."""
         self.register_buffer("trusted", torch.tensor(True))
@@ -176,7 +182,7 @@ class Recorrupted(SingleStage, source=SOURCE):
     def stages(self) -> list[Stage]:
         """Return a stage for each scale, from coarse to fine, with the loss that fits the noise."""
         loss = self.loss if self.trusted else self.fallback
-        return [Stage(network, loss) for network in self._networks()]
+        return [Stage(network, loss, needs=self._needs) for network in self._networks()]
 
     @override
     def active_readout(self) -> Readout:
@@ -195,6 +201,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         super().match_data(description)
         if description.image is not None:
             profile = self.context(description.image).profiles[0]
+            self._needs = self.correlated_steps if profile.correlated else None
             most = self.scales if profile.coarse_to_fine else 1
             number = number_of_scales(description.height, description.width, most)
             if len(self.coarse) != number - 1:
