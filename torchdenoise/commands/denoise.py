@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import FLOAT_SUFFIX, shown
+from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
 from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
 
@@ -128,7 +128,7 @@ def run(words: Sequence[str]) -> int:
         print(line)
     pairs = planned.pairs
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
-    if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
+    if not todo and len(pairs) == 1 and not is_folder(options.inputs[0]):
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
     if len(pairs) > len(todo):
         print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")

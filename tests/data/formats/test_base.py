@@ -26,6 +26,7 @@ from torchdenoise.data.formats import (
     NumPy,
     NumPyArchive,
     WebP,
+    Zarr,
     check_fit,
     decode,
     encode,
@@ -34,7 +35,7 @@ from torchdenoise.data.headers import Header, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
-OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000)
+OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000, Zarr)
 
 
 @pytest.fixture
@@ -72,7 +73,9 @@ def test_the_ground_floor_knows_the_formats_of_the_package():
     assert known == {suffix: (cls.short_name, cls.output_suffix) for cls in OURS for suffix in cls.suffixes}
     named = paths.format_suffixes()  # other tests may have added a format
     ours = [named[cls.short_name] for cls in OURS]
-    assert ours == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".gif", ".webp", ".ppm", ".jp2"]
+    assert ours == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".gif", ".webp", ".ppm", ".jp2", ".zarr"]
+    assert {name for name in paths._FOLDERS if name in named} == {cls.short_name for cls in OURS if cls.folder}
+    assert {cls.short_name for cls in OURS if cls.floats} <= paths._HOLD_FLOATS
 
 
 @pytest.mark.usefixtures("graymap")

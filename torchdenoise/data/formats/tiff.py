@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
+from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
+from torchdenoise.data.formats.tiff_calibration import holds
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
@@ -34,7 +36,8 @@ MAX_PAGES = 100_000
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
     """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
 
-    suffixes = (".tiff", ".tif")
+    suffixes = (".tiff", ".tif", ".ome.tiff", ".ome.tif")
+    floats = True
     cannot_keep = ("xmp", "text")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
@@ -85,6 +88,10 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
                 raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
+
+    @override
+    def kept(self, like: Planes) -> Calibration:
+        return like.calibration if holds(like, like.dtype) else Calibration()
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:
