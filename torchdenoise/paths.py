@@ -32,7 +32,7 @@ _FORMATS = {
     ".zarr": ("Zarr", ""),
     ".ome.zarr": ("Zarr", ""),
     ".nii": ("NIfTI", ""),
-    ".nii.gz": ("NIfTI", ""),
+    ".nii.gz": ("NIfTI packed", ""),
     ".mrc": ("MRC", ""),
     ".mrcs": ("MRC", ""),
     ".fits": ("FITS", ""),
@@ -52,7 +52,7 @@ MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
 """Of results in floating point whose name is not given, unless the input's format holds them too."""
-_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "NIfTI", "MRC", "FITS"}
+_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "NIfTI", "NIfTI packed", "MRC", "FITS"}
 _FOLDERS = {"Zarr"}
 """Formats whose pictures are folders."""
 

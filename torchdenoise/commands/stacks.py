@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import format_name, picture_suffix, read_errors, shown
+from torchdenoise.paths import picture_suffix, read_errors, shown
 
 if TYPE_CHECKING:
     from torchdenoise.data import Planes
@@ -78,7 +78,7 @@ def _denoise(
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
     suffix = picture_suffix(target)
-    if format_name(source) != format_name(target) and (missing := lost_of_planes(suffix, planes)):
+    if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
 
     def make_restore(noise: "FramesNoise | None") -> "Restore":

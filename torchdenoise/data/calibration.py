@@ -54,10 +54,6 @@ class Calibration:
         """What the file says, in words."""
         return [each.metadata["label"] for each in fields(self) if getattr(self, each.name)]
 
-    def without(self, other: "Calibration") -> list[str]:
-        """Return what this says and ``other`` does not, in words."""
-        return [word for word in self.said if word not in other.said]
-
 
 def unit_name(symbol: str) -> str:
     """Return the name of a unit from its symbol; an unknown one stays as it is.

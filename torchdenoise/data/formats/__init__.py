@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 
 from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
+from torchdenoise.data.formats.bio.czi import CZI
+from torchdenoise.data.formats.bio.dicom import DICOM
+from torchdenoise.data.formats.bio.fits import FITS
+from torchdenoise.data.formats.bio.lif import LIF
+from torchdenoise.data.formats.bio.mrc import MRC
+from torchdenoise.data.formats.bio.nd2 import ND2
+from torchdenoise.data.formats.bio.nifti import NIfTI, NIfTIPacked
 from torchdenoise.data.formats.bmp import BMP
 from torchdenoise.data.formats.gif import GIF
 from torchdenoise.data.formats.jpeg import JPEG
@@ -31,13 +38,21 @@ from torchdenoise.registry import subclasses
 
 __all__ = [
     "BMP",
+    "CZI",
+    "DICOM",
+    "FITS",
     "GIF",
     "JPEG",
     "JPEG2000",
+    "LIF",
     "MAX_PIXELS",
+    "MRC",
+    "ND2",
     "PNG",
     "TIFF",
     "Header",
+    "NIfTI",
+    "NIfTIPacked",
     "Netpbm",
     "NumPy",
     "NumPyArchive",
@@ -124,7 +139,7 @@ def write_planes(path: Path, suffix: str, planes: Numbered, like: Planes, dtype:
 
 
 def lost_of_planes(suffix: str, like: Planes) -> str:
-    """Return what planes have that a file of another format, that of ``suffix``, does not hold, in words.
+    """Return what planes have that a file of the format of ``suffix`` does not keep, in words; empty if it keeps all.
 
     Example:
         >>> from torchdenoise.data.axes import Axes
@@ -135,8 +150,7 @@ def lost_of_planes(suffix: str, like: Planes) -> str:
         >>> lost_of_planes(".npy", planes)
         'pixel size'
     """
-    missing = like.calibration.without(_by_suffix(suffix).kept(like))
-    return ", ".join(filter(None, [like.carries, *missing]))
+    return ", ".join(filter(None, _by_suffix(suffix).not_kept(like)))
 
 
 def recognizes(folder: Path) -> bool:

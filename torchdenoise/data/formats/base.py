@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import check_memory
 from torchdenoise.data.picture import Picture
@@ -144,9 +143,9 @@ class PictureFormat(Registered, ABC, kind="formats"):
             raise PictureError(f"{self.short_name} holds one picture, which has no other axes: leave axes (--axes) out")
         return None
 
-    def kept(self, like: Planes) -> Calibration:  # noqa: ARG002
-        """Return what of the calibration of planes from another format a result holds; by default nothing."""
-        return Calibration()
+    def not_kept(self, like: Planes) -> list[str]:
+        """Return what a file of this format does not keep of planes, in words; by default all that they say."""
+        return [like.carries, *like.calibration.said]
 
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:  # noqa: ARG002
         """Raise PictureError, which names another suffix, unless the format can hold such planes of a type."""

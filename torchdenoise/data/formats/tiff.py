@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
-from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
 from torchdenoise.data.formats.tiff_calibration import holds
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
@@ -90,8 +89,10 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
 
     @override
-    def kept(self, like: Planes) -> Calibration:
-        return like.calibration if holds(like, like.dtype) else Calibration()
+    def not_kept(self, like: Planes) -> list[str]:
+        if isinstance(like, TiffPlanes):
+            return []
+        return [like.carries] if holds(like, like.dtype) else super().not_kept(like)
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:

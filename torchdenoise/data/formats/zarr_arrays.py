@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torchdenoise.data.formats.ome_zarr import (
     one_level,
     read_multiscale,
 )
-from torchdenoise.data.formats.planes_format import PlanesFormat
+from torchdenoise.data.formats.planes_format import PlanesFormat, put_planes
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import free_memory
 from torchdenoise.errors import PictureError
@@ -52,15 +52,17 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
         return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
     @override
-    def open(self, path: Path, letters: str | None) -> Planes:
+    def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes of an array, or of the full resolution of an OME-Zarr."""
         if not self.recognizes(path):
             raise PictureError("holds no Zarr (no zarr.json, .zarray or .zgroup); copy it again from its source")
         return _planes(path, letters)
 
     @override
-    def kept(self, like: Planes) -> Calibration:
-        return Calibration() if ome_order(like.axes.letters) is None else like.calibration
+    def not_kept(self, like: Planes) -> list[str]:
+        if isinstance(like, ZarrPlanes):
+            return []
+        return super().not_kept(like) if ome_order(like.axes.letters) is None else [like.carries]
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:
@@ -273,24 +275,12 @@ def _fill(array: Any, letters: str, planes: Numbered, like: Planes, folder: Path
     """Write planes; where chunks hold parts of several, they wait in a file that has no name."""
     parts = array.shards or array.chunks
     if all(size == 1 for size, letter in zip(parts, letters, strict=True) if letter in like.axes.outer):
-        _put(array, letters, planes, like)
+        put_planes(array, letters, planes, like)
         return
     with tempfile.TemporaryFile(dir=folder) as file:
         waiting: NDArray[Any] = np.memmap(file, array.dtype, "w+", shape=tuple(array.shape))
-        _put(waiting, letters, planes, like)
+        put_planes(waiting, letters, planes, like)
         counts = [math.ceil(size / part) for size, part in zip(array.shape, parts, strict=True)]
         for at in np.ndindex(*counts):
             chunk = tuple(slice(each * part, (each + 1) * part) for each, part in zip(at, parts, strict=True))
             array[chunk] = waiting[chunk]
-
-
-def _put(array: Any, letters: str, planes: Numbered, like: Planes) -> None:
-    """Store planes in an array whose axes may have another order."""
-    order = _order(letters, like.axes.inner)
-    for number, plane in planes:
-        place = like.axes.place(number, like.shape)
-        array[tuple(place.get(letter, slice(None)) for letter in letters)] = plane.transpose(order)
-
-
-def _order(letters: str, inner: str) -> Sequence[int]:
-    return [inner.index(letter) for letter in letters if letter in inner]
