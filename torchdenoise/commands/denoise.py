@@ -36,7 +36,8 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
-  torchdenoise denoise stack.tif                          a stack (TIFF, .npy, .npz), frame by frame
+  torchdenoise denoise stack.tif                          a stack (TIFF, NumPy, Zarr, NIfTI, ...), frame by frame
+  torchdenoise denoise stack.tif -o stack.ome.zarr        in another format
   torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
