@@ -52,6 +52,8 @@ def check_only(names: Sequence[str]) -> None:
         ...
         torchdenoise.errors.PictureError: holds 2 pictures (night, day); export the one to denoise as .ome.tif
     """
+    if not names:
+        raise PictureError("holds no picture: damaged or cut short; copy it again from its source")
     if len(names) != 1:
         some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise PictureError(f"holds {len(names)} pictures ({some}); export the one to denoise as .ome.tif")
