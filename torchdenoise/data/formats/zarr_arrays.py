@@ -32,7 +32,7 @@ from torchdenoise.extras import optional_module
 MAX_PLANES = 1_000_000
 """Arrays that claim more planes are refused."""
 BLOCK_BYTES = 1 << 28
-"""Of decoded chunks that are kept, since the next plane may lie in them, too."""
+"""Of decoded chunks at most; those of a frame are kept, since the next frame may lie in them, too."""
 CHUNK = 1024
 """Rows and columns of the chunks of a new array."""
 _METADATA = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
@@ -95,6 +95,8 @@ class ZarrPlanes(Planes):
         self.name = name
         self.carries = "the attributes of the Zarr"
         self._depth = self._block_depth()
+        channels = array.shape[axes.letters.index("C")] if axes.has_channels else 1
+        self._kept = math.ceil(channels / self._depth.get("C", 1))
         self._blocks: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
 
     def _block_depth(self) -> dict[str, int]:
@@ -129,7 +131,7 @@ class ZarrPlanes(Planes):
                 )
             ]
         )
-        while self._blocks and sum(each.nbytes for each in self._blocks.values()) + block.nbytes > BLOCK_BYTES:
+        while len(self._blocks) >= max(1, min(self._kept, BLOCK_BYTES // block.nbytes)):
             self._blocks.popitem(last=False)
         self._blocks[key] = block
         return block
@@ -277,10 +279,17 @@ def _fill(array: Any, letters: str, planes: Numbered, like: Planes, folder: Path
     if all(size == 1 for size, letter in zip(parts, letters, strict=True) if letter in like.axes.outer):
         put_planes(array, letters, planes, like)
         return
+    source = like.axes.outer + like.axes.inner
+    sizes = dict(zip(like.axes.letters, like.shape, strict=True))
+    order = [source.index(letter) for letter in letters]
+    counts = [math.ceil(size / part) for size, part in zip(array.shape, parts, strict=True)]
     with tempfile.TemporaryFile(dir=folder) as file:
-        waiting: NDArray[Any] = np.memmap(file, array.dtype, "w+", shape=tuple(array.shape))
-        put_planes(waiting, letters, planes, like)
-        counts = [math.ceil(size / part) for size, part in zip(array.shape, parts, strict=True)]
+        for number, plane in planes:
+            file.seek(number * plane.nbytes)
+            file.write(np.ascontiguousarray(plane).data)
+        file.flush()
         for at in np.ndindex(*counts):
             chunk = tuple(slice(each * part, (each + 1) * part) for each, part in zip(at, parts, strict=True))
-            array[chunk] = waiting[chunk]
+            whole: NDArray[Any] = np.memmap(file, plane.dtype, "r", shape=tuple(sizes[letter] for letter in source))
+            array[chunk] = whole.transpose(order)[chunk]
+            del whole  # a new map for each chunk, because the pages of an old one count as memory
