@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 
 from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.formats.base import MAX_PIXELS, Header, PictureFormat, Pixels, quiet
-from torchdenoise.data.formats.bio.czi import CZI
-from torchdenoise.data.formats.bio.dicom import DICOM
-from torchdenoise.data.formats.bio.fits import FITS
-from torchdenoise.data.formats.bio.lif import LIF
-from torchdenoise.data.formats.bio.mrc import MRC
-from torchdenoise.data.formats.bio.nd2 import ND2
-from torchdenoise.data.formats.bio.nifti import NIfTI, NIfTIPacked
 from torchdenoise.data.formats.bmp import BMP
 from torchdenoise.data.formats.gif import GIF
 from torchdenoise.data.formats.jpeg import JPEG
@@ -35,6 +28,16 @@ from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import either, format_suffixes, picture_suffix
 from torchdenoise.registry import subclasses
+
+# isort: split
+# After JPEG 2000, because old ND2 files begin as its files do, and the oldest definition reads a file of another name.
+from torchdenoise.data.formats.bio.czi import CZI
+from torchdenoise.data.formats.bio.dicom import DICOM
+from torchdenoise.data.formats.bio.fits import FITS
+from torchdenoise.data.formats.bio.lif import LIF
+from torchdenoise.data.formats.bio.mrc import MRC
+from torchdenoise.data.formats.bio.nd2 import ND2
+from torchdenoise.data.formats.bio.nifti import NIfTI, NIfTIPacked
 
 __all__ = [
     "BMP",
@@ -222,7 +225,9 @@ def lost(suffix: str, like: Picture) -> str:
         >>> lost(".bmp", Picture.from_array(np.zeros((8, 9)), icc=b"profile", dpi=(72, 72)))
         'colour profile'
     """
-    return ", ".join(_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name))
+    missing = [_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name)]
+    header = like.extra.get("header")
+    return ", ".join([*missing, *([lost_of_planes(suffix, header)] if isinstance(header, Planes) else [])])
 
 
 def _head(file: BinaryIO) -> bytes:

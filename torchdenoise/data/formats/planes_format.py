@@ -106,7 +106,8 @@ class PictureAndPlanesFormat(PlanesFormat):
         header.resources = contextlib.ExitStack()
         if isinstance(header, ArrayPlanes):
             header.array = np.empty(0)
-        return {"extra": {"header": header}, "nodata": getattr(planes, "nodata", None)}
+        notes = tuple(f"not kept: {each}" for each in planes.lost)
+        return {"extra": {"header": header}, "nodata": getattr(planes, "nodata", None), "notes": notes}
 
     @override
     def _planes(self, array: NDArray[Any], like: Picture) -> Planes:

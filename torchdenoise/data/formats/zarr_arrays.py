@@ -1,9 +1,11 @@
 """Zarr and OME-Zarr."""
 
+import contextlib
 import math
 import tempfile
+import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,8 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
         """Return the planes of an array, or of the full resolution of an OME-Zarr."""
         if not self.recognizes(path):
             raise PictureError("holds no Zarr (no zarr.json, .zarray or .zgroup); copy it again from its source")
-        return _planes(path, letters)
+        with _quiet():
+            return _planes(path, letters)
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
@@ -72,7 +75,8 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write chunk by chunk: the kind of the input, else an OME-Zarr if the axes are of its kinds, else an array."""
         if isinstance(like, ZarrPlanes):
-            array, letters = _array_like(path, like, dtype), like.axes.letters
+            with _quiet():
+                array, letters = _array_like(path, like, dtype), like.axes.letters
         else:
             array, letters = _new_array(path, like, dtype)
         _fill(array, letters, planes, like, path.parent)
@@ -137,6 +141,14 @@ class ZarrPlanes(Planes):
         return block
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress warnings about codecs and types that other programs may not know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _zarr() -> Any:
     return optional_module("zarr", "Zarr needs an extra: pip install 'torchdenoise[zarr]'")
 
@@ -152,16 +164,14 @@ def _planes(path: Path, letters: str | None) -> ZarrPlanes:
     zarr = _zarr()
     try:
         node = zarr.open(_store(path, read_only=True), mode="r")
-        if isinstance(node, zarr.Array):
-            _check_array(node, path)
-            planes = ZarrPlanes(node, Axes.of(node.shape, letters or _named_axes(node)))
-        else:
-            planes = _group_planes(node, path, letters)
+        if not isinstance(node, zarr.Array):
+            return _group_planes(node, path, letters)
+        _check_array(node, path)
+        return ZarrPlanes(node, Axes.of(node.shape, letters or _named_axes(node)))
     except ValueError as error:
         if "codec" in str(error):
             raise PictureError(f"uses a codec that is not installed ({error}); install it or save it again") from error
         raise
-    return planes
 
 
 def _group_planes(group: Any, path: Path, letters: str | None) -> ZarrPlanes:

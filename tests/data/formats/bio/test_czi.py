@@ -4,8 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import open_planes
 from torchdenoise.errors import PictureError, UserError
@@ -72,7 +71,7 @@ def new_library():
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_a_picture_becomes_an_ome_tiff(tmp_path, letters, dtype):
     array = random_pixels(tuple({"T": 3, "Z": 4, "C": 2, "Y": 9, "X": 8}[letter] for letter in letters), dtype)
-    planes = copy(save(tmp_path / "a.czi", array, letters), tmp_path / "a.ome.tif")
+    planes = copy_planes(save(tmp_path / "a.czi", array, letters), tmp_path / "a.ome.tif")
     assert (planes.axes.letters, planes.dtype) == (letters, dtype)
     steps = {"X": 0.1, "Y": 0.2, "Z": 0.5}
     expected = pytest.approx({letter: steps[letter] for letter in letters if letter in steps})

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import (
     ArrayPlanes,
@@ -66,7 +65,7 @@ def pixels(shape, dtype="uint16"):
 def test_frames_come_back(tmp_path, syntax, dtype, shape, letters):
     array = pixels(shape, dtype)
     path = save(tmp_path / "in.dcm", array, syntax, frames=True, SmallestImagePixelValue=3)
-    planes = copy(path, tmp_path / "out.dcm", order=-1)
+    planes = copy_planes(path, tmp_path / "out.dcm", order=-1)
     assert planes.axes.letters == letters
     assert planes.lost == ()
     assert planes.calibration.steps == {"Y": 0.5, "X": 0.25, "Z": 2}
@@ -76,7 +75,7 @@ def test_frames_come_back(tmp_path, syntax, dtype, shape, letters):
     assert after.ImageType == ["DERIVED", "PRIMARY", "AXIAL"]
     assert after.file_meta.TransferSyntaxUID == syntax
     assert after.SOPInstanceUID == after.file_meta.MediaStorageSOPInstanceUID != before.SOPInstanceUID
-    copy(path, tmp_path / "again.dcm")
+    copy_planes(path, tmp_path / "again.dcm")
     assert (tmp_path / "again.dcm").read_bytes() == (tmp_path / "out.dcm").read_bytes()
 
 
@@ -97,14 +96,14 @@ def test_packed_pixels_are_unpacked(tmp_path):
     dataset = pydicom.dcmread(path)
     dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
     dataset.save_as(path)
-    planes = copy(path, tmp_path / "b.dcm")
+    planes = copy_planes(path, tmp_path / "b.dcm")
     assert planes.lost == ("the compression (now none)",)
     np.testing.assert_array_equal(pydicom.dcmread(tmp_path / "b.dcm").pixel_array, pixels((3, 9, 7)))
 
 
 def test_a_film_is_a_time_series_and_its_sizes_reach_a_tiff(tmp_path):
     path = save(tmp_path / "a.dcm", pixels((3, 9, 7)), frames=True, FrameTime=40)
-    copy(path, tmp_path / "a.tif")
+    copy_planes(path, tmp_path / "a.tif")
     with open_planes(tmp_path / "a.tif") as planes:
         assert planes.axes.letters == "TYX"
         assert planes.calibration.steps == {"X": 0.25, "Y": 0.5, "Z": 2, "T": 40}

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes, read_picture, write_picture
 from torchdenoise.errors import PictureError
@@ -24,7 +23,7 @@ def save(path, array, *others, cards=(), **options):
 def test_a_cube_comes_back_byte_by_byte(tmp_path, dtype):
     array = (random_pixels((5, 9, 8), "uint8") // 2).astype(dtype)
     path = save(tmp_path / "in.fits", array)
-    planes = copy(path, tmp_path / "out.fits", "TYX", order=-1)
+    planes = copy_planes(path, tmp_path / "out.fits", "TYX", order=-1)
     assert planes.dtype == dtype
     np.testing.assert_array_equal(planes.plane(1) if dtype != "int8" else array[1], array[1])
     assert (tmp_path / "out.fits").read_bytes() == path.read_bytes()
@@ -36,9 +35,9 @@ def test_tables_and_the_errors_beside_a_picture_stay(tmp_path):
     errors = fits.ImageHDU(np.ones((3, 9, 8), np.float32), name="ERR")
     path = tmp_path / "in.fits"
     fits.HDUList([fits.PrimaryHDU(), table, science, errors]).writeto(path)
-    copy(path, tmp_path / "out.fits", "TYX")
+    copy_planes(path, tmp_path / "out.fits", "TYX")
     assert (tmp_path / "out.fits").read_bytes() == path.read_bytes()
-    copy(path, tmp_path / "float.fits", "TYX", dtype=np.dtype("float32"))
+    copy_planes(path, tmp_path / "float.fits", "TYX", dtype=np.dtype("float32"))
     with fits.open(tmp_path / "float.fits") as parts:
         parts.verify("exception")
         assert [part.name for part in parts] == ["PRIMARY", "", "SCI", "ERR"]
@@ -56,13 +55,13 @@ def test_scaled_values_stay_as_they_are_stored(tmp_path):
     path = save(tmp_path / "in.fits", array)
     with fits.open(path, mode="update", do_not_scale_image_data=True) as parts:
         parts[0].header["BSCALE"], parts[0].header["BZERO"] = 0.5, 100
-    copy(path, tmp_path / "out.fits", "TYX")
+    copy_planes(path, tmp_path / "out.fits", "TYX")
     assert (tmp_path / "out.fits").read_bytes() == path.read_bytes()
 
 
 def test_a_checksum_is_not_kept(tmp_path):
     path = save(tmp_path / "in.fits", random_pixels((3, 9, 8)), checksum=True)
-    planes = copy(path, tmp_path / "out.fits", "TYX")
+    planes = copy_planes(path, tmp_path / "out.fits", "TYX")
     assert planes.lost == ("the checksum",)
     header = fits.getheader(tmp_path / "out.fits")
     assert "CHECKSUM" not in header
@@ -92,11 +91,20 @@ def test_the_value_for_no_data_is_a_hole(tmp_path):
         assert planes.lost == ("holes (the value for no data, -999, counts as a brightness)",)
 
 
+def test_what_another_format_lacks_of_a_single_picture_is_said(run, tmp_path):
+    path = save(tmp_path / "a.fits", random_pixels((9, 8)), checksum=True)
+    outcome = run("denoise", path, "-o", "a.tif", "--strength", "0", "--device", "cpu")
+    assert outcome.code == 0
+    assert f"{path}: not kept: the checksum" in outcome.out
+    assert "a.tif: cannot hold what the input has: the header of the FITS" in outcome.out
+    assert "cannot hold" not in run("denoise", path, "-o", "b.fits", "--strength", "0", "--device", "cpu").out
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 def test_a_new_file(tmp_path, dtype):
     array = (random_pixels((5, 2, 9, 8), "uint8") // 2).astype(dtype)
     np.save(tmp_path / "a.npy", array)
-    copy(tmp_path / "a.npy", tmp_path / "a.fits", "TCYX")
+    copy_planes(tmp_path / "a.npy", tmp_path / "a.fits", "TCYX")
     with fits.open(tmp_path / "a.fits") as parts:
         parts.verify("exception")
         np.testing.assert_array_equal(parts[0].data, array)

@@ -4,8 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import check_planes_output, open_planes, read_picture
 from torchdenoise.errors import PictureError
@@ -71,7 +70,7 @@ def test_a_picture_becomes_an_ome_tiff(tmp_path, letters, dtype):
     path = save(tmp_path / "a.lif", letters, one=array)
     steps = {"X": 1 / 7, "Y": 2 / 8, "Z": 3 / 3, "T": 10 / 2}
     expected = pytest.approx({letter: steps[letter] for letter in letters if letter != "C"})
-    planes = copy(path, tmp_path / "a.ome.tif")
+    planes = copy_planes(path, tmp_path / "a.ome.tif")
     assert (planes.axes.letters, planes.dtype) == (letters, dtype)
     assert planes.calibration.steps == expected
     with open_planes(tmp_path / "a.ome.tif", letters) as written:

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes
 from torchdenoise.errors import PictureError
@@ -28,7 +27,7 @@ def save(path, array, kind="stack", voxel=1.25):
 def test_a_stack_comes_back(tmp_path, dtype, kind, letters):
     array = (random_pixels((5, 9, 8), "uint8") // 8).astype(dtype)
     path, target = save(tmp_path / "in.mrc", array, kind), tmp_path / "out.mrc"
-    planes = copy(path, target, order=-1)
+    planes = copy_planes(path, target, order=-1)
     assert planes.axes.letters == letters
     assert planes.calibration.steps == pytest.approx(dict.fromkeys(letters.replace("T", ""), 1.25))
     assert planes.calibration.units["X"] == "angstrom"
@@ -45,14 +44,14 @@ def test_a_stack_comes_back(tmp_path, dtype, kind, letters):
 
 def test_another_type_and_big_endian(tmp_path):
     array = random_pixels((5, 9, 8), "uint8").astype("int16")
-    copy(save(tmp_path / "a.mrc", array), tmp_path / "b.mrc", dtype=np.dtype("float32"))
+    copy_planes(save(tmp_path / "a.mrc", array), tmp_path / "b.mrc", dtype=np.dtype("float32"))
     assert mrcfile.validate(tmp_path / "b.mrc")
     np.testing.assert_array_equal(mrcfile.read(tmp_path / "b.mrc"), array)
     data = mrcfile.open(tmp_path / "a.mrc")
     header = data.header.astype(data.header.dtype.newbyteorder(">"))
     header["machst"] = (0x11, 0x11, 0, 0)
     (tmp_path / "c.mrc").write_bytes(header.tobytes() + data.extended_header.tobytes() + array.astype(">i2").tobytes())
-    copy(tmp_path / "c.mrc", tmp_path / "d.mrc")
+    copy_planes(tmp_path / "c.mrc", tmp_path / "d.mrc")
     assert mrcfile.validate(tmp_path / "d.mrc")
     assert (tmp_path / "d.mrc").read_bytes()[1024:] == (tmp_path / "c.mrc").read_bytes()[1024:]
 
@@ -61,7 +60,7 @@ def test_another_type_and_big_endian(tmp_path):
 def test_a_new_file(tmp_path, letters):
     array = random_pixels((2, 3, 9, 8)[-len(letters) :], "uint16")
     np.save(tmp_path / "a.npy", array)
-    copy(tmp_path / "a.npy", tmp_path / "a.mrc", letters)
+    copy_planes(tmp_path / "a.npy", tmp_path / "a.mrc", letters)
     assert mrcfile.validate(tmp_path / "a.mrc")
     np.testing.assert_array_equal(mrcfile.read(tmp_path / "a.mrc"), array)
     with open_planes(tmp_path / "a.mrc") as planes:
@@ -69,8 +68,8 @@ def test_a_new_file(tmp_path, letters):
 
 
 def test_sizes_go_through_a_tiff(tmp_path):
-    copy(save(tmp_path / "a.mrc", random_pixels((5, 9, 8)).astype("int16"), "volume"), tmp_path / "a.tif")
-    copy(tmp_path / "a.tif", tmp_path / "b.mrc")
+    copy_planes(save(tmp_path / "a.mrc", random_pixels((5, 9, 8)).astype("int16"), "volume"), tmp_path / "a.tif")
+    copy_planes(tmp_path / "a.tif", tmp_path / "b.mrc")
     assert mrcfile.open(tmp_path / "b.mrc").voxel_size.tolist() == pytest.approx((1.25, 1.25, 1.25))
 
 

@@ -5,8 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from data.formats.bio.copying import copy
-from helpers import random_pixels
+from helpers import copy_planes, random_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes, read_picture, write_picture
 from torchdenoise.errors import PictureError, UserError
@@ -39,7 +38,7 @@ def content(path):
 @pytest.mark.parametrize("shape", [(9, 8), (9, 8, 4), (9, 8, 4, 3)])
 def test_a_scan_comes_back_byte_by_byte(tmp_path, suffix, dtype, shape):
     path = save(tmp_path / f"in{suffix}", random_pixels(shape, "uint8" if dtype == "uint8" else "uint16").astype(dtype))
-    planes = copy(path, tmp_path / f"out{suffix}", order=-1)
+    planes = copy_planes(path, tmp_path / f"out{suffix}", order=-1)
     assert planes.axes.letters == "XYZT"[: len(shape)]
     assert content(tmp_path / f"out{suffix}") == content(path)
     assert sorted(each.name for each in tmp_path.iterdir()) == [f"in{suffix}", f"out{suffix}"]
@@ -49,7 +48,7 @@ def test_a_scan_comes_back_byte_by_byte(tmp_path, suffix, dtype, shape):
 def test_other_headers_come_back(tmp_path, options):
     array = random_pixels((9, 8, 4), "uint16").astype("int16" if "slope" not in options else "int32") // 2
     path = save(tmp_path / "in.nii", array, **options)
-    planes = copy(path, tmp_path / "out.nii")
+    planes = copy_planes(path, tmp_path / "out.nii")
     assert content(tmp_path / "out.nii") == content(path)
     assert planes.calibration.steps == pytest.approx({"X": 0.7, "Y": 0.8, "Z": 1.5})
     assert planes.calibration.units == dict.fromkeys("XYZ", "millimeter")
@@ -57,7 +56,7 @@ def test_other_headers_come_back(tmp_path, options):
 
 def test_another_type_keeps_affine_and_scaling(tmp_path):
     path = save(tmp_path / "in.nii.gz", random_pixels((9, 8, 4), "uint16").astype("int32"), slope=(0.5, 10))
-    copy(path, tmp_path / "out.nii", dtype=np.dtype("float32"))
+    copy_planes(path, tmp_path / "out.nii", dtype=np.dtype("float32"))
     before, after = nibabel.load(path), nibabel.load(tmp_path / "out.nii")
     assert after.get_data_dtype() == np.float32
     np.testing.assert_array_equal(after.affine, before.affine)
@@ -69,10 +68,10 @@ def test_a_new_scan(tmp_path):
     array = random_pixels((3, 4, 8, 9), "uint16")
     planes = ArrayPlanes(array, Axes("TZYX"))
     np.save(tmp_path / "a.npy", array)
-    copy(tmp_path / "a.npy", tmp_path / "a.nii", "TZYX")
+    copy_planes(tmp_path / "a.npy", tmp_path / "a.nii", "TZYX")
     np.testing.assert_array_equal(np.asarray(nibabel.load(tmp_path / "a.nii").dataobj), array.transpose())
-    copy(save(tmp_path / "b.nii", array.transpose().astype("int16")), tmp_path / "b.tif")
-    copy(tmp_path / "b.tif", tmp_path / "c.nii")
+    copy_planes(save(tmp_path / "b.nii", array.transpose().astype("int16")), tmp_path / "b.tif")
+    copy_planes(tmp_path / "b.tif", tmp_path / "c.nii")
     with open_planes(tmp_path / "c.nii") as found:  # through an OME-TIFF
         assert found.calibration.steps == pytest.approx({"X": 0.7, "Y": 0.8, "Z": 1.5, "T": 2.0})
         assert found.calibration.units == {"T": "second", **dict.fromkeys("XYZ", "millimeter")}

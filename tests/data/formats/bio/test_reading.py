@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import random_pixels
 
+from torchdenoise.data import read_picture
 from torchdenoise.data.formats.bio.czi import czi_planes
 from torchdenoise.data.formats.bio.nd2 import nd2_planes
 from torchdenoise.data.formats.bio.reading import LibraryPlanes
@@ -80,6 +81,14 @@ def test_nd2(letters):
     assert file.reads == list(range(len(file.frames)))  # each once, for all its channels
     assert planes.calibration.steps["T"] == 2.5
     assert planes.calibration.channels == ("DAPI", "GFP")
+
+
+def test_jpeg_2000_under_another_name_is_no_old_nd2(tmp_path):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    array = random_pixels((16, 16))
+    (tmp_path / "a.png").write_bytes(imagecodecs.jpeg2k_encode(array, level=0, reversible=True, codecformat="jp2"))
+    picture = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.restore(picture.image), array)
 
 
 def test_axes_that_do_not_fit():

@@ -73,7 +73,8 @@ class FITS(PictureAndPlanesFormat, source="https://fits.gsfc.nasa.gov"):
         layout = RawArray(like.axes.letters, like.shape, np.dtype(_SIGNED[bits]).newbyteorder(">"))
         padding = bytes(-layout.nbytes % BLOCK)
         stored = _turned(planes) if turned else planes
-        layout.write(path, before + header, stored, like, padding + after)
+        with path.open("w+b") as file:
+            layout.write(file, before + header, stored, like, padding + after)
 
 
 class FitsPlanes(ArrayPlanes):

@@ -68,9 +68,10 @@ class MRC(PlanesFormat, source="https://doi.org/10.1016/j.jsb.2015.04.002"):
         stored = dtype.newbyteorder(header["mode"].dtype.byteorder)
         seen = _Statistics()
         layout = RawArray(like.axes.letters, like.shape, stored)
-        layout.write(path, header.tobytes() + extended, seen.watch(planes), like)
-        seen.store(header)
-        with path.open("r+b") as file:
+        with path.open("w+b") as file:
+            layout.write(file, header.tobytes() + extended, seen.watch(planes), like)
+            seen.store(header)
+            file.seek(0)
             file.write(header.tobytes())
 
 

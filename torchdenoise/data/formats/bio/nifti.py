@@ -75,6 +75,10 @@ class NIfTI(PlanesFormat, source="https://nifti.nimh.nih.gov"):
     @override
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write planes with the header of the input."""
+        with path.open("w+b") as file:
+            self._write(file, planes, like, dtype)
+
+    def _write(self, file: BinaryIO, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         header = like.header.copy() if isinstance(like, NiftiPlanes) else _new_header(like, dtype)
         if dtype != like.dtype:
             header.set_data_dtype(dtype)
@@ -83,7 +87,7 @@ class NIfTI(PlanesFormat, source="https://nifti.nimh.nih.gov"):
         layout = _layout(header)
         letters = like.axes.letters if isinstance(like, NiftiPlanes) else layout.letters
         head = buffer.getvalue().ljust(_offset(header), b"\0")
-        RawArray(letters, layout.shape, layout.dtype, "F").write(path, head, planes, like)
+        RawArray(letters, layout.shape, layout.dtype, "F").write(file, head, planes, like)
 
 
 class NIfTIPacked(NIfTI, name="NIfTI packed", source="https://nifti.nimh.nih.gov"):
@@ -95,8 +99,9 @@ class NIfTIPacked(NIfTI, name="NIfTI packed", source="https://nifti.nimh.nih.gov
     @override
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write planes with the header of the input into a file beside the result, then pack it."""
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".torchdenoise-", suffix=".part") as unpacked:
-            super().write_planes(Path(unpacked.name), planes, like, dtype)
+        with tempfile.TemporaryFile(dir=path.parent) as unpacked:  # it has no name, and so leaves nothing behind
+            self._write(unpacked, planes, like, dtype)
+            unpacked.seek(0)
             with path.open("wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
                 shutil.copyfileobj(unpacked, packed, _COPY_BYTES)
 

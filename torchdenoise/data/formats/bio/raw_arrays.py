@@ -1,10 +1,11 @@
 """Files that are a header and an array as it lies in memory: read by mapping it, written plane by plane."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,22 +46,22 @@ class RawArray:
         array: NDArray[Any] = np.memmap(path, self.dtype, "r", offset, tuple(self.shape), self.order)
         return array
 
-    def write(self, path: Path, head: bytes, planes: Numbered, like: Planes, tail: bytes = b"") -> None:
+    def write(self, file: BinaryIO, head: bytes, planes: Numbered, like: Planes, tail: bytes = b"") -> None:
         """Write a file of a header, this array and what follows it.
 
         Args:
-            path: of the file.
+            file: new, open for reading and writing.
             head: all before the array.
             planes: of the array.
             like: the planes of the input.
             tail: all behind the array.
         """
-        with path.open("wb") as file:
-            file.write(head)
-            file.truncate(len(head) + self.nbytes)
-            file.seek(0, 2)
-            file.write(tail)
-        array: NDArray[Any] = np.memmap(path, self.dtype, "r+", len(head), tuple(self.shape), self.order)
+        file.write(head)
+        file.truncate(len(head) + self.nbytes)
+        file.seek(0, os.SEEK_END)
+        file.write(tail)
+        file.flush()
+        array: NDArray[Any] = np.memmap(file, self.dtype, "r+", len(head), tuple(self.shape), self.order)
         put_planes(array, self.letters, planes, like)
         assert isinstance(array, np.memmap)
         array.flush()
