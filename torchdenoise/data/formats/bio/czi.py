@@ -6,12 +6,13 @@ from typing import Any
 from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
-from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.reading import LibraryPlanes, check_only
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import Planes
 from torchdenoise.errors import UserError
+from torchdenoise.extras import optional_module
 
+_REMEDY = "CZI needs an extra, and Python 3.12 or newer: pip install 'torchdenoise[bio]'"
 MICROMETERS = 1e6
 """Of a meter."""
 
@@ -26,9 +27,9 @@ class CZI(PlanesFormat, source="https://www.zeiss.com/czi"):
     @override
     def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes of the only scene at full resolution."""
-        library = bio_module("czifile", "CZI")
-        if not hasattr(library.CziFile, "scenes"):
-            raise UserError("CZI needs czifile of 2026, which needs Python 3.12: pip install 'torchdenoise[bio]' there")
+        library = optional_module("czifile", _REMEDY)
+        if not hasattr(library.CziFile, "scenes"):  # that of older Pythons
+            raise UserError(_REMEDY)
         file = library.CziFile(path)
         try:
             check_only([str(scene) for scene in file.scenes])

@@ -41,10 +41,10 @@ class FITS(PictureAndPlanesFormat, source="https://fits.gsfc.nasa.gov"):
     def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes of an array; if it has more than two axes that are longer than 1, they must be given."""
         fits = bio_module("astropy.io.fits", "FITS")
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about cards that break a rule; all cards are copied as they are
-            with fits.open(path, memmap=True, do_not_scale_image_data=True, lazy_load_hdus=False) as parts:
-                return FitsPlanes(path, _only_picture(fits, parts), letters)
+            with fits.open(file, memmap=False, do_not_scale_image_data=True, lazy_load_hdus=False) as parts:
+                return FitsPlanes(path, _only_picture(fits, parts), letters)  # which maps the pixels itself
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:

@@ -5,6 +5,7 @@ import io
 import math
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -125,13 +126,15 @@ class NiftiPlanes(ArrayPlanes):
 
 
 def _read_header(file: BinaryIO) -> Any:
-    """Return the header of an open file with its extensions; its version is told by its length."""
+    """Return the header of an open file with its extensions, unchanged; its version is told by its length."""
     nibabel = bio_module("nibabel", "NIfTI")
     first = file.read(4)
     file.seek(0)
     second = 540 in (int.from_bytes(first, "little"), int.from_bytes(first, "big"))
-    header = (nibabel.Nifti2Header if second else nibabel.Nifti1Header).from_fileobj(file)
-    if bytes(header["magic"])[:2] not in (b"n+", b"n\0"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about extensions, which are copied as they are
+        header = (nibabel.Nifti2Header if second else nibabel.Nifti1Header).from_fileobj(file, check=False)
+    if bytes(header["magic"])[:2] != b"n+":
         raise PictureError("is not a NIfTI file of header and pixels; convert it to a single .nii")
     return header
 
