@@ -30,7 +30,7 @@ def dicom(path, array):
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3.4"
-    dataset.set_pixel_data(array, "MONOCHROME2", 12)
+    dataset.set_pixel_data(array, "MONOCHROME2", 12, generate_instance_uid=False)  # a new one has any length
     dataset.save_as(path, enforce_file_format=True)
 
 
