@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from torchdenoise.data import Planes, open_planes, write_planes
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
@@ -150,3 +151,12 @@ def result_rows(folder: Path) -> list[dict[str, str]]:
 def row_scores(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """Return the sorted keys and scores of rows: what must not depend on how a comparison is run."""
     return sorted(tuple(row[name] for name in ("recipe", "image", "noise", "seed", "psnr", "ssim")) for row in rows)
+
+
+def copy_planes(path: Path, target: Path, letters: str | None = None, dtype: Any = None, order: int = 1) -> Planes:
+    """Write the planes of a file as another one, in or against their order, and return those of the file, closed."""
+    with open_planes(path, letters) as planes:
+        numbers = list(range(len(planes)))[::order]
+        given = ((number, planes.plane(number).astype(dtype or planes.dtype)) for number in numbers)
+        write_planes(target, given, planes, dtype)
+        return planes

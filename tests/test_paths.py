@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from torchdenoise.errors import UserError
-from torchdenoise.paths import default_output, find_pictures, read_errors, write_errors
+from torchdenoise.paths import check_input, default_output, find_pictures, read_errors, visible_files, write_errors
 
 
 @pytest.fixture
@@ -75,3 +75,23 @@ def test_names_that_steer_a_terminal_are_escaped(folder):
     with pytest.raises(UserError) as caught:
         find_pictures("a\x1b[31m\nb\u202ec")
     assert str(caught.value) == "a\\x1b[31m\\nb\\u202ec: no such folder; check its name"
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [("x/a.ome.zarr", "x/a_denoised.ome.zarr"), ("a.b.zarr", "a.b_denoised.zarr"), ("a.NII.GZ", "a_denoised.NII.GZ")],
+)
+def test_suffixes_of_two_parts(name, output):
+    assert default_output(Path(name)) == Path(output)
+
+
+def test_folders_that_are_pictures(folder):
+    touch("b.png", "a.zarr/zarr.json", "a.zarr/b.png", "c.zarr", "below/d.ome.zarr/zarr.json", "below/e.png")
+    assert [path.name for path in find_pictures(folder)] == ["a.zarr", "b.png", "c.zarr"]
+    found = visible_files(folder, recursive=True)
+    assert [path.relative_to(folder).as_posix() for path in found] == [
+        "a.zarr", "b.png", "below/d.ome.zarr", "below/e.png", "c.zarr",
+    ]  # fmt: skip
+    check_input(Path("a.zarr"))
+    with pytest.raises(UserError, match=r"is a file, but a Zarr is a folder; copy it again"):
+        check_input(Path("c.zarr"))

@@ -79,6 +79,22 @@ def test_where_results_go(folder, inputs, output, expected):
     assert all(Path(name).is_dir() for name in set(tree()) - set(before))
 
 
+def test_a_picture_that_is_a_folder(folder):
+    touch("a.zarr/zarr.json", "in/b.ome.zarr/0/c.png", "in/d.png", "out/e.zarr/zarr.json")
+    assert planned("a.zarr") == {"a.zarr": "a_denoised.zarr"}
+    assert planned("a.zarr", output="out") == {"a.zarr": "out/a.zarr"}
+    assert planned("a.zarr", output="out/e.zarr") == {"a.zarr": "out/e.zarr"}
+    assert planned("in/d.png", output="out/e.zarr") == {"in/d.png": "out/e.zarr"}
+    plans = plan([Path("in")], None, "", Search(recursive=True)).pairs
+    assert [result.as_posix() for _, result in plans] == ["in/b_denoised.ome.zarr", "in/d_denoised.png"]
+    with pytest.raises(UserError, match=r"^in/../a.zarr: the output is an input"):
+        planned("a.zarr", output="in/../a.zarr")
+    with pytest.raises(UserError, match=r"^in/b.ome.zarr: the output is an input"):
+        planned("in/b.ome.zarr/0/c.png", output="in/b.ome.zarr")
+    with pytest.raises(UserError, match=r"^a.zarr: is a file; several pictures need a folder"):
+        planned("in", output="a.zarr")
+
+
 def test_a_folder_that_cannot_be_made(folder):
     touch("notes.txt")
     with pytest.raises(UserError, match=r"^notes\.txt/out: cannot be written"):

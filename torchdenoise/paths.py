@@ -12,6 +12,8 @@ _FORMATS = {
     ".png": ("PNG", ""),
     ".tiff": ("TIFF", ""),
     ".tif": ("TIFF", ""),
+    ".ome.tiff": ("TIFF", ""),
+    ".ome.tif": ("TIFF", ""),
     ".jpg": ("JPEG", ".png"),
     ".jpeg": ("JPEG", ".png"),
     ".npy": ("NumPy", ""),
@@ -27,6 +29,20 @@ _FORMATS = {
     ".jp2": ("JPEG2000", ""),
     ".j2k": ("JPEG2000", ""),
     ".jpf": ("JPEG2000", ""),
+    ".zarr": ("Zarr", ""),
+    ".ome.zarr": ("Zarr", ""),
+    ".nii": ("NIfTI", ""),
+    ".nii.gz": ("NIfTI packed", ""),
+    ".mrc": ("MRC", ""),
+    ".mrcs": ("MRC", ""),
+    ".fits": ("FITS", ""),
+    ".fit": ("FITS", ""),
+    ".fts": ("FITS", ""),
+    ".dcm": ("DICOM", ""),
+    ".dicom": ("DICOM", ""),
+    ".czi": ("CZI", ".ome.tif"),
+    ".nd2": ("ND2", ".ome.tif"),
+    ".lif": ("LIF", ".ome.tif"),
 }
 """Format and ``PictureFormat.output_suffix`` of each suffix. The formats of this package are here, so that a mistake
 shows before they are imported; every ``PictureFormat`` adds itself."""
@@ -36,11 +52,22 @@ MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
 """Of results in floating point whose name is not given, unless the input's format holds them too."""
-_HOLD_FLOATS = frozenset({"TIFF", "NumPy", "NumPy archive"})
+_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "NIfTI", "NIfTI packed", "MRC", "FITS"}
+_FOLDERS = {"Zarr"}
+"""Formats whose pictures are folders."""
 
 
-def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> None:
+def add_format(
+    name: str, suffixes: Sequence[str], output_suffix: str = "", *, folder: bool = False, floats: bool = False
+) -> None:
     """Make file names with these suffixes pictures; a later format takes a suffix over.
+
+    Args:
+        name: of the format.
+        suffixes: of one part or two, as ``.ome.zarr``.
+        output_suffix: as that of ``PictureFormat``.
+        folder: whether a picture is a folder.
+        floats: whether the format holds floating point.
 
     Raises:
         TypeError: a suffix without a dot or with capital letters.
@@ -48,6 +75,39 @@ def add_format(name: str, suffixes: Sequence[str], output_suffix: str = "") -> N
     if isinstance(suffixes, str) or any(not each.startswith(".") or each != each.lower() for each in suffixes):
         raise TypeError(f"{name}.suffixes is {suffixes!r}: give a tuple of lower-case suffixes, such as ('.png',)")
     _FORMATS.update(dict.fromkeys(suffixes, (name, output_suffix)))
+    for names, belongs in ((_FOLDERS, folder), (_HOLD_FLOATS, floats)):
+        (names.add if belongs else names.discard)(name)
+
+
+def picture_suffix(path: Path) -> str:
+    """Return the suffix of a picture's name in small letters; one of two parts if that is known.
+
+    Example:
+        >>> picture_suffix(Path("a.OME.Zarr")), picture_suffix(Path("a.b.tif"))
+        ('.ome.zarr', '.tif')
+    """
+    double = "".join(path.suffixes[-2:]).lower()
+    return double if double in _FORMATS else path.suffix.lower()
+
+
+def picture_stem(path: Path) -> str:
+    """Return the name of a picture without its suffix.
+
+    Example:
+        >>> picture_stem(Path("x/a.ome.zarr"))
+        'a'
+    """
+    return path.name[: len(path.name) - len(picture_suffix(path))]
+
+
+def is_folder_format(path: Path) -> bool:
+    """Return whether a name stands for a picture that is a folder, as ``a.zarr`` does."""
+    return is_picture(path) and format_name(path) in _FOLDERS
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder that is no picture itself."""
+    return path.is_dir() and not is_folder_format(path)
 
 
 def format_suffixes() -> dict[str, str]:
@@ -70,7 +130,7 @@ def format_name(path: Path) -> str:
         >>> format_name(Path("a.TIF"))
         'TIFF'
     """
-    return _FORMATS.get(path.suffix.lower(), ("", ""))[0]
+    return _FORMATS.get(picture_suffix(path), ("", ""))[0]
 
 
 def either(words: Iterable[str]) -> str:
@@ -86,12 +146,12 @@ def either(words: Iterable[str]) -> str:
 
 def is_picture(path: Path) -> bool:
     """Return whether a name has the suffix of a picture; for an unknown one, import the installed plugins first."""
-    suffix = path.suffix.lower()
+    suffix = picture_suffix(path)
     if suffix and suffix not in _FORMATS:
         from torchdenoise.registry import load_plugins_once  # here, because it doubles the time of this import
 
         load_plugins_once()
-    return suffix in _FORMATS
+    return picture_suffix(path) in _FORMATS
 
 
 def shown(path: Path) -> str:
@@ -170,7 +230,7 @@ def check_suffix(path: Path) -> None:
 
 
 def check_input(path: Path) -> None:
-    """Raise PictureError unless ``path`` is a regular file with the suffix of a picture.
+    """Raise PictureError unless ``path`` is a regular file with the suffix of a picture, or such a folder.
 
     The message lacks the path, which ``read_errors`` adds.
 
@@ -180,12 +240,15 @@ def check_input(path: Path) -> None:
         ...
         torchdenoise.errors.PictureError: no such file; check its name and folder
     """
-    if path.is_dir():
+    if is_folder(path):
         raise PictureError("is a folder, not a picture")
     if not path.exists():
         raise PictureError("no such file; check its name and folder")
     check_suffix(path)
-    if not path.is_file():  # reading a pipe would block
+    if is_folder_format(path):
+        if not path.is_dir():
+            raise PictureError(f"is a file, but a {format_name(path)} is a folder; copy it again from its source")
+    elif not path.is_file():  # reading a pipe would block
         raise PictureError("is not a regular file; copy the picture into one first")
 
 
@@ -213,7 +276,7 @@ def find_pictures(folder: str | Path) -> list[Path]:
 def visible_files(folder: Path, recursive: bool = False) -> list[Path]:
     """Return the files in ``folder`` that are not hidden, sorted; with those of folders below if ``recursive``.
 
-    Links to folders are not followed.
+    A folder that is a picture itself counts as a file. Links to other folders are not followed.
 
     Raises:
         PictureError: no such folder, or no permission to read one.
@@ -222,8 +285,8 @@ def visible_files(folder: Path, recursive: bool = False) -> list[Path]:
         if not folder.is_dir():
             raise PictureError("no such folder; check its name")
         entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-        files = [path for path in entries if path.is_file()]
-        below = [path for path in entries if recursive and path.is_dir() and not path.is_symlink()]
+        files = [path for path in entries if path.is_file() or (path.is_dir() and is_folder_format(path))]
+        below = [path for path in entries if recursive and is_folder(path) and not path.is_symlink()]
     return sorted([*files, *(path for each in below for path in visible_files(each, recursive=True))])
 
 
@@ -238,7 +301,7 @@ def default_output(path: Path, suffix: str = "") -> Path:
         'night_denoised.png'
     """
     end = f"_denoised{output_suffix(path, suffix)}"
-    stem = path.stem
+    stem = picture_stem(path)
     while len(os.fsencode(stem + end)) > MAX_NAME:
         stem = stem[:-1]
     return path.with_name(stem + end)
@@ -251,7 +314,8 @@ def output_suffix(path: Path, suffix: str = "") -> str:
         >>> output_suffix(Path("night.jpg")), output_suffix(Path("night.png"), ".tif")
         ('.png', '.tif')
     """
-    name, own = _FORMATS.get(path.suffix.lower(), ("", ""))
+    own_suffix = picture_suffix(path)
+    name, output = _FORMATS.get(own_suffix, ("", ""))
     if suffix and name not in _HOLD_FLOATS:
         return suffix
-    return own or path.suffix
+    return output or path.name[len(path.name) - len(own_suffix) :]

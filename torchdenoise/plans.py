@@ -12,8 +12,10 @@ from torchdenoise.paths import (
     default_output,
     either,
     format_suffixes,
+    is_folder,
     is_picture,
     output_suffix,
+    picture_stem,
     read_errors,
     shown,
     visible_files,
@@ -50,7 +52,7 @@ class Plan:
     """What a command will do.
 
     Args:
-        pairs: (input, output) files.
+        pairs: (input, output) files, or folders that are pictures.
         unsupported: files in the folders that are no pictures.
         earlier: pictures in the folders that have the name of an earlier result of another one.
     """
@@ -103,16 +105,16 @@ def plan(inputs: Sequence[Path], output: Path | None, suffix: str = "", search: 
     found = _Found(search or Search(), None if output is None else output.resolve())
     for path in inputs:
         found.look(path)
-    several = len(inputs) > 1 or inputs[0].is_dir()
+    several = len(inputs) > 1 or is_folder(inputs[0])
     if output is not None:
         with write_errors(output):
             if several:
                 _check_folder(output)
-            elif not output.is_dir():
+            elif not is_folder(output):
                 _check_file(output)
     pictures = list(found.pictures)
     results = {default_output(picture, each) for picture in pictures for each in ("", FLOAT_SUFFIX)}
-    into_folder = output is not None and (several or output.is_dir())
+    into_folder = output is not None and (several or is_folder(output))
     earlier = [path for path in pictures if path in results and not (into_folder and path in inputs)]
     if output is not None and not into_folder:
         pairs = [(inputs[0], output)]
@@ -159,7 +161,7 @@ class _Found:
 
     def look(self, path: Path) -> None:
         with read_errors(path):
-            if not path.is_dir() or is_picture(path):  # a folder called x.png is probably a mistake
+            if not is_folder(path) or is_picture(path):  # a folder called x.png is probably a mistake
                 check_input(path)
                 self.pictures.setdefault(path, Path())
                 return
@@ -180,7 +182,7 @@ def _result(path: Path, output: Path | None, place: Path, suffix: str) -> Path:
     """Return where the result of a picture goes; ``place`` is its folder below the one that was named."""
     if output is None:
         return default_output(path, suffix)
-    return output / place / f"{path.stem}{output_suffix(path, suffix)}"
+    return output / place / f"{picture_stem(path)}{output_suffix(path, suffix)}"
 
 
 def _some(paths: Sequence[Path]) -> str:
@@ -189,7 +191,7 @@ def _some(paths: Sequence[Path]) -> str:
 
 
 def _check_folder(output: Path) -> None:
-    if not output.is_dir() and (output.exists() or is_picture(output)):
+    if not is_folder(output) and (output.exists() or is_picture(output)):
         raise PictureError("is a file; several pictures need a folder: choose one with -o")
 
 
@@ -203,6 +205,7 @@ def _check_file(output: Path) -> None:
 
 def _check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
     inputs = {picture.resolve() for picture, _ in pairs}
+    inputs |= {folder for picture in inputs for folder in picture.parents}  # a result can be a folder
     origin: dict[Path, Path] = {}
     for picture, result in pairs:
         place = result.resolve()

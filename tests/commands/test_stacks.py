@@ -49,6 +49,32 @@ def test_pictures_and_stacks_in_a_folder(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.tif", "c.png"]
 
 
+def test_a_zarr_in_a_folder_and_a_tiff_to_zarr(run, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = random_pixels((3, 12, 12))
+    written = zarr.create_array(
+        tmp_path / "in" / "night" / "a.zarr", shape=array.shape, dtype=array.dtype, dimension_names=["t", "y", "x"]
+    )
+    written[:] = array
+    save_stack(tmp_path / "in" / "b.tif", resolution=(9.26, 9.26))
+    outcome = run("denoise", "in", "-o", "out", "-r", "--strength", "0", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "2 done, 0 skipped, 0 failed" in outcome.out
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "out" / "night" / "a.zarr")[:], array)
+    assert "2 picture(s) skipped" in run("denoise", "in", "-o", "out", "-r", "--device", "cpu").out
+    words = ("denoise", "in/b.tif", "-o", "b.ome.zarr", "--strength", "0", "--device", "cpu")
+    outcome = run(*words)
+    assert outcome.code == 0
+    assert "not kept in .ome.zarr: the description and tags of the TIFF" in outcome.out
+    outcome = run(*words)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "b.ome.zarr: exists already; add --overwrite" in outcome.err
+    assert run(*words, "--overwrite").code == 0
+    scale = zarr.open_group("b.ome.zarr").attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert scale[0]["scale"] == pytest.approx([2, 1 / 9.26, 1 / 9.26])
+    assert run("inspect", "in/night/a.zarr").code == 0
+
+
 @pytest.mark.parametrize("channels", ["together", "apart"])
 def test_axes_and_channels_of_an_array(run, tmp_path, channels):
     np.save(tmp_path / "a.npy", random_pixels((2, 3, 9, 8), "float32"))
@@ -130,7 +156,7 @@ def test_another_container_names_what_it_cannot_keep(run, tmp_path):
     path = save_stack(tmp_path / "a.tif")
     outcome = run("denoise", path, "-o", "a.npy", *WORDS)
     assert outcome.code == 0
-    assert f"warning: {path}: not kept in .npy: the description, pixel size and tags of the TIFF" in outcome.out
+    assert f"warning: {path}: not kept in .npy: the description and tags of the TIFF" in outcome.out
     assert np.load("a.npy").shape == (4, 24, 28)
 
 

@@ -13,7 +13,7 @@ import torch
 from helpers import random_pixels, save_picture, stored_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, files, write_planes
-from torchdenoise.data.files import check_output, read_picture, write_picture
+from torchdenoise.data.files import check_output, check_planes_output, read_picture, write_picture
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
@@ -122,7 +122,7 @@ def test_failures_leave_nothing_behind(tmp_path, monkeypatch, stage, error, rais
     picture = Picture.from_array(random_pixels())
     with monkeypatch.context() as patch:
         if stage == "encode":
-            patch.setattr(files, "encode", fail)
+            patch.setattr(files.formats, "save", fail)
         elif stage == "write":
             patch.setattr(Path, "open", lambda path, mode: Half(path, mode.removesuffix("b")))
         else:
@@ -158,6 +158,45 @@ def test_overwriting_replaces(tmp_path):
     picture = read_picture(path)
     write_picture(path, torch.zeros_like(picture.image), picture, overwrite=True)
     assert not stored_pixels(path).any()
+
+
+def test_a_result_that_is_a_folder_appears_when_it_is_complete(tmp_path):
+    pytest.importorskip("zarr")
+    picture = Picture.from_array(random_pixels())
+    path, left = tmp_path / "a.zarr", tmp_path / ".torchdenoise-left.part"
+    (left / "c").mkdir(parents=True)
+    os.utime(left, (0, 0))
+
+    def planes(value):
+        yield 0, np.full((9, 7), value, np.uint8)
+        (partial,) = tmp_path.glob(".torchdenoise-*.part")
+        os.utime(partial, (0, 0))
+        write_picture(tmp_path / "b.png", picture.image, picture, overwrite=True)  # by another process
+        assert partial.is_dir()
+        if value == 9:
+            raise KeyboardInterrupt
+
+    like = ArrayPlanes(random_pixels((9, 7)), Axes("YX"))
+    for value in (3, 5):
+        write_planes(path, planes(value), like, overwrite=value == 5)
+        assert {each.name for each in tmp_path.iterdir()} == {"a.zarr", "b.png"}
+        assert (read_picture(path).image == value / 255).all()
+    with pytest.raises(PictureError, match=r"a.zarr: exists already; pass --overwrite"):
+        write_planes(path, planes(1), like)
+    with pytest.raises(KeyboardInterrupt):
+        write_planes(path, planes(9), like, overwrite=True)
+    assert {each.name for each in tmp_path.iterdir()} == {"a.zarr", "b.png"}
+    assert (read_picture(path).image == 5 / 255).all()
+
+
+def test_only_a_zarr_is_replaced_by_one(tmp_path):
+    like = ArrayPlanes(random_pixels((9, 7)), Axes("YX"))
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "precious.txt").touch()
+    (tmp_path / "b.zarr").touch()
+    for name in ("a.zarr", "b.zarr"):
+        with pytest.raises(PictureError, match=rf"{name}: exists and is no Zarr picture; choose another output"):
+            check_planes_output(tmp_path / name, like, overwrite=True)
 
 
 def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path):

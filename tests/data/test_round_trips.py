@@ -1,5 +1,8 @@
 """Any picture in, the same kind of picture out: all types, axes and containers, without any change of the pixels."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -84,3 +87,88 @@ def test_a_stack_without_any_change_comes_back_as_it_was(tmp_path_factory, conta
         stored = np.load(target) if container == "npy" else np.load(target)["stack"]
         assert stored.dtype == array.dtype
         np.testing.assert_array_equal(stored, array)
+
+
+def draw_array(data, letters, dtype, least):
+    """Return a stack of any size, at least so many frames along each axis; every type holds its values."""
+    sizes = {letter: data.draw(st.integers(least, 4), letter) for letter in letters if letter not in "YX"}
+    sizes |= {letter: data.draw(st.integers(6, 40), letter) for letter in "YX"}
+    random = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
+    return np.clip(random.normal(60, 20, tuple(sizes[letter] for letter in letters)), 0, 120).astype(dtype)
+
+
+def save_zarr(path, array, letters, data, version):
+    zarr = pytest.importorskip("zarr")
+    chunks = tuple(data.draw(st.integers(1, size), "chunk") for size in array.shape)
+    zarr.create_array(path, data=array, chunks=chunks, zarr_format=version, attributes={"night": [1, 2]})
+
+
+def save_ome_zarr(path, array, letters, data):
+    zarr = pytest.importorskip("zarr")
+    kinds = {"T": "time", "C": "channel"}
+    axes = [{"name": each.lower(), "type": kinds.get(each, "space")} for each in letters]
+    scale = [{"type": "scale", "scale": [0.5 + number for number in range(len(letters))]}]
+    scales = [{"axes": axes, "datasets": [{"path": "full", "coordinateTransformations": scale}]}]
+    group = zarr.create_group(path, attributes={"ome": {"version": "0.5", "multiscales": scales}})
+    group.create_array("full", data=array, dimension_names=[each.lower() for each in letters])
+
+
+def save_nifti(path, array, letters, data):
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([0.5, 0.7, 2, 1])), path)
+
+
+def save_mrc(path, array, letters, data):
+    mrcfile = pytest.importorskip("mrcfile")
+    with mrcfile.new(path, array) as file:
+        file.voxel_size = 1.5
+        if letters == "TYX":
+            file.set_image_stack()
+
+
+def save_fits(path, array, letters, data):
+    fits = pytest.importorskip("astropy.io.fits")
+    fits.PrimaryHDU(array, fits.Header([("OBJECT", "M 31")])).writeto(path)
+
+
+def zarr_facts(path):
+    documents = [each for each in sorted(path.rglob("*")) if each.suffix == ".json" or each.name[:2] == ".z"]
+    return [json.loads(each.read_text()) for each in documents]
+
+
+def mrc_facts(path):
+    header = pytest.importorskip("mrcfile").open(path, header_only=True).header
+    return [header[name].tobytes() for name in header.dtype.names if name not in ("dmean", "rms")]
+
+
+OTHERS = {  # suffix, writer, axes, types, facts about a file
+    "zarr2": (".zarr", lambda *words: save_zarr(*words, 2), LETTERS[:6], DTYPES, zarr_facts),
+    "zarr3": (".zarr", lambda *words: save_zarr(*words, 3), LETTERS[:6], DTYPES, zarr_facts),
+    "ome-zarr": (".ome.zarr", save_ome_zarr, ("TYX", "CYX", "TCYX", "TCZYX"), DTYPES, zarr_facts),
+    "nifti": (".nii", save_nifti, ("XYZ", "XYZT"), DTYPES[:5], lambda path: path.read_bytes()),
+    "packed": (".nii.gz", save_nifti, ("XYZ", "XYZT"), DTYPES[6:], lambda path: gzip.decompress(path.read_bytes())),
+    "mrc": (".mrc", save_mrc, ("TYX", "ZYX"), ("int8", "int16", "uint16", "float16", "float32"), mrc_facts),
+    "fits": (".fits", save_fits, LETTERS[:6], (*INTEGERS, "float32", "float64"), lambda path: path.read_bytes()),
+}
+
+
+@pytest.mark.parametrize("container", OTHERS)
+@given(data=st.data())
+@settings(max_examples=5, deadline=None, derandomize=True)
+def test_a_stack_of_another_container_comes_back_as_it_was(tmp_path_factory, container, data):
+    suffix, save_file, axes, types, found = OTHERS[container]
+    letters = data.draw(st.sampled_from(axes), "axes")
+    least = 2 if container == "mrc" else 1  # a stack of one is a picture there
+    array = draw_array(data, letters, data.draw(st.sampled_from(types), "type"), least)
+    folder = tmp_path_factory.mktemp("stacks")
+    path, target = folder / f"in{suffix}", folder / f"out{suffix}"
+    save_file(path, array, letters, data)
+    together = data.draw(st.booleans(), "together")
+    with open_planes(path, letters if container in ("zarr2", "zarr3", "fits") else None) as planes:
+        assert (planes.axes.letters, planes.shape, planes.dtype) == (letters, array.shape, array.dtype)
+        assert planes.lost == ()
+        write_planes(target, denoise_frames(frame_groups(planes, together), unchanged), planes)
+        with open_planes(target, letters) as result:
+            for number in range(len(planes)):
+                np.testing.assert_array_equal(result.plane(number), planes.axes.plane(array, number))
+    assert found(target) == found(path)

@@ -12,7 +12,7 @@ from torchdenoise.benchmarking.sources import digest, own_code
 from torchdenoise.data.partners import by_name, match_by_name
 from torchdenoise.errors import DataError, UserError
 from torchdenoise.noise import from_spec
-from torchdenoise.paths import check_input, find_pictures, read_errors
+from torchdenoise.paths import check_input, find_pictures, is_folder, read_errors
 
 REAL = "real"
 """Stands for a noise spec where the pictures are noisy already."""
@@ -85,10 +85,10 @@ def scenes(clean: Sequence[Path], noisy: Sequence[Path]) -> list[Scene]:
 
 def _listed(path: Path) -> list[Path]:
     """Return the pictures of a folder, or the one that ``path`` is."""
-    if not path.is_dir():
+    if not is_folder(path):
         with read_errors(path):
             check_input(path)
-    pictures = find_pictures(path) if path.is_dir() else [path]
+    pictures = find_pictures(path) if is_folder(path) else [path]
     for picture in pictures:
         try:
             picture.stem.encode()

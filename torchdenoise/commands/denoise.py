@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import FLOAT_SUFFIX, shown
+from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
 from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
 
@@ -36,7 +36,8 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png --noise-level 12         white noise of this level, not measured
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json      of `torchdenoise inspect flat.png --json`
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
-  torchdenoise denoise stack.tif                          a stack (TIFF, .npy, .npz), frame by frame
+  torchdenoise denoise stack.tif                          a stack (TIFF, NumPy, Zarr, NIfTI, ...), frame by frame
+  torchdenoise denoise stack.tif -o stack.ome.zarr        in another format
   torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
@@ -128,7 +129,7 @@ def run(words: Sequence[str]) -> int:
         print(line)
     pairs = planned.pairs
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
-    if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
+    if not todo and len(pairs) == 1 and not is_folder(options.inputs[0]):
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
     if len(pairs) > len(todo):
         print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")

@@ -10,7 +10,7 @@ from torchdenoise.data.formats import lost
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import read_mask
 from torchdenoise.errors import UserError
-from torchdenoise.paths import shown
+from torchdenoise.paths import picture_suffix, shown
 
 Pair = tuple[Path, Path]
 """An input and its output."""
@@ -37,6 +37,6 @@ def read_all(
         pictures[source, target] = replace(picture, quality=options.quality)
         for note in picture.notes:
             say(f"{shown(source)}: {note}")
-        if missing := lost(target.suffix.lower(), picture):
+        if missing := lost(picture_suffix(target), picture):
             say(f"{shown(target)}: cannot hold what the input has: {missing}")
     return pictures, errors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.errors import AssumptionWarning, UserError
-from torchdenoise.paths import format_name, read_errors, shown
+from torchdenoise.paths import picture_suffix, read_errors, shown
 
 if TYPE_CHECKING:
     from torchdenoise.data import Planes
@@ -64,6 +64,7 @@ def _denoise(
     pair: tuple[Path, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: PictureProgress
 ) -> None:
     from torchdenoise.data import check_planes_output, write_planes
+    from torchdenoise.data.formats import lost_of_planes
     from torchdenoise.fitting import restorer
     from torchdenoise.fitting.frames import NO_MASK, denoise_frames, frame_groups
 
@@ -76,8 +77,9 @@ def _denoise(
         groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype)
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
-    if planes.carries and format_name(source) != format_name(target):
-        remarks.warn(f"not kept in {target.suffix}: {planes.carries}")
+    suffix = picture_suffix(target)
+    if missing := lost_of_planes(suffix, planes):
+        remarks.warn(f"not kept in {suffix}: {missing}")
 
     def make_restore(noise: "FramesNoise | None") -> "Restore":
         chosen = replace(wanted, noise=wanted.noise or noise, on_message=remarks.once)

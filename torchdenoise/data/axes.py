@@ -19,6 +19,17 @@ HOW = "give axes='TCYX' (--axes TCYX): T time, Z depth, C channel, Y row, X colu
 FRAME_LETTERS = "TZQ"
 """Of the axes beside the channel, the rows and the columns where only ``channel_axis`` is given."""
 
+_NAMES = {
+    "T": ("time", "times", "frame", "frames"),
+    "Z": ("depth", "slice", "plane"),
+    "C": ("channel", "channels", "band", "bands", "wavelength"),
+    "Y": ("row", "rows", "lat", "latitude", "height"),
+    "X": ("col", "column", "columns", "lon", "longitude", "width"),
+    "S": ("sample", "samples", "rgb", "rgba"),
+}
+_LETTERS = {name: letter for letter, names in _NAMES.items() for name in names}
+_OTHERS = "QABDEFGHIJKLMNOPRUVW"
+
 Index = tuple[int | slice, ...]
 
 
@@ -178,3 +189,19 @@ def _with_channels(dimensions: int, channel_axis: int) -> str:
         raise PictureError(f"channel_axis={channel_axis} does not fit an array of {dimensions} axes: {HOW}")
     place = channel_axis % dimensions
     return others[:place] + "C" + others[place:]
+
+
+def letters_of(names: Sequence[str]) -> str:
+    """Return letters for axes from their names in a file; a name that is not known gets a letter that is free.
+
+    Example:
+        >>> letters_of(["time", "angle", "y", "x"])
+        'TQYX'
+    """
+    short = [name.upper() if len(name) == 1 else _LETTERS.get(name.lower(), "") for name in names]
+    known = [
+        letter if letter in string.ascii_uppercase and letter not in short[:at] else ""
+        for at, letter in enumerate(short)
+    ]
+    free = (letter for letter in _OTHERS if letter not in known)
+    return "".join(letter or next(free) for letter in known)

@@ -15,19 +15,28 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 
 from torchdenoise.data import formats
-from torchdenoise.data.formats import check_fit, decode, encode
+from torchdenoise.data.formats import check_fit
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.isolation import memory_errors
-from torchdenoise.paths import check_input, check_suffix, read_errors, shown, write_errors
+from torchdenoise.paths import (
+    check_input,
+    check_suffix,
+    format_name,
+    is_folder_format,
+    picture_suffix,
+    read_errors,
+    shown,
+    write_errors,
+)
 
 _MEGABYTE = 10**6
 _ABANDONED_SECONDS = 10
@@ -56,8 +65,7 @@ def read_picture(
     path = Path(path)
     with read_errors(path), memory_errors():
         check_input(path)
-        with path.open("rb") as file:
-            array, metadata = decode(file, path.suffix.lower())
+        array, metadata = formats.load(path)
         return Picture.from_array(array, data_range, mask=mask, **metadata)
 
 
@@ -79,19 +87,17 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
         dtype('uint16')
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = picture_suffix(path)
     _check_free(path, lambda: check_fit(suffix, like), overwrite)
     with _completed(path) as partial:
-        encoded = encode(like.restore(image), like, suffix)
-        with partial.open("wb") as file:
-            file.write(encoded)
+        formats.save(partial, suffix, like.restore(image), like)
 
 
 def open_planes(path: str | Path, axes: str | None = None) -> Planes | None:
     """Return the planes of a file, read one by one, to be closed; None if it holds one picture (``read_picture``).
 
     Args:
-        path: of a TIFF or NumPy file, or of a format that has planes.
+        path: of a TIFF or NumPy file, or of another format that has planes.
         axes: a letter for each axis, ``"TCYX"``; from the file by default. The result is then never None.
 
     Raises:
@@ -141,7 +147,7 @@ def write_planes(
         'TYX'
     """
     path, stored = Path(path), np.dtype(like.dtype if dtype is None else dtype)
-    suffix = path.suffix.lower()
+    suffix = picture_suffix(path)
     _check_free(path, lambda: formats.check_planes(suffix, like, stored), overwrite)
     with _completed(path) as partial:
         formats.write_planes(partial, suffix, planes, like, stored)
@@ -149,18 +155,69 @@ def write_planes(
 
 @contextlib.contextmanager
 def _completed(path: Path) -> Iterator[Path]:
-    """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails."""
-    partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
+    """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails.
+
+    Where the picture is a folder, the name is that of an empty one.
+    """
+    partial = _partial_name(path.parent)
     try:
         with write_errors(path), memory_errors():
             remove_abandoned(path.parent)
-            with partial.open("xb") as held:
+            with _made(partial, is_folder_format(path)) as held:
                 with contextlib.suppress(OSError):  # a disk without locks
                     _lock(held)
                 yield partial
-            partial.replace(path)
+            _move(partial, path)
     finally:  # also after an interrupt
-        partial.unlink(missing_ok=True)
+        _remove(partial)
+
+
+def _partial_name(folder: Path) -> Path:
+    return folder / f".torchdenoise-{secrets.token_hex(8)}.part"
+
+
+@contextlib.contextmanager
+def _made(partial: Path, folder: bool) -> Iterator[int | None]:
+    """Make a file or a folder, and hold it open meanwhile; None where the system opens no folders."""
+    if not folder:
+        with partial.open("xb") as file:
+            yield file.fileno()
+        return
+    partial.mkdir()
+    with _opened(partial) as held:
+        yield held
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    """Open a file or a folder to lock it; None on Windows, which opens no folders."""
+    if os.name == "nt" and path.is_dir():
+        yield None
+        return
+    held = os.open(path, os.O_RDONLY)
+    try:
+        yield held
+    finally:
+        os.close(held)
+
+
+def _move(partial: Path, path: Path) -> None:
+    """Give a finished result its name, in the place of an earlier one."""
+    if not path.is_dir():
+        partial.replace(path)
+        return
+    earlier = _partial_name(path.parent)  # a folder cannot be replaced in one step
+    path.rename(earlier)
+    partial.rename(path)
+    _remove(earlier)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it exists."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -178,18 +235,19 @@ def remove_abandoned(folder: Path) -> None:
     for partial in folder.glob(".torchdenoise-*.part"):
         with contextlib.suppress(OSError):  # finished or removed at this moment, or locked
             if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-                with partial.open("rb") as file:
-                    _lock(file)
-                    partial.unlink()
+                with _opened(partial) as held:
+                    _lock(held)
+                    _remove(partial)
 
 
-def _lock(file: BinaryIO) -> None:
+def _lock(held: int | None) -> None:
     """Lock an open file while it stays open; BlockingIOError if it is locked, nothing where locks do not exist."""
     try:
         import fcntl
     except ImportError:  # Windows, which refuses to remove an open file
         return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if held is not None:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> None:
@@ -205,7 +263,7 @@ def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> No
         torchdenoise.errors.PictureError: clean.jpg: JPEG cannot hold uint16; write .png or .tiff instead
     """
     path = Path(path)
-    _check_free(path, lambda: check_fit(path.suffix.lower(), like), overwrite)
+    _check_free(path, lambda: check_fit(picture_suffix(path), like), overwrite)
     _check_room(path, math.prod(like.shape) * like.scaling.dtype.itemsize)
 
 
@@ -221,7 +279,7 @@ def check_planes_output(path: str | Path, like: Planes, dtype: Any | None = None
         torchdenoise.errors.PictureError: clean.png: PNG holds one picture, and this is a stack: write .tiff or .npy
     """
     path, stored = Path(path), np.dtype(like.dtype if dtype is None else dtype)
-    _check_free(path, lambda: formats.check_planes(path.suffix.lower(), like, stored), overwrite)
+    _check_free(path, lambda: formats.check_planes(picture_suffix(path), like, stored), overwrite)
     _check_room(path, math.prod(like.shape) * stored.itemsize)
 
 
@@ -244,9 +302,17 @@ def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
     with write_errors(path):
         check_suffix(path)
         fits()
-        if path.is_dir():
-            raise PictureError("is a folder; choose another output with -o")
+        _check_kind(path)
         if path.exists() and not overwrite:
             raise PictureError("exists already; pass --overwrite or choose another output with -o")
         if not path.parent.is_dir():
             raise PictureError(f"{shown(path.parent)}: no such folder; create it first")
+
+
+def _check_kind(path: Path) -> None:
+    """Raise PictureError if a result would replace a folder that is none, or a file by a folder."""
+    if not is_folder_format(path):
+        if path.is_dir():
+            raise PictureError("is a folder; choose another output with -o")
+    elif path.exists() and not (path.is_dir() and formats.recognizes(path)):
+        raise PictureError(f"exists and is no {format_name(path)} picture; choose another output with -o")

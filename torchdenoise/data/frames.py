@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
+from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.damage import decode_errors
 from torchdenoise.errors import PictureError
 
@@ -55,6 +56,8 @@ class Planes(ABC):
         """What the result cannot keep, in words."""
         self.carries = ""
         """What only a result of the same format keeps, in words."""
+        self.calibration = Calibration()
+        """What the file says about its axes, which other formats may keep, too."""
         self.resources = contextlib.ExitStack()
         """What ``close`` closes."""
 

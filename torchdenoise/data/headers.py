@@ -9,7 +9,7 @@ from torchdenoise.data.files import read_picture
 from torchdenoise.data.formats import MAX_PIXELS, Header, read_header
 from torchdenoise.data.memory import FIT_BYTES, check_memory
 from torchdenoise.errors import PictureError
-from torchdenoise.paths import read_errors
+from torchdenoise.paths import picture_suffix, read_errors
 
 
 def header(path: Path) -> Header:
@@ -42,7 +42,7 @@ def check_fits(path: Path) -> None:
     with contextlib.suppress(Exception):  # the reader reports what is wrong
         if path.is_file():
             with path.open("rb") as file:
-                found = read_header(file, path.suffix.lower())
+                found = read_header(file, picture_suffix(path))
     if found is not None:
         with read_errors(path):
             check_memory(found.width, found.height, found.channels, FIT_BYTES)
@@ -75,7 +75,7 @@ def _header(path: Path, modified: int, size: int) -> Header:  # noqa: ARG001  # 
     found = None
     # Anything unusual is left to the full reader, which reports what is wrong.
     with contextlib.suppress(Exception), path.open("rb") as file:
-        found = read_header(file, path.suffix.lower())
+        found = read_header(file, picture_suffix(path))
     if found is not None and 0 < found.height * found.width <= MAX_PIXELS:
         return found
     return Header.of(read_picture(path))

@@ -8,6 +8,7 @@ from torchdenoise.data.formats import Header
 from torchdenoise.data.headers import and_more, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import DataError
+from torchdenoise.paths import picture_stem
 
 
 def by_name(paths: Sequence[Path]) -> dict[str, Path]:
@@ -22,7 +23,7 @@ def by_name(paths: Sequence[Path]) -> dict[str, Path]:
     """
     named: dict[str, Path] = {}
     for path in paths:
-        earlier = named.setdefault(path.stem, path)
+        earlier = named.setdefault(picture_stem(path), path)
         if earlier != path and not earlier.samefile(path):
             raise DataError(f"{earlier} and {path} have the same name: rename one")
     return named
@@ -44,7 +45,7 @@ def match_by_name(sides: Sequence[Sequence[Path]], options: str = "") -> dict[st
     """
     tables = [by_name(paths) for paths in sides]
     common = set(tables[0]).intersection(*tables[1:])
-    alone = [str(path) for paths in sides for path in paths if path.stem not in common]
+    alone = [str(path) for paths in sides for path in paths if picture_stem(path) not in common]
     if alone:
         examples = ", ".join(alone[:5]) + and_more(len(alone) - 5) + (f" ({options})" if options else "")
         raise DataError(f"no picture of the same name for {examples}: rename or remove them")

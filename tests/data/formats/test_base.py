@@ -17,15 +17,24 @@ from torchdenoise import paths
 from torchdenoise.data import PictureFormat, check_output, find_pictures, read_picture, write_picture
 from torchdenoise.data.formats import (
     BMP,
+    CZI,
+    DICOM,
+    FITS,
     GIF,
     JPEG,
     JPEG2000,
+    LIF,
+    MRC,
+    ND2,
     PNG,
     TIFF,
     Netpbm,
+    NIfTI,
+    NIfTIPacked,
     NumPy,
     NumPyArchive,
     WebP,
+    Zarr,
     check_fit,
     decode,
     encode,
@@ -34,7 +43,8 @@ from torchdenoise.data.headers import Header, header
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
-OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000)
+OURS = (PNG, TIFF, JPEG, NumPy, NumPyArchive, BMP, GIF, WebP, Netpbm, JPEG2000, Zarr)
+OURS += (NIfTI, NIfTIPacked, MRC, FITS, DICOM, CZI, ND2, LIF)
 
 
 @pytest.fixture
@@ -72,7 +82,10 @@ def test_the_ground_floor_knows_the_formats_of_the_package():
     assert known == {suffix: (cls.short_name, cls.output_suffix) for cls in OURS for suffix in cls.suffixes}
     named = paths.format_suffixes()  # other tests may have added a format
     ours = [named[cls.short_name] for cls in OURS]
-    assert ours == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".gif", ".webp", ".ppm", ".jp2"]
+    assert ours[:11] == [".png", ".tiff", ".jpg", ".npy", ".npz", ".bmp", ".gif", ".webp", ".ppm", ".jp2", ".zarr"]
+    assert ours[11:] == [".nii", ".nii.gz", ".mrc", ".fits", ".dcm", ".czi", ".nd2", ".lif"]
+    assert {name for name in paths._FOLDERS if name in named} == {cls.short_name for cls in OURS if cls.folder}
+    assert {cls.short_name for cls in OURS if cls.floats} <= paths._HOLD_FLOATS
 
 
 @pytest.mark.usefixtures("graymap")
@@ -209,3 +222,33 @@ def test_denoise_in_a_fresh_process(tmp_path):
     )
     assert outcome.returncode == 0, outcome.stderr
     assert pixels(tmp_path / "noisy_denoised.gray").shape == (24, 28)
+
+
+@pytest.mark.slow
+def test_a_strangers_package_brings_a_format(tmp_path):
+    """An installed package is a module and its entry point; nothing names it on the command line."""
+    shutil.copy(Path(__file__).with_name("graymap.py"), tmp_path)
+    (tmp_path / "strange-1.0.dist-info").mkdir()
+    (tmp_path / "strange-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
+    (tmp_path / "strange-1.0.dist-info" / "entry_points.txt").write_text("[torchdenoise.plugins]\ngray = graymap\n")
+    (tmp_path / "in").mkdir()
+    save_graymap(tmp_path / "in" / "noisy.gray", random_pixels(dtype="uint16"))
+    code = """
+from torchdenoise.cli import main
+assert main(["list", "formats", "graymap"]) == 0
+assert main("denoise in -o out --strength 0 --device cpu".split()) == 0
+assert main("denoise in/noisy.gray -o out/noisy.fits --strength 0 --device cpu".split()) == 0
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(paths.__file__).parents[1])])}
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.startswith("Graymap\tGrey, 8 and 16 bits")
+    np.testing.assert_array_equal(pixels(tmp_path / "out" / "noisy.gray"), random_pixels(dtype="uint16"))
+
+
+def test_packages_of_extras_are_imported_where_they_are_used():
+    code = "import sys, torchdenoise.data; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"zarr", "nibabel", "mrcfile", "astropy", "pydicom", "czifile", "nd2", "liffile"} & set(loaded)

@@ -22,33 +22,57 @@ from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
 from torchdenoise.data.formats.webp import WebP
+from torchdenoise.data.formats.zarr_arrays import Zarr
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
-from torchdenoise.paths import either, format_suffixes
+from torchdenoise.paths import either, format_suffixes, picture_suffix
 from torchdenoise.registry import subclasses
+
+# isort: split
+# After JPEG 2000, because old ND2 files begin as its files do, and the oldest definition reads a file of another name.
+from torchdenoise.data.formats.bio.czi import CZI
+from torchdenoise.data.formats.bio.dicom import DICOM
+from torchdenoise.data.formats.bio.fits import FITS
+from torchdenoise.data.formats.bio.lif import LIF
+from torchdenoise.data.formats.bio.mrc import MRC
+from torchdenoise.data.formats.bio.nd2 import ND2
+from torchdenoise.data.formats.bio.nifti import NIfTI, NIfTIPacked
 
 __all__ = [
     "BMP",
+    "CZI",
+    "DICOM",
+    "FITS",
     "GIF",
     "JPEG",
     "JPEG2000",
+    "LIF",
     "MAX_PIXELS",
+    "MRC",
+    "ND2",
     "PNG",
     "TIFF",
     "Header",
+    "NIfTI",
+    "NIfTIPacked",
     "Netpbm",
     "NumPy",
     "NumPyArchive",
     "PictureFormat",
     "WebP",
+    "Zarr",
     "check_fit",
     "check_planes",
     "decode",
     "encode",
+    "load",
     "lost",
+    "lost_of_planes",
     "open_planes",
     "read_header",
+    "recognizes",
+    "save",
     "write_planes",
 ]
 
@@ -73,6 +97,22 @@ def decode(file: BinaryIO, suffix: str = "") -> Pixels:
         return found.read(file)
 
 
+def load(path: Path) -> Pixels:
+    """Return what ``decode`` returns, of a file, or of a folder that is a picture.
+
+    Raises:
+        PictureError: as ``decode``.
+    """
+    found = _format_of(path)
+    with quiet(), decode_errors():
+        return found.load(path)
+
+
+def save(path: Path, suffix: str, array: NDArray[Any], like: Picture) -> None:
+    """Write an array from ``like.restore`` to a new file, or folder, in the format of ``suffix``; see ``check_fit``."""
+    _by_suffix(suffix).save(path, array, like)
+
+
 def open_planes(path: Path, letters: str | None) -> Planes | None:
     """Return the planes of a file; None if it holds one picture, which ``decode`` takes.
 
@@ -86,8 +126,7 @@ def open_planes(path: Path, letters: str | None) -> Planes | None:
         >>> len(open_planes(path, "TYX"))
         5
     """
-    with path.open("rb") as file:
-        found = _known(_head(file), path.suffix.lower())
+    found = _format_of(path)
     with quiet(), decode_errors():
         return found.open(path, letters)
 
@@ -100,6 +139,34 @@ def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:
 def write_planes(path: Path, suffix: str, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
     """Write planes in the format of ``suffix``; each is computed when it is taken."""
     _by_suffix(suffix).write_planes(path, planes, like, dtype)
+
+
+def lost_of_planes(suffix: str, like: Planes) -> str:
+    """Return what planes have that a file of the format of ``suffix`` does not keep, in words; empty if it keeps all.
+
+    Example:
+        >>> from torchdenoise.data.axes import Axes
+        >>> from torchdenoise.data.calibration import Calibration
+        >>> from torchdenoise.data.frames import ArrayPlanes
+        >>> planes = ArrayPlanes(np.zeros((5, 8, 9)), Axes("TYX"))
+        >>> planes.calibration = Calibration({"X": 0.1})
+        >>> lost_of_planes(".npy", planes)
+        'pixel size'
+    """
+    return ", ".join(filter(None, _by_suffix(suffix).not_kept(like)))
+
+
+def recognizes(folder: Path) -> bool:
+    """Return whether a folder is a picture of the format of its suffix."""
+    return _by_suffix(picture_suffix(folder)).recognizes(folder)
+
+
+def _format_of(path: Path) -> PictureFormat:
+    """Return the format of a file by its first bytes, of a folder by its suffix."""
+    if path.is_dir():
+        return _by_suffix(picture_suffix(path))
+    with path.open("rb") as file:
+        return _known(_head(file), picture_suffix(path))
 
 
 def _known(head: bytes, suffix: str) -> PictureFormat:
@@ -158,7 +225,9 @@ def lost(suffix: str, like: Picture) -> str:
         >>> lost(".bmp", Picture.from_array(np.zeros((8, 9)), icc=b"profile", dpi=(72, 72)))
         'colour profile'
     """
-    return ", ".join(_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name))
+    missing = [_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name)]
+    header = like.extra.get("header")
+    return ", ".join([*missing, *([lost_of_planes(suffix, header)] if isinstance(header, Planes) else [])])
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -74,6 +74,11 @@ class PictureFormat(Registered, ABC, kind="formats"):
     cannot_keep: ClassVar[tuple[str, ...]] = ()
     """Fields of a ``Picture`` that a file of this format cannot hold: icc, exif, xmp, dpi, text."""
 
+    folder: ClassVar[bool] = False
+    """Whether a picture is a folder of several files; ``recognizes`` tells it from other folders."""
+    floats: ClassVar[bool] = False
+    """Whether the format holds floating point, so that such results need no other suffix."""
+
     @override
     def __new__(cls) -> Self:
         """Remember no arguments: formats have none, and reading a file makes an object, so that speed matters."""
@@ -84,7 +89,7 @@ class PictureFormat(Registered, ABC, kind="formats"):
     @override
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        add_format(cls.short_name, cls.suffixes, cls.output_suffix)
+        add_format(cls.short_name, cls.suffixes, cls.output_suffix, folder=cls.folder, floats=cls.floats)
 
     @abstractmethod
     def read(self, file: BinaryIO) -> Pixels:
@@ -99,6 +104,19 @@ class PictureFormat(Registered, ABC, kind="formats"):
     @abstractmethod
     def write(self, array: NDArray[Any], like: Picture) -> bytes:
         """Return the encoded bytes of an array with the shape and dtype of ``like``, and its metadata."""
+
+    def load(self, path: Path) -> Pixels:
+        """Return what ``read`` returns, of the file or folder ``path``."""
+        with path.open("rb") as file:
+            return self.read(file)
+
+    def save(self, path: Path, array: NDArray[Any], like: Picture) -> None:
+        """Write what ``write`` returns to a new file."""
+        path.write_bytes(self.write(array, like))
+
+    def recognizes(self, folder: Path) -> bool:  # noqa: ARG002
+        """Return whether a folder is a picture of this format, which may be overwritten."""
+        return False
 
     def check(self, like: Picture) -> None:
         """Raise PictureError, which names another suffix, unless the format can hold a picture like this one.
@@ -124,6 +142,10 @@ class PictureFormat(Registered, ABC, kind="formats"):
         if letters is not None:
             raise PictureError(f"{self.short_name} holds one picture, which has no other axes: leave axes (--axes) out")
         return None
+
+    def not_kept(self, like: Planes) -> list[str]:
+        """Return what a file of this format does not keep of planes, in words; by default all that they say."""
+        return [like.carries, *like.calibration.said]
 
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:  # noqa: ARG002
         """Raise PictureError, which names another suffix, unless the format can hold such planes of a type."""

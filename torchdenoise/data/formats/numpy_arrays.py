@@ -25,6 +25,7 @@ class NumPy(PictureFormat, source="https://numpy.org/doc/stable/reference/genera
     """One array of any number of axes; more than (H, W) or (H, W, C) needs ``--axes``."""
 
     suffixes = (".npy",)
+    floats = True
     magic = (b"\x93NUMPY",)
 
     @override
@@ -72,6 +73,7 @@ class NumPyArchive(
     """One array in a zip file, compressed or not, as ``numpy.savez`` writes it."""
 
     suffixes = (".npz",)
+    floats = True
     magic = (b"PK\x03\x04",)
 
     @override

@@ -12,6 +12,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
+from torchdenoise.data.formats.tiff_calibration import holds
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
@@ -34,7 +35,8 @@ MAX_PAGES = 100_000
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
     """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
 
-    suffixes = (".tiff", ".tif")
+    suffixes = (".tiff", ".tif", ".ome.tiff", ".ome.tif")
+    floats = True
     cannot_keep = ("xmp", "text")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
@@ -85,6 +87,12 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
                 raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
+
+    @override
+    def not_kept(self, like: Planes) -> list[str]:
+        if isinstance(like, TiffPlanes):
+            return []
+        return [like.carries] if holds(like, like.dtype) else super().not_kept(like)
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:

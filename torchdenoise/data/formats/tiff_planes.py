@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.formats.base import check_size, quiet
+from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
 from torchdenoise.data.formats.tiff_checks import check_data, nodata_value
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
@@ -80,8 +81,8 @@ class TiffPlanes(Planes):
         if self.virtual and series.dataoffset is None:
             raise PictureError(f"lists 1 page of {self.pages}: cut short, or of a kind that is not supported")
         self.lost = tuple(_lost(self))
-        self.carries = "the description, pixel size and tags of the TIFF"
-
+        self.carries = "the description and tags of the TIFF"
+        self.calibration = read_calibration(tiff, page)
         self._last: tuple[int, NDArray[Any]] | None = None
 
     @override
@@ -138,7 +139,7 @@ def is_single(path: Path) -> bool:
 
 
 def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
-    """Write planes as a TIFF with the metadata of ``like``.
+    """Write planes as a TIFF with the metadata of ``like``; what another format says of its axes, as OME-TIFF.
 
     Pages follow each other without gaps, as ImageJ and tifffile expect it; where pages may have tags of their own, each
     is written with them.
@@ -148,9 +149,14 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
     options = _layout(like, dtype)
     big = math.prod(like.shape) * dtype.itemsize > CLASSIC_BYTES or (source is not None and source.tiff.is_bigtiff)
     order = source.tiff.byteorder if source else None
-    with quiet(), tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
+    ome = source is None and bool(like.calibration.said) and holds(like, dtype)
+    with quiet(), tifffile.TiffWriter(path, bigtiff=big, byteorder=order, ome=ome) as writer:
         pages = _pages(in_order(planes, path.parent), source.samples if source else 1, options["planarconfig"])
-        if source is None or (source.series.kind not in _OWN_TAGS and "tile" not in options):
+        if ome:
+            sizes = dict(zip(like.axes.letters, like.shape, strict=True))
+            whole = tuple(sizes[letter] for letter in like.axes.outer + like.axes.inner)
+            writer.write(pages, shape=whole, dtype=dtype, metadata=ome_metadata(like), **options)
+        elif source is None or (source.series.kind not in _OWN_TAGS and "tile" not in options):
             stored = (len(like), *shape) if source is None else (source.pages, *source.keyframe.shape)
             options |= _tags(like, 0, dtype)
             writer.write(pages, shape=stored, dtype=dtype, metadata=None, **options)
