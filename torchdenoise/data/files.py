@@ -10,12 +10,10 @@ import contextlib
 import errno
 import math
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +25,10 @@ from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.isolation import memory_errors
+from torchdenoise.partial_files import completed
 from torchdenoise.paths import check_input, check_suffix, read_errors, shown, write_errors
 
 _MEGABYTE = 10**6
-_ABANDONED_SECONDS = 10
-"""Age of an unfinished result without a lock that is removed; a younger one may just be made."""
 
 
 def read_picture(
@@ -149,47 +146,9 @@ def write_planes(
 
 @contextlib.contextmanager
 def _completed(path: Path) -> Iterator[Path]:
-    """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails."""
-    partial = path.with_name(f".torchdenoise-{secrets.token_hex(8)}.part")
-    try:
-        with write_errors(path), memory_errors():
-            remove_abandoned(path.parent)
-            with partial.open("xb") as held:
-                with contextlib.suppress(OSError):  # a disk without locks
-                    _lock(held)
-                yield partial
-            partial.replace(path)
-    finally:  # also after an interrupt
-        partial.unlink(missing_ok=True)
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the unfinished results that killed processes left in a folder; those still being written are locked.
-
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> folder = Path(mkdtemp())
-        >>> (folder / ".torchdenoise-00.part").touch()
-        >>> os.utime(folder / ".torchdenoise-00.part", (0, 0))
-        >>> remove_abandoned(folder)
-        >>> list(folder.iterdir())
-        []
-    """
-    for partial in folder.glob(".torchdenoise-*.part"):
-        with contextlib.suppress(OSError):  # finished or removed at this moment, or locked
-            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-                with partial.open("rb") as file:
-                    _lock(file)
-                    partial.unlink()
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock an open file while it stays open; BlockingIOError if it is locked, nothing where locks do not exist."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which refuses to remove an open file
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """As ``completed``, with errors that begin with ``path``."""
+    with write_errors(path), memory_errors(), completed(path) as partial:
+        yield partial
 
 
 def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> None:
