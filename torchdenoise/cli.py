@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import torchdenoise
 from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
+from torchdenoise.paths import write_problem
+from torchdenoise.standard_streams import lasting_streams
 
 HELP = """\
 torchdenoise: image denoising, from one noisy picture or from a data set.
@@ -44,6 +45,12 @@ examples
   torchdenoise --import my_loss denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
 """
 
+_SURROUNDINGS = {
+    errno.ENAMETOOLONG: "the name is too long; check it",
+    errno.EMFILE: "too many open files for this shell: raise the limit with `ulimit -n 256`",
+    errno.ENFILE: "too many open files on this machine; close some programs",
+}
+"""What the system refuses, and the remedy."""
 STOPPED = "torchdenoise: stopped; finished results are kept"
 
 COMMANDS = {
@@ -67,9 +74,13 @@ def main(args: Sequence[str] | None = None) -> int:
         0
     """
     words = list(sys.argv[1:] if args is None else args)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # escape names that the terminal cannot show
-    return reported(lambda: _run(words))
+    with lasting_streams() as output:
+        code = reported(lambda: _run(words))
+        output.flush()
+        if output.error is None or isinstance(output.error, BrokenPipeError):  # `| head` has read enough
+            return code
+        print(f"torchdenoise: standard output: {write_problem(output.error)}; the work is done", file=sys.stderr)
+        return code or 2
 
 
 def _run(words: Sequence[str]) -> int:
@@ -85,10 +96,17 @@ def _run(words: Sequence[str]) -> int:
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
     # Appended, so that a numpy.py in the working folder hides nothing; the user's ./my_loss.py is found.
-    sys.path.append(str(Path.cwd()))
+    sys.path.append(str(_working_folder()))
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
         return int(command.run(words))
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the working folder was removed: change to one that exists") from None
 
 
 def reported(work: Callable[[], int]) -> int:
@@ -113,12 +131,10 @@ def reported(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of `torchdenoise list | head` has left, which is no failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            print(printable(f"torchdenoise: {error.filename}: the name is too long; check it"), file=sys.stderr)
+        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+            name = f"{error.filename}: " if isinstance(error.filename, str) else ""
+            print(printable(f"torchdenoise: {name}{_SURROUNDINGS[error.errno]}"), file=sys.stderr)
             return 2
         from torchdenoise.user_code import TRACEBACK, describe_error, find_error
 

@@ -48,6 +48,10 @@ _FORMATS = {
 shows before they are imported; every ``PictureFormat`` adds itself."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+REFUSED = (*_FULL, *_FORBIDDEN, errno.ENOTDIR, errno.EIO)
+"""The errors of a disk that no program can help, as numbers of ``errno``."""
 MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
@@ -201,17 +205,18 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PictureError(f"{shown(path)}: {_write_problem(error)}; choose another output with -o") from error
+        raise PictureError(f"{shown(path)}: {write_problem(error)}; choose another output with -o") from error
     except MemoryError as error:
         raise PictureError(f"{shown(path)}: does not fit into memory; cut it into smaller pictures") from error
     except UserError as error:
         raise type(error)(f"{shown(path)}: {error}") from error
 
 
-def _write_problem(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def write_problem(error: OSError) -> str:
+    """Return why a file could not be written, and the remedy, in words."""
+    if error.errno in _FULL:
         return "the disk is full; free some space"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in _FORBIDDEN:
         return "no permission to write in this folder"
     return f"cannot be written ({error.strerror or error})"
 

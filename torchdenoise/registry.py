@@ -54,6 +54,8 @@ class Registered:
     former_names: ClassVar[tuple[str, ...]] = ()
     left_out: ClassVar[tuple[str, ...]] = ()
     """Arguments that ``recipe`` leaves out, because a fitted object does not need them."""
+    revision: ClassVar[int] = 1
+    """Raise it when the results of the class change: ``compare`` then computes the rows of its methods again."""
     arguments: dict[str, Any]
 
     @override

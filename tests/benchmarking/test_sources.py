@@ -2,7 +2,8 @@
 
 import sys
 
-from torchdenoise.benchmarking.sources import own_code
+from torchdenoise.benchmarking.sources import state_of_code
+from torchdenoise.denoisers import ZSN2NLoss
 
 
 def test_only_files_of_the_user_are_found(tmp_path, monkeypatch):
@@ -10,9 +11,9 @@ def test_only_files_of_the_user_are_found(tmp_path, monkeypatch):
     for name in ("first_own", "second_own"):
         (tmp_path / f"{name}.py").write_text(f"# {name}")
     loss = {"class_path": "first_own.Loss", "init_args": {"parts": [{"class_path": "second_own.Part"}]}}
-    both = own_code({"model": loss, "again": "first_own.Other"})
+    both = state_of_code({"model": loss, "again": "first_own.Other"})
     assert len(both) == 2
-    assert own_code("second_own.x")[0] in both
+    assert state_of_code("second_own.x")[0] in both
     plain = [
         "torch.optim.Adam",
         "json.loads",
@@ -23,9 +24,9 @@ def test_only_files_of_the_user_are_found(tmp_path, monkeypatch):
         "..",
         7,
     ]
-    assert own_code([*plain, None, "first_own"]) == ()
+    assert state_of_code([*plain, None, "first_own"]) == ()
     (tmp_path / "second_own.py").write_text("# another")
-    assert len({*both, *own_code(loss)}) == 3
+    assert len({*both, *state_of_code(loss)}) == 3
 
 
 def test_finding_them_imports_nothing(tmp_path, monkeypatch):
@@ -33,6 +34,14 @@ def test_finding_them_imports_nothing(tmp_path, monkeypatch):
     (tmp_path / "a_user_package").mkdir()
     for name in ("__init__", "inner"):
         (tmp_path / "a_user_package" / f"{name}.py").write_text("raise AssertionError('imported')")
-    assert len(own_code({"class_path": "a_user_package.inner.Network"})) == 1
-    assert own_code("a_user_package.missing.Network") == ()
+    assert len(state_of_code({"class_path": "a_user_package.inner.Network"})) == 1
+    assert state_of_code("a_user_package.missing.Network") == ()
     assert not [name for name in sys.modules if name.startswith("a_user_package")]
+
+
+def test_a_class_whose_results_changed_says_so(monkeypatch):
+    recipe = {"class_path": "torchdenoise.denoisers.ZSN2N", "init_args": {"loss": {"class_path": "ZSN2NLoss"}}}
+    assert state_of_code(recipe) == ()
+    monkeypatch.setattr(ZSN2NLoss, "revision", 2, raising=False)
+    assert state_of_code(recipe) == ("ZSN2NLoss 2",)
+    assert state_of_code("zsn2n") == ()

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from helpers import recipe_with_loss, result_rows, row_scores, scene, write_pictures, write_png
+from hypothesis import given
+from hypothesis import strategies as st
 
 from torchdenoise import UserError, compare
 from torchdenoise.benchmarking import store
@@ -102,9 +104,9 @@ def test_a_truncated_row_does_not_affect_other_rows(tmp_path):
     whole = (tmp_path / "rows.csv").read_bytes()
     for cut in range(len(whole)):
         (tmp_path / "rows.csv").write_bytes(whole[:cut])
-        whole_rows = store._read(tmp_path / "rows.csv")
+        whole_rows = store._read(tmp_path / "rows.csv", lambda row: None)
         store._append(tmp_path / "rows.csv", fields, [{"image": "last", "warning": "a, b"}])
-        found = store._read(tmp_path / "rows.csv")
+        found = store._read(tmp_path / "rows.csv", lambda row: None)
         assert found[:-1] == whole_rows
         assert found[-1] == {"image": "last", "warning": "a, b"}
         assert [row["image"] for row in found[:-1]] == ["0", "1"][: whole[:cut].count(b'bad"\r\n')]
@@ -208,3 +210,54 @@ def test_long_picture_names_are_shortened_to_distinct_folders(run, tmp_path):
     folders = [path.name for path in Path("res/pictures").iterdir()]
     assert len(folders) == 2
     assert all(len(name.encode()) <= 200 and name.startswith("ööö") for name in folders)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "reason"),
+    [
+        ("psnr", "thirty", "line 2: could not convert string to float: 'thirty'"),
+        ("seed", "", "line 2: invalid literal for int()"),
+        ("status", "perfect", "line 2: status 'perfect'"),
+        ("batch", "1e3", "line 2: invalid literal for int()"),
+        ("error", '"', "unexpected end of data"),
+    ],
+)
+def test_a_damaged_table_is_one_line(run, clean, column, cell, reason):
+    words = ("--recipes", "tv", "--data", clean, "--noise", "gaussian:25", "--threads", "1", "-o", "out")
+    assert run("compare", *words).code == 0
+    header, row, *_ = Path("out/results.csv").read_text().splitlines()
+    cells = dict(zip(header.split(","), row.split(","), strict=True)) | {column: cell}
+    Path("out/results.csv").write_text(f"{header}\n{','.join(cells.values())}\n")
+    outcome = run("compare", *words)
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert reason in outcome.err
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"recipe,image,noise,seed,status,fingerprint,seed\n", b'"'])
+def test_a_damaged_header_is_one_line(run, clean, content):
+    words = ("--recipes", "tv", "--data", clean, "--noise", "gaussian:25", "--threads", "1", "-o", "out")
+    assert run("compare", *words).code == 0
+    Path("out/results.csv").write_bytes(content)
+    outcome = run("compare", *words)
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+
+
+def test_names_that_look_like_formulas_are_text_in_a_spreadsheet_and_come_back(tmp_path):
+    write_png(tmp_path / "=1+2.png", scene(16, 16))
+    write_png(tmp_path / "'=x.png", scene(16, 16))
+    rows = compare({"tv": "tv", "-@tv": "tv"}, tmp_path, "gaussian:25", output=tmp_path / "out")
+    with (tmp_path / "out/results.csv").open(newline="") as file:
+        stored = list(csv.DictReader(file))
+    assert {row["image"] for row in stored} == {"'=1+2", "''=x"}
+    assert {row["recipe"] for row in stored} == {"tv", "'-@tv"}
+    assert {row["image"] for row in rows} == {"=1+2", "'=x"}
+    again = compare({"tv": "tv", "-@tv": "tv"}, tmp_path, "gaussian:25", output=tmp_path / "out")
+    assert again == rows  # nothing is done again, seconds included
+
+
+@given(st.text(max_size=4))
+def test_every_cell_comes_back(cell):
+    assert store._without_mark(store._marked(cell)) == cell
+    assert not store._marked(cell).startswith(store._FORMULA) or store._is_number(cell)

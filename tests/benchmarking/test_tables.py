@@ -60,3 +60,11 @@ def test_a_figure_that_some_pictures_lack_has_no_mean():
     [line] = lines([row("one", "a", "30", correlation="0.5"), row("one", "b", "34")])
     assert line["correlation"] is None
     assert line["psnr"] == 32
+
+
+def test_names_of_strangers_are_text_in_the_page():
+    evil = "<img src=x onerror=alert(1)>|\x1b[31m"
+    text = markdown([row(evil, evil, "30", noise=evil), row("b", "a", "", noise=evil, error=evil)], f"compare {evil}")
+    assert "<img" not in text
+    assert "\x1b" not in text
+    assert r"&lt;img src=x onerror=alert(1)>\|\x1b[31m" in text

@@ -1,6 +1,9 @@
 """``fit`` on folders as people train: checkpoints, logs, going on after a stop, several processes, half precision."""
 
 import csv
+import errno
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,7 +139,7 @@ STEPPED = "--data.val clean --data.repeats 2 --model.scheduler StepLR --model.sc
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("length", ["max_epochs 4", "max_steps 24"])
+@pytest.mark.parametrize("length", ["max_epochs 4", "max_steps 24", "max_epochs 4 --trainer.max_steps 99"])
 @pytest.mark.parametrize(
     ("how", "first"),
     [
@@ -169,6 +172,55 @@ def test_a_fit_goes_on_as_if_it_had_never_been_stopped(train, tmp_path, length, 
     rest = {step + shift: loss for step, loss in straight.items() if step >= first}
     assert losses(Path("runs/version_2")) == rest
     sys.modules.pop("my_stops", None)
+
+
+def test_a_fit_can_start_from_the_weights_of_another(train, tmp_path):
+    rest = "--trainer.max_epochs 1 --model.optimizer SGD --model.optimizer.lr 0"
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    outcome = train(PAIRS, rest, f"--model Noise2Clean --init_from {LAST}")
+    assert outcome.code == 0, outcome.err
+    second = Path("runs/version_1/checkpoints/last.ckpt")
+    assert torch.load(second, weights_only=True)["global_step"] == 3  # its own
+    assert same_weights(LAST, second)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--init_from {last} --ckpt_path {last}", "--init_from begins a new one: give one of them"),
+        ("--init_from none.ckpt", "none.ckpt: no such checkpoint file"),
+        (
+            "--init_from {last} --model.network.width 4",
+            "{last}: the checkpoint's network was made with other arguments",
+        ),
+        ("--init_from {last} --data.channels 1", "the pictures have 1 channel(s), the network was made for 3"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(train, words, message):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    outcome = train(DATA, "--trainer.max_epochs 1", words.format(last=LAST))
+    assert outcome.code == 2
+    assert message.format(last=LAST) in outcome.err
+    assert not Path("runs/version_1/checkpoints").exists()
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_refuses_a_checkpoint_leaves_the_last_good_one(train, monkeypatch, error):
+    kept = Path.write_bytes
+
+    def write_bytes(path, content):
+        if torch.load(io.BytesIO(content), weights_only=True)["global_step"] > 3:
+            kept(path, content[:1000])
+            raise OSError(error, os.strerror(error), str(path))
+        return kept(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    outcome = train(DATA, "--trainer.max_epochs 3")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "what was saved before is whole" in outcome.err
+    assert torch.load(LAST, weights_only=True)["global_step"] == 3
+    assert [path.name for path in LAST.parent.iterdir()] == [LAST.name]
 
 
 def test_a_resumed_fit_knows_the_best_so_far(train):

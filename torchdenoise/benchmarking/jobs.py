@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from torchdenoise.benchmarking.methods import Method
-from torchdenoise.benchmarking.sources import digest, own_code
+from torchdenoise.benchmarking.sources import digest, state_of_code
 from torchdenoise.data.partners import by_name, match_by_name
 from torchdenoise.errors import DataError, UserError
 from torchdenoise.noise import from_spec
@@ -49,7 +49,7 @@ class Job:
     seed: int
     settings: Settings
     code: tuple[str, ...] = ()
-    """Digests of the user's own code in method and noise."""
+    """What changes with the code of method and noise, see ``state_of_code``."""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -59,8 +59,9 @@ class Job:
     def fingerprint(self) -> str:
         """Return a digest of everything that decides the numbers: a changed recipe, file or setting changes it.
 
-        The version of torchdenoise is left out on purpose: releases keep the numbers of recipes, and published tables
-        must stay resumable. ``compare`` reports rows of another version.
+        The version of torchdenoise is left out on purpose: most releases keep the numbers of most recipes, and
+        published tables must stay resumable. A class whose results change says so by its ``revision``. ``compare``
+        reports rows of another version.
         """
         files = [None if path is None else digest(path) for path in (self.scene.clean, self.scene.noisy)]
         content = [self.method.identity, files, self.noise, self.seed, asdict(self.settings), *self.code]
@@ -113,7 +114,7 @@ def plan(
     if not real and not noises:
         raise UserError("clean pictures need a noise: give --noise gaussian:25")
     models = {model.spec: model for model in map(from_spec, noises)}
-    code = {REAL: ()} if real else {spec: own_code(model.recipe()) for spec, model in models.items()}
+    code = {REAL: ()} if real else {spec: state_of_code(model.recipe()) for spec, model in models.items()}
     chosen = list(dict.fromkeys(seeds)) or [0]
     return [
         Job(method, scene, spec, seed, settings, (*method.code, *code[spec]))

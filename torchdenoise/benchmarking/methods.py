@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from torchdenoise.benchmarking.sources import digest, own_code
+from torchdenoise.benchmarking.sources import digest, state_of_code
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import RecipeError, UserError
@@ -152,14 +152,14 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
         stored = read_checkpoint(path)[KEY]["recipe"]
         own = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
         start = own if own and fits_one_picture(own) else None
-        return Method(label, start, path, own_code([stored, start]))
+        return Method(label, start, path, state_of_code([stored, start]))
     if not recipe.get("model"):
         raise RecipeError(f"{label}: a recipe needs at least a `model`")
     if not fits_one_picture(recipe):
         raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
     if any(each.startswith("seed_everything=") for each in overrides):
         raise UserError(f"{label}: a comparison sets the seed itself; use --seeds in place of seed_everything")
-    return Method(label, recipe, None, own_code([recipe, *map(_value, overrides)]), overrides)
+    return Method(label, recipe, None, state_of_code([recipe, *map(_value, overrides)]), overrides)
 
 
 def _names_recipe(source: str) -> bool:

@@ -1,4 +1,4 @@
-"""Digests of files, and of the user's code that a recipe names."""
+"""Digests of files, and the state of the code that a recipe names."""
 
 import hashlib
 import itertools
@@ -33,21 +33,26 @@ def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a c
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def own_code(description: Any) -> tuple[str, ...]:
-    """Return digests of the user's files whose classes and functions a plain description names.
+def state_of_code(description: Any) -> tuple[str, ...]:
+    """Return what changes with the code that a plain description names.
+
+    Digests of the user's files, and the revisions of registered classes that are above 1.
 
     Args:
         description: nested mappings, lists and strings: import paths, ``module.name``, and names of registered classes.
 
     Example:
-        >>> own_code({"class_path": "torchdenoise.denoisers.ZSN2NLoss", "init_args": {"size": 2}})
+        >>> state_of_code({"class_path": "torchdenoise.denoisers.ZSN2NLoss", "init_args": {"size": 2}})
         ()
     """
     names = set(_strings(description))
+    last_parts = {name.rpartition(".")[2] for name in names}
+    registered = list(all_classes())
     modules = {name.rpartition(".")[0] for name in names}
-    modules |= {cls.__module__ for cls in all_classes() if names & {cls.__name__, cls.short_name}}
+    modules |= {cls.__module__ for cls in registered if names & {cls.__name__, cls.short_name}}
     files = {file for file in map(_own_file, modules) if file is not None}
-    return tuple(sorted(digest(file) for file in files))
+    named = (cls for cls in registered if cls.revision > 1 and last_parts & {cls.__name__, cls.short_name})
+    return (*sorted(digest(file) for file in files), *sorted(f"{cls.__name__} {cls.revision}" for cls in named))
 
 
 def _strings(description: Any) -> Iterator[str]:

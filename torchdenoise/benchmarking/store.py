@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
 CURVE_FIELDS = ["fingerprint", "step", "psnr"]
 REQUIRED = {*KEY, "status", "fingerprint"}
 """The columns without which a file is no comparison's."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a cell that a spreadsheet computes."""
+_MAX_ABOUT = 100_000
+"""Bytes of a ``comparison.json`` that are read; a true one has fewer than 100."""
 MAX_NAME_BYTES = 200
 """Of a file name; file systems allow 255, suffix included."""
 
@@ -75,7 +79,7 @@ class Store:
     def read(folder: Path) -> list[Row]:
         """Return the rows of a folder, with all known columns; none if there is no such folder."""
         empty = dict.fromkeys(columns(), "")
-        newest = {row_key(row): empty | row for row in _read(folder / ROWS)}
+        newest = {row_key(row): empty | row for row in _read(folder / ROWS, _check_row)}
         return list(newest.values())
 
     def rows_of(self, jobs: Iterable[Job]) -> list[Row]:
@@ -124,41 +128,104 @@ class Store:
     def curves(self) -> dict[str, Curve]:
         """Return fingerprint -> curve."""
         found: dict[str, Curve] = {}
-        for row in _read(self.folder / CURVES):
+        for row in _read(self.folder / CURVES, _check_point):
             found.setdefault(row["fingerprint"], []).append((int(row["step"]), float(row["psnr"])))
         return {name: sorted(set(curve)) for name, curve in found.items()}
 
 
-def _read(path: Path) -> list[Row]:
-    """Return the complete rows of a file: a full disk or a kill may have cut off the last one."""
+def _read(path: Path, check: Callable[[Row], None]) -> list[Row]:
+    """Return the complete rows of a file: a full disk or a kill may have cut off the last one.
+
+    Raises:
+        UserError: the file is not what a comparison writes; ``check`` raises ValueError or KeyError for such a row.
+    """
     if not path.is_file():
         return []
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1].decode()
-    return [row for row in csv.DictReader(io.StringIO(whole, newline="")) if None not in row.values()]
+    rows = []
+    line = 0
+    try:
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1].decode()
+        reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
+        for found in reader:
+            line = reader.line_num
+            if None in found:
+                raise ValueError("more cells than columns")
+            if None not in found.values():
+                row = {name: _without_mark(cell) for name, cell in found.items()}
+                check(row)
+                rows.append(row)
+    except (ValueError, KeyError, csv.Error) as error:
+        raise _foreign(path, f"line {line}: {' '.join(str(error).split())[:80]}") from None
+    return rows
+
+
+def _check_row(row: Row) -> None:
+    """Raise ValueError or KeyError for a row that no comparison writes."""
+    known = columns()
+    int(row["seed"])
+    if row["status"] not in ("done", "failed"):
+        raise ValueError(f"status {row['status']!r}")
+    for name, cell in row.items():
+        if name in known:
+            known[name].typed(cell)
+
+
+def _check_point(row: Row) -> None:
+    """Raise ValueError or KeyError for a point of a curve that no comparison writes."""
+    int(row["step"]), float(row["psnr"]), row["fingerprint"]
+
+
+def _foreign(path: Path, why: str = "") -> UserError:
+    """Return the error for a file that no comparison has written."""
+    reason = f" ({why})" if why else ""
+    return UserError(f"{path.name} is not what a comparison writes{reason}; choose a new folder with -o")
+
+
+def _marked(cell: str) -> str:
+    """Return a cell that a spreadsheet shows as it is: text that begins like a formula gets an apostrophe."""
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) and not _is_number(cell) else cell
+
+
+def _without_mark(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_about(path: Path) -> dict[str, Any]:
+    """Return what a comparison is about; UserError for a file that no comparison writes."""
     try:
-        found = json.loads(path.read_text())
-        return {name: found[name] for name in ("pictures", "crop")}
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o") from None
+        match json.loads(path.read_bytes()[:_MAX_ABOUT]):
+            case {"pictures": str(pictures), "crop": int() | None as crop}:
+                return {"pictures": pictures, "crop": crop}
+    except (ValueError, RecursionError):
+        pass
+    raise _foreign(path)
 
 
 def _header(path: Path) -> list[str]:
     """Return the columns of a file; none if it is missing or empty."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return next(csv.reader(file), [])
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return next(csv.reader(file), [])
+    except (ValueError, csv.Error):
+        raise _foreign(path) from None
 
 
 def _fields(path: Path) -> list[str]:
     """Return the known columns, and after them others that a file has."""
     present = _header(path)
-    if present and REQUIRED - set(present):
-        raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o")
+    if present and (REQUIRED - set(present) or len(set(present)) < len(present)):
+        raise _foreign(path)
     return list(dict.fromkeys([*columns(), *present]))
 
 
@@ -167,11 +234,11 @@ def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         os.truncate(path, whole)  # the last row was cut off: remove it, or the next one would continue it
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fields)
         if not whole:
             writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _marked(cell) for name, cell in row.items()} for row in rows)
 
 
 def _short(name: str) -> str:

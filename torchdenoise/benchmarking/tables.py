@@ -7,6 +7,7 @@ from math import isfinite
 from statistics import mean, stdev
 
 from torchdenoise.benchmarking.columns import Column, Row, columns, shown
+from torchdenoise.errors import printable
 
 HINTS = {
     "recipe": "the method",
@@ -133,17 +134,18 @@ def setting(rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row], command: str) -> str:
     """Return the page of a comparison."""
-    text = ["# Comparison", "", f"`{command}`", "", f"{setting(rows)}.", ""]
+    text = ["# Comparison", "", f"`{_plain(command)}`", "", f"{_plain(setting(rows))}.", ""]
     text.append("Means over the n pictures that all methods of a table have finished, ± their standard deviation.")
     text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns())]
     for noise in dict.fromkeys(row["noise"] for row in rows):
-        text += ["", f"## {noise}", "", *_table([line for line in lines(rows) if line.noise == noise])]
+        text += ["", f"## {_plain(noise)}", "", *_table([line for line in lines(rows) if line.noise == noise])]
     if warnings := warning_lines(rows):
-        text += ["", "## Warnings", "", *(f"- {line}" for line in warnings)]
+        text += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in warnings)]
     failures = [row for row in rows if row["status"] == "failed"]
     if failures:
         text += ["", "## Failed", ""]
-        text += [f"- {row['recipe']} on {row['image']}, {row['noise']}: {row['error']}" for row in failures]
+        named = (f"{row['recipe']} on {row['image']}, {row['noise']}: {row['error']}" for row in failures)
+        text += [f"- {_plain(line)}" for line in named]
     return "\n".join([*text, ""])
 
 
@@ -161,4 +163,9 @@ def _table(table: Sequence[Line]) -> list[str]:
     shown_columns = table_columns()
     rows = [["recipe", "n", *(column.heading for column in shown_columns)], ["---"] * (2 + len(shown_columns))]
     rows += [[line.recipe, line.count(), *map(line.cell, shown_columns)] for line in table]
-    return [f"| {' | '.join(cells)} |" for cells in rows]
+    return [f"| {' | '.join(map(_plain, cells))} |" for cells in rows]
+
+
+def _plain(text: str) -> str:
+    """Return text in which nothing is HTML, the end of a table's cell or line, or steers a terminal."""
+    return printable(" ".join(text.split("\n"))).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -47,6 +47,14 @@ def take_output_options(words: Sequence[str]) -> tuple[list[str], Path | None, b
     return rest, ours.output, ours.overwrite
 
 
+def take_start(words: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Return the words without ``--init_from``, which LightningCLI does not know, and its value."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--init_from", type=Path)
+    ours, rest = options.parse_known_args(words)
+    return rest, ours.init_from
+
+
 def option_value(words: Sequence[str], option: str) -> str | None:
     """Return the value of an option, written as two words or with ``=``; None without the option.
 

@@ -16,6 +16,7 @@ training on folders:
   torchdenoise fit --config n2n --data.train clean/ --data.val clean_val/ --data.crop 64 --data.repeats 10
   torchdenoise fit --config n2n --data PairFolder --data.train_noisy noisy/ --data.train_target clean/
   torchdenoise fit --config n2n --data.train clean/ --ckpt_path runs/version_0/checkpoints/last.ckpt    (resume)
+  torchdenoise fit --config n2n --data.train mine/ --init_from trained.ckpt       (its weights; a new fit)
 --data PairFolder takes pairs of pictures matched by name: noisy and clean, or two noisy pictures of one scene.
 --trainer.max_epochs 100, --trainer.devices 2 --trainer.strategy ddp, --trainer.precision bf16-mixed: as in Lightning.
 

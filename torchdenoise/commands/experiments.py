@@ -4,6 +4,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
@@ -12,10 +13,11 @@ from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint
 from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
 from torchdenoise.callbacks.score_table import ScoreTable
-from torchdenoise.commands.experiment_arguments import rewritten, take_output_options
+from torchdenoise.commands.experiment_arguments import rewritten, take_output_options, take_start
 from torchdenoise.commands.lightning_cli import ExperimentCLI
-from torchdenoise.errors import AssumptionWarning
+from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.isolation import interruptible, quiet
+from torchdenoise.paths import REFUSED, shown, write_problem
 from torchdenoise.recipes.building import unwrapped_user_errors
 from torchdenoise.registry import load_plugins
 
@@ -25,14 +27,18 @@ def run(words: Sequence[str]) -> int:
     load_plugins()
     command, rest = words[0], list(words[1:])
     rest, output, overwrite = take_output_options(rest) if command == "predict" else (rest, None, False)
+    rest, init_from = take_start(rest) if command == "fit" else (rest, None)
     callbacks: dict[str, list[Callback]] = {
         "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
     arguments = [command, *rewritten(command, rest)]
-    with _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors():
-        ExperimentCLI(command, callbacks.get(command, []), words)
+    with (
+        _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors(),
+        _disk_errors(),
+    ):  # fmt: skip
+        ExperimentCLI(command, callbacks.get(command, []), words, init_from)
     return 0
 
 
@@ -45,6 +51,21 @@ def _process_arguments(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turn what a disk refuses into a UserError: the logs and checkpoints of a fit, the pictures of a prediction."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        place = shown(Path(error.filename)) if isinstance(error.filename, str) else "the folder of the results"
+        raise UserError(
+            f"{place}: {write_problem(error)}; what was saved before is whole; choose another folder with "
+            "--trainer.default_root_dir"
+        ) from error
 
 
 @contextlib.contextmanager

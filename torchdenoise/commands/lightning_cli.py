@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, DefaultHelpFormatter, Namespace  # type: ignore[attr-defined]
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -18,6 +19,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 from typing_extensions import override
 
+from torchdenoise.callbacks.checkpoint_files import WholeCheckpoints
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
 from torchdenoise.commands.experiment_arguments import checkpoint_file
 from torchdenoise.commands.experiment_help import EXAMPLES
@@ -43,10 +45,14 @@ class ExperimentCLI(LightningCLI):
         command: fit, validate, test or predict.
         callbacks: callbacks of every run of this command.
         words: the arguments as the user gave them, with which a launcher starts other processes.
+        init_from: a checkpoint whose weights a fit starts from.
     """
 
-    def __init__(self, command: str, callbacks: list[Callback], words: Sequence[str]) -> None:
+    def __init__(
+        self, command: str, callbacks: list[Callback], words: Sequence[str], init_from: Path | None = None
+    ) -> None:
         self._words = words
+        self._init_from = init_from
         logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}}
         super().__init__(
             Denoiser,
@@ -114,15 +120,23 @@ class ExperimentCLI(LightningCLI):
         chosen = self.config_init[self.config_init.subcommand].trainer
         precision = precision_here(chosen.precision, chosen.accelerator)
         try:
-            return super().instantiate_trainer(precision=precision, **kwargs)
+            trainer = super().instantiate_trainer(precision=precision, **kwargs)
         except (ValueError, ImportError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
+            trainer.strategy.checkpoint_io = WholeCheckpoints()
+        return trainer
 
     # -- running ------------------------------------------------------------------------------------------------------
 
     def before_fit(self) -> None:
         """Check what can be checked before other processes start, and seed again."""
-        _check_steps_left(checkpoint_file(self._words), self.trainer)
+        resumed = checkpoint_file(self._words)
+        if resumed is not None and self._init_from is not None:
+            raise UserError("--ckpt_path goes on with a fit, --init_from begins a new one: give one of them")
+        _check_steps_left(resumed, self.trainer)
+        if self._init_from is not None:
+            self.model.start_from(self._init_from)
         if self.trainer.world_size > 1:
             self.datamodule.prepare("fit")
         self._seed_again()

@@ -88,7 +88,7 @@ class JobProgress:
 
     def on_message(self, line: str) -> None:
         """Print a line above the bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def on_plan(self, jobs: "Sequence[Job]", done: int) -> None:
         """Print how many jobs were done before, and size the bar for the rest."""

@@ -10,9 +10,7 @@ import contextlib
 import errno
 import math
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.isolation import memory_errors
+from torchdenoise.partial_files import completed
 from torchdenoise.paths import (
     check_input,
     check_suffix,
@@ -39,8 +38,6 @@ from torchdenoise.paths import (
 )
 
 _MEGABYTE = 10**6
-_ABANDONED_SECONDS = 10
-"""Age of an unfinished result without a lock that is removed; a younger one may just be made."""
 
 
 def read_picture(
@@ -155,99 +152,9 @@ def write_planes(
 
 @contextlib.contextmanager
 def _completed(path: Path) -> Iterator[Path]:
-    """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails.
-
-    Where the picture is a folder, the name is that of an empty one.
-    """
-    partial = _partial_name(path.parent)
-    try:
-        with write_errors(path), memory_errors():
-            remove_abandoned(path.parent)
-            with _made(partial, is_folder_format(path)) as held:
-                with contextlib.suppress(OSError):  # a disk without locks
-                    _lock(held)
-                yield partial
-            _move(partial, path)
-    finally:  # also after an interrupt
-        _remove(partial)
-
-
-def _partial_name(folder: Path) -> Path:
-    return folder / f".torchdenoise-{secrets.token_hex(8)}.part"
-
-
-@contextlib.contextmanager
-def _made(partial: Path, folder: bool) -> Iterator[int | None]:
-    """Make a file or a folder, and hold it open meanwhile; None where the system opens no folders."""
-    if not folder:
-        with partial.open("xb") as file:
-            yield file.fileno()
-        return
-    partial.mkdir()
-    with _opened(partial) as held:
-        yield held
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    """Open a file or a folder to lock it; None on Windows, which opens no folders."""
-    if os.name == "nt" and path.is_dir():
-        yield None
-        return
-    held = os.open(path, os.O_RDONLY)
-    try:
-        yield held
-    finally:
-        os.close(held)
-
-
-def _move(partial: Path, path: Path) -> None:
-    """Give a finished result its name, in the place of an earlier one."""
-    if not path.is_dir():
-        partial.replace(path)
-        return
-    earlier = _partial_name(path.parent)  # a folder cannot be replaced in one step
-    path.rename(earlier)
-    partial.rename(path)
-    _remove(earlier)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it exists."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the unfinished results that killed processes left in a folder; those still being written are locked.
-
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> folder = Path(mkdtemp())
-        >>> (folder / ".torchdenoise-00.part").touch()
-        >>> os.utime(folder / ".torchdenoise-00.part", (0, 0))
-        >>> remove_abandoned(folder)
-        >>> list(folder.iterdir())
-        []
-    """
-    for partial in folder.glob(".torchdenoise-*.part"):
-        with contextlib.suppress(OSError):  # finished or removed at this moment, or locked
-            if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-                with _opened(partial) as held:
-                    _lock(held)
-                    _remove(partial)
-
-
-def _lock(held: int | None) -> None:
-    """Lock an open file while it stays open; BlockingIOError if it is locked, nothing where locks do not exist."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which refuses to remove an open file
-        return
-    if held is not None:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """As ``completed``, with errors that begin with ``path``."""
+    with write_errors(path), memory_errors(), completed(path, is_folder_format(path)) as partial:
+        yield partial
 
 
 def check_output(path: str | Path, like: Picture, overwrite: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
 from torchdenoise.denoisers.networks import Network
+from torchdenoise.denoisers.resuming import begin_next_epoch
 from torchdenoise.denoisers.stages import class_names
 from torchdenoise.errors import CheckpointError, UserError
 from torchdenoise.registry import Recipe, Registered, resolve
@@ -59,14 +60,37 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another method or network by name; leave out the state of another readout."""
+        """Refuse a checkpoint of another method or network by name; leave out the state of another readout.
+
+        Of the state of a fit at an epoch's end, make that at the next one's beginning.
+        """
         _verify(checkpoint, self.recipe())
         self._resumed = checkpoint[KEY].get("moved_by")
+        begin_next_epoch(checkpoint.get("loops", {}))
         theirs, readout = checkpoint[KEY]["recipe"]["init_args"].get("readout"), getattr(self, "readout", None)
         if theirs is not None and isinstance(readout, torch.nn.Module) and _class(theirs) is not type(readout):
             kept = {name: value for name, value in checkpoint["state_dict"].items() if not name.startswith("readout.")}
             ours = {f"readout.{name}": value for name, value in readout.state_dict().items()}
             checkpoint["state_dict"] = kept | ours
+        self.fitted = True
+
+    def start_from(self, path: str | Path) -> None:
+        """Take over the networks of a checkpoint, whose method may be another; the fit begins with the first step.
+
+        Raises:
+            CheckpointError: no such file, not one of our checkpoints, or its networks differ from those here.
+            UserError: a class that is not imported here.
+        """
+        start = Checkpointed.load(path)
+        theirs, ours = (dict(each.recipe()["init_args"]) for each in (start, self))
+        parts = [name for name, _ in self.named_children() if _is_network(ours.get(name))]
+        try:
+            for part in parts:
+                _verify_network(part, theirs.get(part), ours[part], ignored=("channels",))
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
+        for part in parts:
+            setattr(self, part, getattr(start, part))
         self.fitted = True
 
     def check_resumable(self, optimizer: Optimizer, scheduler: LRScheduler) -> None:
@@ -142,18 +166,21 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
         raise CheckpointError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
     for part, theirs in stored["init_args"].items():
         ours = recipe["init_args"].get(part)
-        if not _is_network(theirs) and not _is_network(ours):
-            continue
-        if not theirs or not ours or _class(theirs) is not _class(ours):
-            raise CheckpointError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
-        differing = {key: value for key, value in theirs["init_args"].items() if ours["init_args"].get(key) != value}
-        if "channels" in differing:
-            raise CheckpointError(
-                f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)"
-            )
-        if differing:
-            remedy = " ".join(f"--model.{part}.{key} {value}" for key, value in differing.items())
-            raise CheckpointError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
+        if _is_network(theirs) or _is_network(ours):
+            _verify_network(part, theirs, ours)
+
+
+def _verify_network(part: str, theirs: Recipe | None, ours: Recipe | None, ignored: Sequence[str] = ()) -> None:
+    """Refuse a network of another class or with other arguments."""
+    if not theirs or not ours or _class(theirs) is not _class(ours):
+        raise CheckpointError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
+    arguments = {name: value for name, value in theirs["init_args"].items() if name not in ignored}
+    differing = {name: value for name, value in arguments.items() if ours["init_args"].get(name) != value}
+    if "channels" in differing:
+        raise CheckpointError(f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)")
+    if differing:
+        remedy = " ".join(f"--model.{part}.{name} {value}" for name, value in differing.items())
+        raise CheckpointError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
 
 
 def _class(recipe: Recipe) -> type | None:
