@@ -204,6 +204,26 @@ def test_weights_that_do_not_fit_are_refused(train, words, message):
     assert not Path("runs/version_1/checkpoints").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.pop("loops"), "holds no state of a fit to go on with"),
+        (lambda content: content.update(global_step="seven"), "holds no state of a fit to go on with"),
+        (lambda content: content.update(optimizer_states=[{"state": 3}]), "its state cannot be restored"),
+        (lambda content: content["loops"]["fit_loop"].pop("epoch_loop.batch_progress"), ""),
+    ],
+)
+def test_a_damaged_state_of_a_fit_is_one_line(train, change, message):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    content = torch.load(LAST, weights_only=True)
+    change(content)
+    torch.save(content, LAST)
+    outcome = train(DATA, f"--trainer.max_epochs 2 --ckpt_path {LAST}")
+    assert outcome.code == (2 if message else 0)
+    assert message in outcome.err
+    assert outcome.err.count("\n") == bool(message)
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_refuses_a_checkpoint_leaves_the_last_good_one(train, monkeypatch, error):
     kept = Path.write_bytes

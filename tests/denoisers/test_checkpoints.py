@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -218,3 +219,39 @@ def test_a_checkpoint_without_a_recipe_is_refused():
 def test_an_unfitted_network_does_not_predict(what):
     with pytest.raises(UserError, match="ZSN2N has no trained weights yet: give --ckpt_path FILE"):
         getattr(trainer(limit_val_batches=1), what)(small(), datamodule=data(noise="gaussian:25"))
+
+
+def changed(path, change):
+    """Write a changed checkpoint."""
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["state_dict"].popitem(),
+        lambda content: content["state_dict"].update({"network.layers.0.weight": torch.zeros(1)}),
+        lambda content: content["state_dict"].update({"network.layers.0.weight": "text"}),
+        lambda content: content["state_dict"].update({"more": torch.zeros(1)}),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_line(checkpoint, change):
+    path, _ = checkpoint
+    changed(path, change)
+    for use in (lambda: Denoiser.load(path), lambda: trainer().predict(small(), data(picture(1)), ckpt_path=path)):
+        with pytest.raises(CheckpointError, match=r"the checkpoint's weights do not fit .*give one that") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_it_holds_is_refused_before_it_is_read(checkpoint):
+    path, _ = checkpoint
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content + bytes(10**6))
+    with pytest.raises(CheckpointError, match="it is compressed"):
+        Denoiser.load(path)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint
 from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
 from torchdenoise.callbacks.score_table import ScoreTable
-from torchdenoise.commands.experiment_arguments import rewritten, take_output_options, take_start
+from torchdenoise.commands.experiment_arguments import checkpoint_file, rewritten, take_output_options, take_start
 from torchdenoise.commands.lightning_cli import ExperimentCLI
-from torchdenoise.errors import AssumptionWarning, UserError
+from torchdenoise.errors import AssumptionWarning, CheckpointError, UserError
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.paths import REFUSED, shown, write_problem
 from torchdenoise.recipes.building import unwrapped_user_errors
@@ -36,7 +37,7 @@ def run(words: Sequence[str]) -> int:
     arguments = [command, *rewritten(command, rest)]
     with (
         _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors(),
-        _disk_errors(),
+        _disk_errors(), _restored(checkpoint_file(rest)),
     ):  # fmt: skip
         ExperimentCLI(command, callbacks.get(command, []), words, init_from)
     return 0
@@ -51,6 +52,23 @@ def _process_arguments(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@contextlib.contextmanager
+def _restored(path: str | None) -> Iterator[None]:
+    """Turn what Lightning raises while it restores the state in a checkpoint into a CheckpointError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).name == "checkpoint_connector.py" for frame in frames):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(
+            f"{path}: its state cannot be restored ({reason}): start from its weights with --init_from"
+        ) from error
 
 
 @contextlib.contextmanager

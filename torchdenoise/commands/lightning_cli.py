@@ -213,9 +213,14 @@ def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
     if path is None:
         return
     checkpoint = read_checkpoint(path)
-    done = checkpoint.get("global_step", 0)
+    try:
+        done = int(checkpoint["global_step"])
+        epochs = int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+    except (KeyError, TypeError, ValueError):
+        raise UserError(
+            f"{path}: holds no state of a fit to go on with; start from its weights with --init_from"
+        ) from None
     if 0 <= trainer.max_steps <= done:
         raise UserError(f"{path}: fitted for {done} steps already: raise --trainer.max_steps {trainer.max_steps}")
-    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= epochs:
         raise UserError(f"{path}: fitted for {epochs} epochs already: raise --trainer.max_epochs {trainer.max_epochs}")

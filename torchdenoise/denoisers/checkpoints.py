@@ -1,6 +1,7 @@
 """Checkpoints: how a denoiser was built, beside Lightning's weights. Reading one runs no code of it."""
 
 import warnings
+import zipfile
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,6 +75,18 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
             checkpoint["state_dict"] = kept | ours
         self.fitted = True
 
+    @override
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load weights as PyTorch does.
+
+        Raises:
+            CheckpointError: they are not those of these networks.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except (RuntimeError, TypeError, AttributeError, KeyError) as error:
+            raise CheckpointError(f"the checkpoint's weights do not fit ({_short(error)}): {REMEDY}") from error
+
     def start_from(self, path: str | Path) -> None:
         """Take over the networks of a checkpoint, whose method may be another; the fit begins with the first step.
 
@@ -125,8 +138,9 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
                 raise CheckpointError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])
         except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # the file was edited
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise CheckpointError(f"{path}: its model cannot be built ({reason}): {REMEDY}") from error
+            raise CheckpointError(f"{path}: its model cannot be built ({_short(error)}): {REMEDY}") from error
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
         denoiser.fitted = True
         return denoiser.eval()
 
@@ -151,6 +165,10 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
             raise UserError(
                 f"{type(self).__name__} has no trained weights yet: give --ckpt_path FILE from an earlier fit"
             )
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
@@ -196,6 +214,15 @@ def _name(recipe: Recipe | None) -> str:
     return recipe["class_path"].rpartition(".")[2] if recipe else "network that is not set"
 
 
+def _check_packing(path: Path) -> None:
+    """Raise CheckpointError for an archive that unpacks to more than it holds: torch.save does not compress."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+            raise CheckpointError(f"{path}: not a checkpoint of torchdenoise (it is compressed): {REMEDY}")
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's plain content, on the CPU; pickled code is refused, not run.
 
@@ -206,9 +233,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:
+        _check_packing(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about files that it then refuses
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # the unpickler raises anything on arbitrary bytes
