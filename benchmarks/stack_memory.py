@@ -2,6 +2,7 @@
 
 python benchmarks/stack_memory.py --megabytes 2000 --frame 2048 --recipe tv
 python benchmarks/stack_memory.py --megabytes 2000 --strength 0        reading and writing alone
+python benchmarks/stack_memory.py --megabytes 40 --frame 1024 -- --recipe instant --fit shared --neighbours 1
 """
 
 import argparse
@@ -23,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--frame", type=int, default=2048, help="side of a frame in pixels (default: %(default)s)")
     options.add_argument("--recipe", default="tv", help="default: %(default)s")
     options.add_argument("--strength", default="1", help="default: %(default)s")
+    options.add_argument("more", nargs="*", help="further options of `torchdenoise denoise`, after --")
     options.add_argument("--folder", type=Path, help="for the files (default: a temporary one)")
     return options
 
@@ -40,6 +42,7 @@ def main() -> None:
         tifffile.imwrite(path, images, shape=shape, dtype="uint16", photometric="minisblack", bigtiff=True)
         size = path.stat().st_size
         words = ["denoise", str(path), "--recipe", options.recipe, "--strength", options.strength, "--device", "cpu"]
+        words += options.more
         start = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "torchdenoise", *words])
         _, status, usage = os.wait4(process.pid, 0)
