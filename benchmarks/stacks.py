@@ -180,6 +180,7 @@ def methods(python: str | None, epochs: int) -> dict[str, Method]:
     """Return the function of each method by its name."""
     found = {f"{recipe}, {name}": ours(recipe, variant) for recipe in STEPS for name, variant in VARIANTS.items()}
     found["n2v-single, shared"] = ours("n2v-single", {"fit": "shared", "crop": 64})
+    found["n2v-single, shared, 500 of 3000 steps"] = ours("n2v-single", {"fit": "shared", "crop": 64, "max_steps": 500})
     if python is not None:
         found[f"{CAREAMICS}, {epochs} epochs"] = by_careamics(python, epochs)
     return found

@@ -284,7 +284,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return the image at a scale, after the coarser ones were denoised, and its noise."""
         with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
             scales = self._scales(context)
-            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_coarse)
+            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_scale)
 
     def _scales(self, context: PictureContext) -> CoarseToFine:
         number = len(self.coarse) + 1
@@ -295,7 +295,6 @@ class Recorrupted(SingleStage, source=SOURCE):
         scales: CoarseToFine = context.kept[key]
         return scales
 
-    @torch.no_grad()
     def _read_beside(self, context: PictureContext, beside: Sequence[PictureContext]) -> Tensor:
         """Return the clean image in the domain; at each scale neighbouring frames are those of that scale."""
         pyramid = self._scales(context).pyramid
@@ -303,11 +302,11 @@ class Recorrupted(SingleStage, source=SOURCE):
         for number, network in enumerate(self._networks()):
             image, profile = pyramid.level(number, result)
             neighbours = [self._level(each, number) for each in beside]
-            result = self._read_coarse(network, image, profile, neighbours)
+            result = self._read_scale(network, image, profile, neighbours)
         assert result is not None
         return result
 
-    def _read_coarse(
+    def _read_scale(
         self,
         network: Network,
         image: Tensor,

@@ -80,6 +80,8 @@ class NonLocalRidge(
         torch.Size([1, 3, 16, 16])
     """
 
+    _neighbours: Sequence[tuple[Tensor, NoiseProfile]] = ()
+
     def __init__(
         self,
         inner: Readout | None = None,
@@ -105,8 +107,6 @@ class NonLocalRidge(
         self.rounds = rounds
         self.correlated_rounds = correlated
         self.level = level
-
-    _neighbours: Sequence[tuple[Tensor, NoiseProfile]] = ()
 
     @property
     @override
