@@ -8,6 +8,7 @@ import torch
 from helpers import correlated_noise, noisy_scene, random_pixels, scene
 
 from torchdenoise.data import ArrayPlanes, Axes
+from torchdenoise.denoisers import RunningMean
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting import Options, denoise
 from torchdenoise.fitting import frames as frames_module
@@ -158,7 +159,7 @@ def test_methods_whose_network_cannot_be_shared_say_so(recipe, message):
 
 def test_a_readout_during_the_fit_cannot_be_shared():
     with pytest.raises(RecipeError, match="RunningMean reads the result during the fit to one image"):
-        denoise(stack(), "zsn2n", fit="shared", overrides=["model.readout=RunningMean"], **CPU)
+        denoise(stack(), "zsn2n", fit="shared", readout=RunningMean(), **CPU)
 
 
 @pytest.mark.parametrize(
