@@ -254,7 +254,8 @@ def page(found: Sequence[Mapping[str, str]]) -> str:
         "the range of a channel in the clean stack as the peak; ± is the deviation between draws: of the noise, and of "
         "the seed of the fit, which both count from 0. `CPU s`: seconds of computing a frame, all channels, the fit "
         "included, mean of the draws. Other work ran on the machine (contended): caches were shared, and the time on "
-        "the wall, in the csv, says little. Printed by `python benchmarks/stacks.py`; rows: `stacks.csv`.",
+        "the wall, in the csv, says little. CAREamics trains for its default number of epochs, its start included. "
+        "Printed by `python benchmarks/stacks.py`; rows: `stacks.csv`.",
     ]
     for stack, make in STACKS.items():
         here = [row for row in found if row["stack"] == stack]
