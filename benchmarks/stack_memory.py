@@ -3,6 +3,7 @@
 python benchmarks/stack_memory.py --megabytes 2000 --frame 2048 --recipe tv
 python benchmarks/stack_memory.py --megabytes 2000 --strength 0        reading and writing alone
 python benchmarks/stack_memory.py --megabytes 2000 --strength 0 --zarr 8        a Zarr with chunks of 8 x 256 x 256
+python benchmarks/stack_memory.py --megabytes 40 --frame 1024 -- --recipe instant --fit shared --neighbours 1
 """
 
 import argparse
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--recipe", default="tv", help="default: %(default)s")
     options.add_argument("--strength", default="1", help="default: %(default)s")
     options.add_argument("--zarr", type=int, metavar="DEPTH", help="a Zarr with chunks of so many frames, not a TIFF")
+    options.add_argument("more", nargs="*", help="further options of `torchdenoise denoise`, after --")
     options.add_argument("--folder", type=Path, help="for the files (default: a temporary one)")
     return options
 
@@ -63,6 +65,7 @@ def main() -> None:
             save_zarr(path, images, shape, options.zarr)
         size = bytes_of(path)
         words = ["denoise", str(path), "--recipe", options.recipe, "--strength", options.strength, "--device", "cpu"]
+        words += options.more
         start = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "torchdenoise", *words])
         _, status, usage = os.wait4(process.pid, 0)

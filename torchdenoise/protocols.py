@@ -26,7 +26,9 @@ class DataDescription:
     crop: int | None = None
     """Side of the random crops of training batches; None if they hold whole images, or if nothing is trained."""
     image: "Tensor | None" = field(default=None, compare=False)
-    """The noisy image ``(1, C, H, W)`` of a fit to a single one; None for any other data."""
+    """The noisy image ``(1, C, H, W)`` of a fit to a single one, or the first of its frames; None for other data."""
+    images: int = 1
+    """How many images are used in turn: a model may remember what it found out about each."""
 
 
 @runtime_checkable

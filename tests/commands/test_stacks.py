@@ -6,6 +6,7 @@ import tifffile
 from helpers import clean_image, noisy_scene, random_pixels, save_picture
 
 from torchdenoise.data import Frames
+from torchdenoise.fitting import denoise
 from torchdenoise.noise import repeatable
 
 WORDS = ("--device", "cpu", "--recipe", "tv")
@@ -167,3 +168,48 @@ def test_frames_are_fitted_together_on_request(run, tmp_path):
     assert run(*words, "-o", "two.tif", "--batch", "2").code == 0
     difference = tifffile.imread("one.tif").astype(float) - tifffile.imread("two.tif")
     assert abs(difference).max() <= 1
+
+
+def test_one_network_and_neighbours_for_all_frames(run, tmp_path):
+    path = save_stack(tmp_path / "a.tif")
+    words = ("denoise", path, "--recipe", "instant", "--max-steps", "3", "--device", "cpu")
+    shared = (*words, "--fit", "shared", "--neighbours", "1")
+    outcome = run(*shared, "-o", "one.tif")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("noise: ") == 1
+    assert run(*shared, "-o", "two.tif").code == 0
+    assert run(*words, "-o", "each.tif").code == 0
+    first, second, each = (tifffile.imread(name) for name in ("one.tif", "two.tif", "each.tif"))
+    np.testing.assert_array_equal(first, second)
+    array = tifffile.imread(path)
+    options = {"axes": "TYX", "recipe": "instant", "max_steps": 3, "device": "cpu"}
+    np.testing.assert_array_equal(first, denoise(array, fit="shared", neighbours=1, **options))
+    assert (first != each).any()
+
+
+def test_options_for_stacks_on_single_pictures_are_named_once(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "c.png"):
+        save_picture(tmp_path / "in" / name, random_pixels((12, 12)))
+    words = ("denoise", "in", "-o", "out", "--recipe", "instant", "--max-steps", "1", "--device", "cpu")
+    outcome = run(*words, "--fit", "shared", "--neighbours", "1")
+    assert outcome.code == 0
+    assert outcome.out.count("--fit shared and --neighbours: for stacks, without effect on single pictures") == 1
+    assert "--fit" not in run(*words, "--overwrite").out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--neighbours", "-1"), "argument --neighbours: must be at least 0"),
+        (("--fit", "one"), "argument --fit: invalid choice: 'one'"),
+        (("--fit", "shared", "--recipe", "tv"), "fits no network that frames could share: leave fit='shared' (--fit"),
+        (("--neighbours", "1", "--recipe", "tv"), "looks for no similar patches: leave neighbours=1 (--neighbours)"),
+    ],
+)
+def test_what_a_recipe_cannot_do_for_a_stack_is_one_line(run, tmp_path, words, message):
+    path = save_stack(tmp_path / "a.tif")
+    outcome = run("denoise", path, "--device", "cpu", *words)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert message in outcome.err
+    assert [each.name for each in tmp_path.iterdir()] == ["a.tif"]

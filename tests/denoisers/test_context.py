@@ -105,6 +105,30 @@ def test_a_copy_leaves_the_cache_behind(copied):
 def test_another_picture_of_the_same_size_is_another_one():
     domain = Shift()
     context = PictureContext(picture(), domain)
-    assert context.belongs_to(picture(), domain)
-    assert not context.belongs_to(picture(1), domain)
-    assert not context.belongs_to(picture(), Shift())
+    assert context.shows(picture())
+    assert not context.shows(picture(1))
+    assert context.usable(domain, torch.device("cpu"))
+    assert not context.usable(Shift(), torch.device("cpu"))
+
+
+def test_images_that_take_turns_are_transformed_once():
+    model, frames = SingleStage(SmallCNN(3, width=4), Measured(), domain=Shift()), [picture(seed) for seed in range(3)]
+    data = SingleImage()
+    data.use(frames[0], others=frames[1:])
+    trainer = lightning.Trainer(**HYGIENE, accelerator="cpu", max_steps=7)
+    trainer.fit(model, datamodule=data)
+    assert model.domain.calls == 3
+    for frame in (frames[2], frames[0]):  # one context is kept for predictions
+        data.use(frame)
+        trainer.predict(model, datamodule=data)
+    assert model.domain.calls == 5
+
+
+def test_what_was_computed_for_images_in_turn_is_forgotten_with_the_stage():
+    model, frames = SingleStage(SmallCNN(3, width=4), Measured(), domain=Shift()), [picture(seed) for seed in range(2)]
+    model._contexts.keep(2)
+    assert all("mean" in model.loss_batch({"noisy": frame}, 0) for frame in frames)
+    model.loss = ZSN2NLoss()
+    model.clear_cache()
+    assert not any("mean" in model.loss_batch({"noisy": frame}, 0) for frame in frames)
+    assert model.domain.calls == 2

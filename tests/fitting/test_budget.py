@@ -28,7 +28,7 @@ class Clock:
         self.fits, self.took = [], []
         monkeypatch.setattr(budget.time, "perf_counter", lambda: self.now)
 
-    def fit(self, image, steps, progress, callbacks=()):
+    def fit(self, image, steps, progress, callbacks=(), neighbours=()):
         begin, stages = self.now, len(self.steps)
         self.fits.append((tuple(image.shape), steps))
         plan = Plan(tuple(round(steps * stage / stages) for stage in range(stages + 1)))

@@ -29,9 +29,9 @@ def denoised(planes, make_restore, together=True, **options):
 def recorded(seen):
     """Return what makes restores that remember noise and images, and halve the images."""
 
-    def make(noise):
-        def restore(images):
-            seen.append((noise, images))
+    def make(group):
+        def restore(images, neighbours=()):
+            seen.append((group.noise, images))
             return [Fitted(image / 2) for image in images]
 
         return restore
@@ -171,8 +171,8 @@ def test_what_cannot_be_done_is_said(noisy, options, message):
 
 
 def test_the_frame_that_fails_is_named():
-    def make(noise):
-        return lambda images: [PictureError("too bad")]
+    def make(group):
+        return lambda images, neighbours: [PictureError("too bad")]
 
     with pytest.raises(PictureError, match="frame 1 of 3: too bad"):
         denoised(ArrayPlanes(stack(3), Axes("TYX")), make)

@@ -10,7 +10,7 @@ from torchdenoise.recipes import load_recipe
 
 
 def test_one_after_the_other_an_error_replaces_one_result():
-    def fit(image):
+    def fit(image, neighbours):
         if image.isnan().any():
             raise PictureError("NaN")
         return Fitted(image + 1)
@@ -22,7 +22,7 @@ def test_one_after_the_other_an_error_replaces_one_result():
 
 
 def test_what_the_user_cannot_fix_is_raised():
-    def fit(image):
+    def fit(image, neighbours):
         raise KeyError
 
     with pytest.raises(KeyError):

@@ -18,6 +18,19 @@ def positive(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    """Return an option's value as an integer that is not negative.
+
+    Example:
+        >>> count("0")
+        0
+    """
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return number
+
+
 def percentage(text: str) -> int:
     """Return an option's value as an integer from 1 to 100.
 

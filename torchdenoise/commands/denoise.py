@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchdenoise.commands.arguments import Parser, data_range, fraction, not_negative, percentage, positive, seconds
+from torchdenoise.commands.arguments import (
+    Parser,
+    count,
+    data_range,
+    fraction,
+    not_negative,
+    percentage,
+    positive,
+    seconds,
+)
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
@@ -39,6 +48,7 @@ EXAMPLES = """\
   torchdenoise denoise stack.tif                          a stack (TIFF, NumPy, Zarr, NIfTI, ...), frame by frame
   torchdenoise denoise stack.tif -o stack.ome.zarr        in another format
   torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
+  torchdenoise denoise stack.tif --fit shared --neighbours 1              one network for all frames; looks beside each
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
   torchdenoise denoise noisy.png --recipe zsn2n --max-steps 1000 --set model.network.width=64
 """
@@ -85,6 +95,19 @@ def parser() -> Parser:
         choices=("together", "apart"),
         default="together",
         help="denoise the channels C of a frame together, or each alone (default: together)",
+    )
+    options.add_argument(
+        "--fit",
+        choices=("each", "shared"),
+        default="each",
+        help="of a stack: a network for each frame, or one for all, which is faster (default: each)",
+    )
+    options.add_argument(
+        "--neighbours",
+        type=count,
+        default=0,
+        metavar="N",
+        help="of a stack: frames before and after, along T or Z, in which similar patches may lie too (default: 0)",
     )
     options.add_argument(
         "--keep-outliers",
@@ -151,10 +174,11 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, sum
         wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, progress.step,
             budget=options.budget, on_message=messages.append, noise=_given_noise(options), strength=options.strength,
-            keep_outliers=options.keep_outliers,
+            keep_outliers=options.keep_outliers, neighbours=options.neighbours,
         )  # fmt: skip
         restore = restorer(options.recipe, options.ckpt, wanted)
         make_folders(todo)
+        ignored = _only_for_stacks(options)
         for part in _parts(todo, options):
             start = time.monotonic()
             progress.begin([source.name for source, _ in part.pairs])
@@ -162,6 +186,9 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, sum
             if part.stack:
                 errors = denoise_stack(part.pairs[0], options, wanted, progress)
             else:
+                for line in ignored:
+                    progress.say(line)
+                ignored = []
                 errors = _denoise_some(part.pairs, restore, options, progress.say, messages)
             if errors and len(todo) == 1:
                 raise errors[part.pairs[0]]
@@ -178,6 +205,12 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, sum
     if summary.failed:
         raise UserError(f"{summary.failed} of {len(todo)} pictures failed (see above); the others are done")
     return 0
+
+
+def _only_for_stacks(options: argparse.Namespace) -> list[str]:
+    """Return what to say, with the first single picture, about options that have no effect on it."""
+    named = ["--fit shared"] * (options.fit == "shared") + ["--neighbours"] * (options.neighbours > 0)
+    return [f"{' and '.join(named)}: for stacks, without effect on single pictures"] if named else []
 
 
 class _Part(NamedTuple):

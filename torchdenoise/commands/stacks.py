@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torchdenoise.data import Planes
     from torchdenoise.fitting import Options, Restore
     from torchdenoise.fitting.frames import FrameDone, FrameGroup
-    from torchdenoise.noise import FramesNoise
 
 
 def is_stack(path: Path, axes: str | None) -> bool:
@@ -81,14 +80,14 @@ def _denoise(
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
 
-    def make_restore(noise: "FramesNoise | None") -> "Restore":
-        chosen = replace(wanted, noise=wanted.noise or noise, on_message=remarks.once)
+    def make_restore(group: "FrameGroup") -> "Restore":
+        chosen = group.options(replace(wanted, on_message=remarks.once), options.fit == "shared")
         return restorer(options.recipe, options.ckpt, chosen)
 
     def results() -> Iterator[tuple[int, Any]]:
         try:
             with read_errors(source):
-                yield from denoise_frames(groups, make_restore, options.batch, remarks.frame)
+                yield from denoise_frames(groups, make_restore, options.batch, remarks.frame, options.neighbours)
         except UserError as error:
             raise _FrameFailed(error) from error
 

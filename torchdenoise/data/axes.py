@@ -18,6 +18,8 @@ from torchdenoise.errors import PictureError
 HOW = "give axes='TCYX' (--axes TCYX): T time, Z depth, C channel, Y row, X column, S samples (RGB)"
 FRAME_LETTERS = "TZQ"
 """Of the axes beside the channel, the rows and the columns where only ``channel_axis`` is given."""
+IN_ORDER = "TZQI"
+"""Of the axes along which frames resemble those before and after them; TIFF pages without a name are Q or I."""
 
 _NAMES = {
     "T": ("time", "times", "frame", "frames"),
@@ -132,6 +134,27 @@ class Axes:
         """
         places = np.unravel_index(number, self._sizes(shape, self.outer)) if self.outer else ()
         return {letter: int(at) for letter, at in zip(self.outer, places, strict=True)}
+
+    def beside(self, number: int, shape: Sequence[int], reach: int) -> list[int]:
+        """Return the planes before and after a plane, nearest first, along each axis of time or depth.
+
+        Args:
+            number: of the plane.
+            shape: of the whole.
+            reach: how many in each direction.
+
+        Example:
+            >>> Axes("TCYX").beside(3, (6, 2, 100, 90), 1), Axes("TZYX").beside(0, (6, 2, 100, 90), 2)
+            ([1, 5], [2, 1, 4])
+        """
+        place, sizes = self.place(number, shape), self._sizes(shape, self.outer)
+        found = []
+        for step in (sign * far for far in range(1, reach + 1) for sign in (-1, 1)):
+            for letter, size in zip(self.outer, sizes, strict=True):
+                if letter in IN_ORDER and 0 <= place[letter] + step < size:
+                    moved = {**place, letter: place[letter] + step}
+                    found.append(int(np.ravel_multi_index(tuple(moved.values()), sizes)))
+        return found
 
     def plane(self, array: NDArray[Any], number: int) -> NDArray[Any]:
         """Return a plane of an array, (Y, X) or (Y, X, S), as a view."""

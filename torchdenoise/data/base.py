@@ -51,11 +51,15 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         crop = self.crop if stage == "fit" else None
         known = None if keys is None else frozenset(keys)
         image = self.only_image() if stage == "fit" else None
-        model.match_data(DataDescription(channels, height, width, known, crop, image))
+        model.match_data(DataDescription(channels, height, width, known, crop, image, self.images(stage)))
 
     def only_image(self) -> Tensor | None:
         """Return the noisy image ``(1, C, H, W)`` of a fit to a single whole one; None for any other data."""
         return None
+
+    def images(self, stage: str) -> int:  # noqa: ARG002
+        """Return how many images are used in turn, again and again."""
+        return 1
 
     def keys(self) -> set[str] | None:
         """Return the keys of training batches, or None if only the batches show them."""

@@ -1,6 +1,7 @@
 """Pictures of many frames, read plane by plane; nothing holds all of them in memory."""
 
 import contextlib
+import functools
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -158,6 +159,15 @@ class Frames(Sequence[NDArray[Any]]):
         if len(group) == 1:
             return self.planes.plane(group[0])
         return np.stack([self.planes.plane(each) for each in group], -1)
+
+    def beside(self, number: int, reach: int) -> list[int]:
+        """Return the numbers of the frames before and after a frame, as ``Axes.beside``."""
+        planes = self.planes.axes.beside(self.groups[number][0], self.planes.shape, reach)
+        return [self._number_by_plane[plane] for plane in planes]
+
+    @functools.cached_property
+    def _number_by_plane(self) -> dict[int, int]:
+        return {group[0]: number for number, group in enumerate(self.groups)}
 
     def split(self, number: int, frame: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the planes of a frame with their numbers."""

@@ -1,5 +1,6 @@
 """One picture, repeated: the data of a zero-shot fit."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -68,17 +69,30 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self.seed = seed
         self._image: Tensor | None = None
         self._level: float | None = None
+        self._others: Sequence[Tensor] = ()
+        self._neighbours: Sequence[Tensor] = ()
         self._item: Item = {}
 
-    def use(self, image: Tensor, level: float | None = None) -> None:
+    def use(
+        self,
+        image: Tensor,
+        level: float | None = None,
+        *,
+        others: Sequence[Tensor] = (),
+        neighbours: Sequence[Tensor] = (),
+    ) -> None:
         """Use an image ``(1, C, H, W)`` in 0..1 from memory instead of a file.
 
         Args:
             image: noisy, unless this module adds the noise.
             level: the noise's true standard deviation on the 0-255 scale, for methods that need it.
+            others: noisy images of its size; training takes turns with them, a step each.
+            neighbours: noisy frames before and after it, for readouts that make use of them.
         """
         self._image = image
         self._level = level
+        self._others = others
+        self._neighbours = neighbours
 
     @override
     def prepare(self, stage: str) -> tuple[int, int, int]:
@@ -109,6 +123,11 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         return self._item["noisy"] if self.crop is None else None
 
     @override
+    def images(self, stage: str) -> int:
+        """Return the number of images of a fit, or of the frames that a prediction looks at."""
+        return 1 + len(self._others if stage == "fit" else self._neighbours)
+
+    @override
     def picture(self, index: int) -> Picture:
         """Return the picture, read again."""
         assert self.path is not None, "an image in memory has no file"
@@ -117,7 +136,9 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
     @override
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the picture endlessly; the Trainer's ``max_steps`` ends the fit."""
-        return DataLoader(_Endless(self._item), batch_size=None)
+        return DataLoader(
+            _Endless(self._item, *({**self._item, "noisy": other} for other in self._others)), batch_size=None
+        )
 
     @override
     def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
@@ -161,7 +182,12 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
     @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the noisy picture once."""
-        return _once({key: value for key, value in self._item.items() if key != "clean"} | _FIRST)
+        return _once(self.predicted())
+
+    def predicted(self) -> Item:
+        """Return what a prediction sees."""
+        seen = {key: value for key, value in self._item.items() if key != "clean"} | _FIRST
+        return seen | ({"neighbours": torch.cat(list(self._neighbours))} if self._neighbours else {})
 
 
 class SeveralImages(LightningDataModule):
@@ -189,7 +215,7 @@ class SeveralImages(LightningDataModule):
     @override
     def predict_dataloader(self) -> DataLoader[Item]:
         """Return the pictures once, one after the other."""
-        items = [{**member._item, **_FIRST} for member in self.members]
+        items = [member.predicted() for member in self.members]
         return DataLoader(items, batch_size=None)  # type: ignore[arg-type]  # a list is a data set to torch
 
 
@@ -198,10 +224,9 @@ def _once(item: Item) -> DataLoader[Item]:
 
 
 class _Endless(IterableDataset[Again]):
-    def __init__(self, item: Again) -> None:
-        self.item = item
+    def __init__(self, *items: Again) -> None:
+        self.items = items
 
     @override
     def __iter__(self) -> Iterator[Again]:
-        while True:
-            yield self.item
+        return itertools.cycle(self.items)

@@ -3,6 +3,7 @@
 import functools
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from typing_extensions import override
 
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import Checkpointed
-from torchdenoise.denoisers.context import PictureContext
+from torchdenoise.denoisers.context import PictureContext, RecentContexts
 from torchdenoise.denoisers.matching import check_crops, check_keys, match_network
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork, padded_call, tiled_call
@@ -86,7 +87,7 @@ class Denoiser(Checkpointed):
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
-        self._context: PictureContext | None = None  # of the last images, a cache
+        self._contexts = RecentContexts()  # a cache
 
     @abstractmethod
     def stages(self) -> list[Stage]:
@@ -141,9 +142,10 @@ class Denoiser(Checkpointed):
 
     def noise_line(self) -> str:
         """Return one line about the noise of the last image; empty if the method makes no use of it."""
-        if self._context is None or not self.uses_noise:
+        last = self._contexts.last
+        if last is None or not self.uses_noise:
             return ""
-        line = self._context.profiles[0].describe()
+        line = last.profiles[0].describe()
         return f"{line}; given" if isinstance(self.given_noise, NoiseProfile) else line
 
     def context(self, noisy: Tensor) -> PictureContext:
@@ -152,12 +154,7 @@ class Denoiser(Checkpointed):
         Raises:
             UserError: the given noise is that of images with another number of channels.
         """
-        if self._context is None or not self._context.belongs_to(noisy, self.domain):
-            same = self._context is not None and self._context.shows(noisy)
-            profiles = self._context.profiles if same and self._context is not None else self._given(noisy)
-            self._context = None  # frees its memory first
-            self._context = PictureContext(noisy, self.domain, profiles)
-        return self._context
+        return self._contexts.of(noisy, self.domain, self._given)
 
     def _given(self, noisy: Tensor) -> Profiles | None:
         given = self.given_noise
@@ -171,8 +168,7 @@ class Denoiser(Checkpointed):
 
     def clear_cache(self) -> None:
         """Discard what was computed with a stage's loss, a network or the readout for the current images."""
-        if self._context is not None:
-            self._context.clear()
+        self._contexts.clear()
 
     def warn_assumption(self, reason: str) -> None:
         """Warn that an image's noise violates an assumption, and keep the reason in ``assumption_warnings``."""
@@ -188,22 +184,37 @@ class Denoiser(Checkpointed):
         return call(self.stages()[-1].network, image, extra)
 
     @torch.no_grad()
-    def restore(self, noisy: Tensor, **known: Tensor) -> Tensor:
+    def restore(self, noisy: Tensor, neighbours: Tensor | None = None, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)`` in 0..1, read from the fitted network.
 
         Args:
             noisy: images in 0..1.
+            neighbours: frames ``(N, C, H, W)`` beside the only image, for a readout that makes use of them.
             known: what the method ``requires``, by batch key.
         """
         generator = Generator(noisy.device).manual_seed(self.seed)
         denoise = Recorder(functools.partial(self, **known), noisy.device.type)
+        frames = () if neighbours is None else torch.split(neighbours, 1)
+        beside = [self.context(frame) for frame in frames]
         context = self.context(noisy)
         with torch.autocast(noisy.device.type, enabled=False):
-            return context.inverse(self.read(denoise, context, generator)).clamp(0, 1)
+            return context.inverse(self.read(denoise, context, generator, beside)).clamp(0, 1)
 
-    def read(self, denoise: Denoise, context: PictureContext, generator: Generator) -> Tensor:
-        """Return the clean images in the domain, from the result network as a callable."""
+    def read(
+        self, denoise: Denoise, context: PictureContext, generator: Generator, beside: Sequence[PictureContext] = ()
+    ) -> Tensor:
+        """Return the clean images in the domain, from the result network as a callable.
+
+        Args:
+            denoise: the network.
+            context: of the images.
+            generator: of all random draws.
+            beside: of neighbouring frames, one image each.
+        """
         readout = self.active_readout().with_noise(context.transformed_profiles)
+        if beside:
+            profiles = [each.transformed_profiles[0] for each in beside]
+            readout = readout.with_neighbours([each.transformed for each in beside], profiles)
         clean: Tensor = readout(denoise, context.transformed, generator)
         return clean
 
@@ -307,7 +318,8 @@ class Denoiser(Checkpointed):
                     f"{type(self).__name__} needs the true {key} of the noise, which is known only for synthetic "
                     "Gaussian noise of one level: choose a method that estimates it"
                 )
-        return self.restore(batch["noisy"], **{key: batch[key] for key in self.requires})
+        known = {key: batch[key] for key in self.requires}
+        return self.restore(batch["noisy"], batch.get("neighbours"), **known)
 
     def _scores(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return metrics.scores(self.predict_step(batch, 0), batch)
@@ -330,6 +342,7 @@ class Denoiser(Checkpointed):
                 lack keys; or there is nothing to fit.
             UserError: the given noise is that of images with another number of channels.
         """
+        self._contexts.keep(description.images)
         name, smallest = type(self).__name__, self.smallest
         if min(description.height, description.width) < smallest:
             raise DataError(
@@ -361,8 +374,7 @@ class Denoiser(Checkpointed):
         if "mixed" in str(self.trainer.precision):
             self.to(memory_format=torch.channels_last)  # makes convolutions in half precision faster
         self._seed = torch.initial_seed() % 2**62
-        if self._context is not None:
-            self._context.clear_stage()  # the weights may have changed
+        self._contexts.clear_stage()  # the weights may have changed
         # In DDP, the networks of other stages get no gradient. Lightning has no public way to say so from a module.
         kwargs = getattr(self.trainer.strategy, "_ddp_kwargs", None)
         if stage == "fit" and kwargs is not None and len(self.stages()) > 1:
@@ -389,7 +401,7 @@ class Denoiser(Checkpointed):
 
     @override
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_context": None}  # a domain's transforms may be local functions
+        return {**super().__getstate__(), "_contexts": RecentContexts()}  # a domain's transforms may be local functions
 
 
 def _evaluated(

@@ -44,11 +44,11 @@ class PictureContext:
         self._stage: tuple[int, dict[str, Tensor]] | None = None
         """The number of the last stage asked for, and what its loss needs to know."""
 
-    def belongs_to(self, noisy: Tensor, domain: Domain) -> bool:
-        """Return whether it can be used for these images and this domain."""
+    def usable(self, domain: Domain, device: torch.device) -> bool:
+        """Return whether it can be used for the same images, in this domain and on this device."""
         if self.transformed.is_inference() and not torch.is_inference_mode_enabled():
             return False  # autograd refuses it
-        return self.domain is domain and self.shows(noisy) and self.noisy.device == noisy.device
+        return self.domain is domain and self.noisy.device == device
 
     def shows(self, noisy: Tensor) -> bool:
         """Return whether it was made for these images, perhaps on another device."""
@@ -78,6 +78,53 @@ class PictureContext:
         if index > 0:
             inputs["guide"] = tiled_call(stages[index - 1].network.eval(), self.transformed, {}).float()
         return inputs
+
+
+class RecentContexts:
+    """The contexts of the images that were used last; one by default, more for images that take turns."""
+
+    def __init__(self) -> None:
+        self._contexts: list[PictureContext] = []  # the one used last is the last
+        self._most = 1
+
+    @property
+    def last(self) -> PictureContext | None:
+        """The context that was used last."""
+        return self._contexts[-1] if self._contexts else None
+
+    def keep(self, most: int) -> None:
+        """Keep the contexts of so many images from now on."""
+        self._most = most
+        del self._contexts[:-most]
+
+    def of(self, noisy: Tensor, domain: Domain, given: Callable[[Tensor], Profiles | None]) -> PictureContext:
+        """Return the context of images ``(B, C, H, W)``.
+
+        Args:
+            noisy: the images.
+            domain: the values in which the networks see them.
+            given: returns what is known of their noise, None if it is to be measured.
+        """
+        found = next((each for each in self._contexts if each.shows(noisy)), None)  # images that take turns: the first
+        if found is not None:
+            self._contexts.remove(found)
+        if found is None or not found.usable(domain, noisy.device):
+            profiles = given(noisy) if found is None else found.profiles
+            del found  # frees its memory first
+            del self._contexts[: max(0, len(self._contexts) + 1 - self._most)]
+            found = PictureContext(noisy, domain, profiles)
+        self._contexts.append(found)
+        return found
+
+    def clear_stage(self) -> None:
+        """Discard what depends on a stage's loss or network."""
+        for each in self._contexts:
+            each.clear_stage()
+
+    def clear(self) -> None:
+        """Discard everything that a method computed."""
+        for each in self._contexts:
+            each.clear()
 
 
 @contextlib.contextmanager

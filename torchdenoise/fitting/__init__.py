@@ -1,7 +1,8 @@
 """Denoising by a recipe, from noisy image to clean one; used by the command line, the Python API and comparisons."""
 
 from torchdenoise.deprecation import renamed
-from torchdenoise.fitting.denoising import DEFAULT_RECIPE, Restore, denoise, restorer
+from torchdenoise.fitting.denoising import DEFAULT_RECIPE, denoise, restorer
+from torchdenoise.fitting.frames import Restore
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_shared
 from torchdenoise.fitting.together import Result, fit_images, recipe_stacking_obstacle, unwrap

@@ -26,7 +26,12 @@ class TimedFit(Protocol[Result]):
     """A fit of a given number of steps."""
 
     def __call__(
-        self, image: Tensor, steps: int, progress: Progress | None, callbacks: Sequence[Callback] = ()
+        self,
+        image: Tensor,
+        steps: int,
+        progress: Progress | None,
+        callbacks: Sequence[Callback] = (),
+        neighbours: Sequence[Tensor] = (),
     ) -> Result:
         """Return the result of a fit to a noisy image."""
 
@@ -40,7 +45,7 @@ class Budget(Generic[Result]):
         on_message: called with a line about the choice.
 
     Example:
-        >>> def fit(image, steps, progress, callbacks=()):
+        >>> def fit(image, steps, progress, callbacks=(), neighbours=()):
         ...     for _ in range(steps):
         ...         time.sleep(0.01)
         ...         for timer in callbacks:
@@ -56,26 +61,26 @@ class Budget(Generic[Result]):
         self._on_message = on_message
         self._steps: dict[Size, int] = {}
 
-    def fit(self, image: Tensor, progress: Progress | None = None) -> Result:
+    def fit(self, image: Tensor, progress: Progress | None = None, neighbours: Sequence[Tensor] = ()) -> Result:
         """Return the result of a fit to an image in as many steps as the budget allows."""
-        steps = self.steps(image)
-        if self._on_message is not None:
-            self._on_message(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
-        return self._fit(image, steps, progress)
+        return self._fit(image, self.steps(image, neighbours), progress, (), neighbours)
 
-    def steps(self, image: Tensor) -> int:
-        """Return the number of steps, at least 1, for images of this size."""
+    def steps(self, image: Tensor, neighbours: Sequence[Tensor] = ()) -> int:
+        """Return the number of steps, at least 1, for images of this size, and say it."""
         if image.shape not in self._steps:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AssumptionWarning)  # the fit itself will warn
-                self._steps[image.shape] = self._measure(image)
-        return self._steps[image.shape]
+                self._steps[image.shape] = self._measure(image, neighbours)
+        steps = self._steps[image.shape]
+        if self._on_message is not None:
+            self._on_message(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
+        return steps
 
-    def _measure(self, image: Tensor) -> int:
+    def _measure(self, image: Tensor, neighbours: Sequence[Tensor]) -> int:
         self._fit(image[..., :WARM_UP_SIDE, :WARM_UP_SIDE], 1, None)  # imports and kernels are slow the first time
         timer = StepTimer()
         begin = time.perf_counter()
-        self._fit(image, TRIAL_STEPS, None, (timer,))
+        self._fit(image, TRIAL_STEPS, None, (timer,), neighbours)
         took = time.perf_counter() - begin
         step = timer.step()
         return max(1, int((self.seconds - (took - TRIAL_STEPS * step)) / step))

@@ -19,8 +19,18 @@ from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
-from torchdenoise.fitting.frames import ADVICE, NO_MASK, FrameDone, FrameGroup, denoise_frames, frame_groups
+from torchdenoise.fitting.frames import (
+    ADVICE,
+    NEEDS_STACK,
+    NO_MASK,
+    FrameDone,
+    FrameGroup,
+    Restore,
+    denoise_frames,
+    frame_groups,
+)
 from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.shared import SharedFit, check_shareable
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator
@@ -33,8 +43,7 @@ DEFAULT_RECIPE = "fast"
 CHANNELS = ("together", "apart")
 FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
-Restore = Callable[[Sequence[Tensor]], list[Result]]
-"""Returns the result or error for each noisy image ``(1, C, H, W)`` in 0..1."""
+FITS = ("each", "shared")
 
 
 @default_torch_modes()
@@ -60,6 +69,8 @@ def denoise(
     axes: str | None = None,
     channel_axis: int | None = None,
     channels: str = "together",
+    fit: str = "each",
+    neighbours: int = 0,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -93,6 +104,8 @@ def denoise(
             S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
         channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
         channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
+        fit: ``"each"`` fits a network to each frame of a stack, ``"shared"`` one for all, to frames of the whole stack.
+        neighbours: how many frames before and after a frame, along T or Z, may hold patches similar to its own.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored.
@@ -111,18 +124,22 @@ def denoise(
         torch.float32
         >>> denoise(np.random.rand(2, 5, 8, 8), axes="TCYX", max_steps=2).shape
         (2, 5, 8, 8)
+        >>> denoise(np.random.rand(3, 8, 8), axes="ZYX", fit="shared", neighbours=1, max_steps=2).shape
+        (3, 8, 8)
     """
     given = None if noise is None else given_profile(noise)
     options = Options(
         max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
-        keep_outliers=keep_outliers,
+        keep_outliers=keep_outliers, neighbours=neighbours,
     )  # fmt: skip
-    check_channels(channels)
+    check_word("channels", channels, CHANNELS)
+    check_word("fit", fit, FITS)
     if isinstance(noisy, Tensor):
         if axes is not None or channel_axis is not None:
             raise UserError("axes and channel_axis are for arrays and files: a tensor is (B, C, H, W)")
         if mask is not None:
             raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
+        _refuse_without_stack(fit, neighbours)
         return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), batch, dtype)
     planes = _planes(noisy, axes, channel_axis)
     if planes is not None:
@@ -130,7 +147,8 @@ def denoise(
             if mask is not None:
                 raise PictureError(NO_MASK)
             groups = frame_groups(planes, channels == "together", data_range, dtype)
-            return _denoise_planes(planes, groups, recipe, checkpoint, options, batch)
+            return _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
+    _refuse_without_stack(fit, neighbours)
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, np.ndarray):
         picture = Picture.from_array(np.ma.getdata(noisy), data_range, mask=_hidden(noisy, mask))
@@ -151,10 +169,15 @@ def denoise(
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
 
 
-def check_channels(channels: str) -> None:
-    """Raise UserError unless ``channels`` is one of its words."""
-    if channels not in CHANNELS:
-        raise UserError(f"channels={channels!r}: give {CHANNELS[0]!r} or {CHANNELS[1]!r}")
+def check_word(name: str, word: str, words: tuple[str, str]) -> None:
+    """Raise UserError unless an argument is one of two words."""
+    if word not in words:
+        raise UserError(f"{name}={word!r}: give {words[0]!r} or {words[1]!r}")
+
+
+def _refuse_without_stack(fit: str, neighbours: int) -> None:
+    for argument in ["fit='shared'"] * (fit == "shared") + [f"neighbours={neighbours}"] * (neighbours > 0):
+        raise UserError(f"{argument} {NEEDS_STACK}")
 
 
 def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) -> Holes | None:
@@ -189,13 +212,14 @@ def _denoise_planes(
     checkpoint: str | Path | None,
     options: Options,
     batch: int,
+    shared: bool,
 ) -> NDArray[Any]:
     """Return the array of denoised frames."""
     if batch < 1:
         raise UserError(f"batch={batch}: must be at least 1")
 
-    def make_restore(noise: FramesNoise | None) -> Restore:
-        return restorer(recipe, checkpoint, replace(options, noise=options.noise or noise))
+    def make_restore(group: FrameGroup) -> Restore:
+        return restorer(recipe, checkpoint, group.options(options, shared))
 
     coarse = []
 
@@ -206,7 +230,7 @@ def _denoise_planes(
         if shifted := group.shifted():
             warnings.warn(shifted, AssumptionWarning, stacklevel=4)
     result = np.empty(planes.shape, groups[0].scaling.dtype)
-    for number, plane in denoise_frames(groups, make_restore, batch, on_frame):
+    for number, plane in denoise_frames(groups, make_restore, batch, on_frame, options.neighbours):
         planes.axes.put(result, number, plane)
     _warn_of_rounding(any(coarse))
     return result
@@ -231,7 +255,7 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     """
     restore = _full_restorer(recipe, checkpoint, options)
     if options.strength == 0:
-        return lambda images: [Fitted(image.cpu()) for image in images]
+        return _unchanged
     if options.keep_outliers:
         restore = _finished(restore, lambda noisy, clean: torch.where(_outliers(noisy, options.noise), noisy, clean))
     if options.strength < 1:
@@ -239,13 +263,17 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     return restore
 
 
+def _unchanged(images: Sequence[Tensor], _: Sequence[Sequence[Tensor]] = (), /) -> list[Result]:
+    return [Fitted(image.cpu()) for image in images]
+
+
 def _finished(restore: Restore, finish: Callable[[Tensor, Tensor], Tensor]) -> Restore:
     """Return a function that changes each result; ``finish`` is called with the noisy image and the clean one."""
 
-    def finished(images: Sequence[Tensor]) -> list[Result]:
+    def finished(images: Sequence[Tensor], neighbours: Sequence[Sequence[Tensor]] = (), /) -> list[Result]:
         return [
             result if isinstance(result, UserError) else replace(result, image=finish(noisy.cpu(), result.image))
-            for noisy, result in zip(images, restore(images), strict=True)
+            for noisy, result in zip(images, restore(images, neighbours), strict=True)
         ]
 
     return finished
@@ -265,6 +293,7 @@ def _full_restorer(
     start = None if checkpoint is None else Denoiser.load(checkpoint)
     if start is not None and recipe is None:
         unused = [name for name in ("max_steps", "overrides", "parts", "budget") if getattr(options, name)]
+        unused += ["fit='shared' (--fit shared)"] if options.shared else []
         if unused:
             raise RecipeError(
                 f"a checkpoint is applied without a fit: leave {' and '.join(unused)} out, or name a recipe whose fit "
@@ -274,56 +303,79 @@ def _full_restorer(
         _check_use(start, options)
         start.given_noise = options.noise
 
-        def apply(image: Tensor) -> Fitted:
-            clean = apply_denoiser(start, image, options.device, (), options.seed or 0)
+        def apply(image: Tensor, neighbours: Sequence[Tensor]) -> Fitted:
+            clean = apply_denoiser(start, image, options.device, (), options.seed or 0, neighbours)
             return Fitted(clean, noise=start.noise_line())
 
-        return _for_any_size(lambda images: fit_each(images, apply), start.smallest)
+        return _for_any_size(lambda images, near=(): fit_each(images, apply, near), start.smallest)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
         options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
-    if options.budget is None:
-        return _for_any_size(lambda images: fit_images(images, loaded, options), denoiser.smallest)
-    if not denoiser.stages():
+    if options.budget is not None and not denoiser.stages():
         raise RecipeError("a budget chooses the number of steps, and this recipe has none")
+    budget = None if options.budget is None else _budget(options.budget, loaded, options)
+    if options.shared is not None:
+        frames = options.shared
+        large = replace(options, shared=lambda: [_enlarged(frame, denoiser.smallest) for frame in frames()])
+        shared = SharedFit(loaded, large, None if budget is None else budget.steps)
+        return _for_any_size(lambda images, near=(): fit_each(images, shared.denoise, near), denoiser.smallest)
+    if budget is None:
+        return _for_any_size(lambda images, near=(): fit_images(images, loaded, options, near), denoiser.smallest)
 
+    def fit(image: Tensor, neighbours: Sequence[Tensor]) -> Fitted:
+        return budget.fit(image, options.progress, neighbours)
+
+    return _for_any_size(lambda images, near=(): fit_each(images, fit, near), denoiser.smallest)
+
+
+def _budget(seconds: float, recipe: Mapping[str, Any], options: Options) -> Budget[Fitted]:
     def fit(
-        image: Tensor, steps: int, progress: Progress | None, callbacks: Sequence[lightning.Callback] = ()
+        image: Tensor,
+        steps: int,
+        progress: Progress | None,
+        callbacks: Sequence[lightning.Callback] = (),
+        neighbours: Sequence[Tensor] = (),
     ) -> Fitted:
         limited = replace(options, budget=None, max_steps=steps, progress=progress)
-        return fit_image(image, loaded, replace(limited, callbacks=[*options.callbacks, *callbacks]))
+        return fit_image(image, recipe, replace(limited, callbacks=[*options.callbacks, *callbacks]), neighbours)
 
-    budget = Budget(options.budget, fit, options.on_message)
-    return _for_any_size(
-        lambda images: fit_each(images, lambda image: budget.fit(image, options.progress)), denoiser.smallest
-    )
+    return Budget(seconds, fit, options.on_message)
 
 
 def _for_any_size(restore: Restore, smallest: int) -> Restore:
     """Return a function that mirrors images at their edges until they have the method's smallest size."""
-
-    def enlarged(image: Tensor) -> Tensor:
-        missing = [(0, max(smallest - size, 0)) for size in image.shape[-2:]]
-        if not any(after for _, after in missing):
-            return image
-        return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
 
     def cut(result: Result, like: Tensor) -> Result:
         if isinstance(result, UserError) or result.image.shape == like.shape:
             return result
         return replace(result, image=result.image[..., : like.shape[-2], : like.shape[-1]])
 
-    def restored(images: Sequence[Tensor]) -> list[Result]:
-        results = restore([enlarged(image) for image in images])
+    def restored(images: Sequence[Tensor], neighbours: Sequence[Sequence[Tensor]] = (), /) -> list[Result]:
+        beside = [[_enlarged(image, smallest) for image in near] for near in neighbours]
+        results = restore([_enlarged(image, smallest) for image in images], beside)
         return [cut(result, image) for result, image in zip(results, images, strict=True)]
 
     return restored
 
 
+def _enlarged(image: Tensor, smallest: int) -> Tensor:
+    missing = [(0, max(smallest - size, 0)) for size in image.shape[-2:]]
+    if not any(after for _, after in missing):
+        return image
+    return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+
 def _check_use(denoiser: Denoiser, options: Options) -> None:
-    """Refuse a given noise that would have no effect."""
+    """Refuse what would have no effect: a given noise, a shared fit, neighbours."""
+    if options.shared is not None:
+        check_shareable(denoiser)
+    if options.neighbours and not denoiser.active_readout().uses_neighbours:
+        raise RecipeError(
+            f"{type(denoiser).__name__} with {type(denoiser.active_readout()).__name__} looks for no similar patches: "
+            f"leave neighbours={options.neighbours} (--neighbours) out, or choose instant, fast or best"
+        )
     if isinstance(options.noise, NoiseProfile) and not denoiser.uses_noise:
         raise RecipeError(
             f"{type(denoiser).__name__} makes no use of a given noise: leave it out, or choose a recipe that does, "

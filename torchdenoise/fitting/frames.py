@@ -1,8 +1,8 @@
 """Denoising a stack frame by frame: one scaling and one noise profile for all, a frame in memory at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from torchdenoise.data import Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.errors import UserError
+from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
 from torchdenoise.noise import FramesNoise
@@ -20,11 +21,30 @@ SAMPLED = 9
 """Frames in which the noise is measured."""
 SAMPLED_VALUES = 1 << 25
 """Of these frames together, at most; it limits memory. One frame is measured whatever its size."""
+FITTED = 32
+"""Frames to which a shared network is fitted, at most."""
+FITTED_VALUES = 1 << 24
+"""Of these frames together, at most; it limits memory. A fit keeps several tensors of this size."""
 ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
 NO_MASK = "a mask is for one picture, and this is a stack: leave the mask (--mask) and the axes (--axes) out"
 
-MakeRestore = Callable[[FramesNoise | None], Callable[[Sequence[Tensor]], list[Result]]]
-"""Returns the function that denoises frames of this noise; None is a noise of its own for each."""
+NEEDS_STACK = "is for stacks: give axes such as TYX (--axes TYX), or leave it out"
+
+
+class Restore(Protocol):
+    """Denoises images."""
+
+    def __call__(self, images: Sequence[Tensor], neighbours: Sequence[Sequence[Tensor]] = (), /) -> list[Result]:
+        """Return the result or error for each noisy image ``(1, C, H, W)`` in 0..1.
+
+        Args:
+            images: of one or of different sizes.
+            neighbours: for each image, the frames before and after it; none by default.
+        """
+
+
+MakeRestore = Callable[["FrameGroup"], Restore]
+"""Returns the function that denoises the frames of a group."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +83,21 @@ class FrameGroup:
         frame = self.frames[number]
         return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha)
 
+    def options(self, options: Options, shared: bool) -> Options:
+        """Return the options of a fit to these frames: with their noise, and for a shared fit with some of them."""
+        return replace(options, noise=options.noise or self.noise, shared=self.to_fit if shared else None)
+
     def sample(self) -> list[Tensor]:
-        """Return frames spread over the stack as images ``(1, C, H, W)``."""
+        """Return the frames in which the noise is measured, spread over the stack, as images ``(1, C, H, W)``."""
+        return self._spread(SAMPLED, SAMPLED_VALUES)
+
+    def to_fit(self) -> list[Tensor]:
+        """Return the frames to which a shared network is fitted."""
+        return self._spread(FITTED, FITTED_VALUES)
+
+    def _spread(self, most: int, most_values: int) -> list[Tensor]:
         size = self.frames.values // len(self.frames)
-        count = max(1, min(len(self.frames), SAMPLED, SAMPLED_VALUES // size))
+        count = max(1, min(len(self.frames), most, most_values // size))
         places = np.linspace(0, len(self.frames) - 1, count).round().astype(int) if count > 1 else [0]
         return [self.picture(int(number))[1].image for number in places]
 
@@ -95,6 +126,7 @@ def denoise_frames(
     make_restore: MakeRestore,
     batch: int = 1,
     on_frame: Callable[[FrameDone], None] | None = None,
+    neighbours: int = 0,
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield denoised planes with their numbers; each frame is denoised when its first plane is asked for.
 
@@ -103,17 +135,20 @@ def denoise_frames(
         make_restore: called once for each group.
         batch: frames that are denoised together.
         on_frame: called after each frame.
+        neighbours: how many frames before and after a frame the function that denoises it is given.
 
     Raises:
         UserError: a frame cannot be denoised; the message names it.
     """
-    restores = [make_restore(group.noise) for group in groups]
+    restores = [make_restore(group) for group in groups]
+    recent = [_RecentFrames(group, batch, neighbours) for group in groups]
     total = sum(len(group.frames) for group in groups)
     done = 0
     for number, places in _batches(groups, batch):
         group = groups[number]
-        found = [group.picture(place) for place in places]
-        results = restores[number]([picture.image for _, picture in found])
+        found = [recent[number].at(place) for place in places]
+        beside = [recent[number].beside(place) for place in places]
+        results = restores[number]([picture.image for _, picture in found], beside)
         for place, (frame, picture), result in zip(places, found, results, strict=True):
             done += 1
             if isinstance(result, UserError):
@@ -122,6 +157,35 @@ def denoise_frames(
                 coarse = picture.scaling.rounds_away(result.image, picture.image)
                 on_frame(FrameDone(done, total, result, coarse))
             yield from group.frames.split(place, _restored(frame, picture, result.image))
+
+
+class _RecentFrames:
+    """The frames of a group that were read last: neighbours are read once.
+
+    Args:
+        group: of the frames.
+        batch: frames that are denoised together.
+        reach: neighbours before and after a frame.
+    """
+
+    def __init__(self, group: FrameGroup, batch: int, reach: int) -> None:
+        self._group = group
+        self._reach = reach
+        axes = len(group.frames.planes.axes.outer)
+        self._most = batch + 2 * reach * axes
+        self._read: dict[int, tuple[NDArray[Any], Picture]] = {}
+
+    def at(self, place: int) -> tuple[NDArray[Any], Picture]:
+        """Return a frame as it is stored, and for a denoiser."""
+        if place not in self._read:
+            if len(self._read) >= self._most:
+                del self._read[next(iter(self._read))]
+            self._read[place] = self._group.picture(place)
+        return self._read[place]
+
+    def beside(self, place: int) -> list[Tensor]:
+        """Return the images of the neighbours of a frame."""
+        return [self.at(number)[1].image for number in self._group.frames.beside(place, self._reach)]
 
 
 def _batches(groups: Sequence[FrameGroup], size: int) -> Iterator[tuple[int, list[int]]]:

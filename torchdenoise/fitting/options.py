@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import lightning
+from torch import Tensor
 
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
@@ -32,10 +33,16 @@ class Options:
     """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""
     keep_outliers: bool = False
     """Whether outliers come back unchanged in the result."""
+    shared: Callable[[], Sequence[Tensor]] | None = None
+    """Returns frames of a stack, to which one network is fitted for all; each frame has its own by default."""
+    neighbours: int = 0
+    """How many frames before and after a frame of a stack may hold similar patches."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise UserError(f"strength={self.strength}: must lie in 0 to 1")
+        if self.neighbours < 0:
+            raise UserError(f"neighbours={self.neighbours}: must be at least 0")
 
     def changes(self) -> list[str]:
         """Return the overrides of the recipe as ``KEY=VALUE``.

@@ -39,18 +39,22 @@ def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
     return fit.model
 
 
-def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options) -> Fitted:
+def fit_image(image: Tensor, recipe: Mapping[str, Any], options: Options, neighbours: Sequence[Tensor] = ()) -> Fitted:
     """Return the result of a zero-shot fit to one image ``(1, C, H, W)`` in 0..1.
+
+    Neighbours are frames before and after the image, for a readout that makes use of them.
 
     Seed, build the objects, seed again, fit, predict: the same order as ``torchdenoise fit`` and ``predict``.
 
     Raises:
         UserError: a recipe that needs a data set, a device that is not available, a loss that became NaN.
     """
-    return fit_shared(image, [(recipe, options)])[0]
+    return fit_shared(image, [(recipe, options)], neighbours)[0]
 
 
-def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]]) -> list[Fitted]:
+def fit_shared(
+    image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]], neighbours: Sequence[Tensor] = ()
+) -> list[Fitted]:
     """Return the results of recipes with options that differ only in their readout, from one shared fit to an image.
 
     Each equals that of ``fit_image``. A readout that accumulates outputs during the fit cannot share another's fit, so
@@ -61,30 +65,35 @@ def fit_shared(image: Tensor, fits: Sequence[tuple[Mapping[str, Any], Options]])
         readouts = [build_objects(*each).model.readout for each in others]
         fit = build_objects(recipe, options)
         if others and fit.model.reads_in_fit:
-            return [fit_image(image, *each) for each in fits]
+            return [fit_image(image, *each, neighbours) for each in fits]
         data = zero_shot_data(fit)
-        data.use(image, options.level)
+        data.use(image, options.level, neighbours=neighbours)
         trainer = make_trainer(fit.trainer, options)
         seed_all(fit.seed)
         if fit.model.stages():
             trainer.fit(fit.model, datamodule=data)
-        images = [_predict(trainer, fit.model, data)]
+        images = [predict(trainer, fit.model, data)]
         for readout in readouts:
             fit.model.readout = readout
-            images.append(_predict(trainer, fit.model, data))
+            images.append(predict(trainer, fit.model, data))
         return [Fitted(image, fit.model.assumption_warnings, fit.model.noise_line()) for image in images]
 
 
 def apply_denoiser(
-    model: Denoiser, image: Tensor, device: str = "auto", callbacks: Sequence[lightning.Callback] = (), seed: int = 0
+    model: Denoiser,
+    image: Tensor,
+    device: str = "auto",
+    callbacks: Sequence[lightning.Callback] = (),
+    seed: int = 0,
+    neighbours: Sequence[Tensor] = (),
 ) -> Tensor:
     """Return a fitted denoiser's result for one image ``(1, C, H, W)`` in 0..1, on the CPU."""
     with restored_random_state(), quiet(), interruptible(), memory_errors():
         seed_all(seed)  # some readouts draw masks
         data = SingleImage()
-        data.use(image)
+        data.use(image, neighbours=neighbours)
         trainer = lightning.Trainer(**HYGIENE, **accelerator(device), callbacks=list(callbacks))
-        return _predict(trainer, model, data)
+        return predict(trainer, model, data)
 
 
 def build_objects(recipe: Mapping[str, Any], options: Options) -> Fit:
@@ -107,7 +116,8 @@ def zero_shot_data(fit: Fit) -> SingleImage:
     return fit.data
 
 
-def _predict(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
+def predict(trainer: lightning.Trainer, model: Denoiser, data: SingleImage) -> Tensor:
+    """Return a fitted denoiser's result for the image of the data, on the CPU."""
     predictions = trainer.predict(model, datamodule=data)
     assert predictions is not None
     result = predictions[0]

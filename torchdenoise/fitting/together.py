@@ -19,8 +19,13 @@ Result = Fitted | UserError
 """The result of a fit, or its error."""
 
 
-def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
-    """Return the result or error for each image ``(1, C, H, W)``, of any sizes.
+def fit_images(
+    images: Sequence[Tensor],
+    recipe: Mapping[str, Any],
+    options: Options,
+    neighbours: Sequence[Sequence[Tensor]] = (),
+) -> list[Result]:
+    """Return the result or error for each image ``(1, C, H, W)``, of any sizes; neighbours as in ``Restore``.
 
     The networks of images with the same number of channels and of stages are stacked; each result equals that of
     ``fit_image`` up to rounding. A method that cannot be stacked fits the images one after the other.
@@ -29,21 +34,26 @@ def fit_images(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Opt
     if obstacle and options.on_message is not None:
         options.on_message(f"{obstacle}: the pictures are fitted one after the other")
     if obstacle or len(images) == 1:
-        return fit_each(images, lambda image: fit_image(image, recipe, options))
+        return fit_each(images, lambda image, near: fit_image(image, recipe, options, near), neighbours)
+    near = neighbours or [()] * len(images)
     results: dict[int, Result] = {}
     for channels in {image.shape[1]: None for image in images}:
         numbers = [number for number, image in enumerate(images) if image.shape[1] == channels]
-        stacked = _fit_stacked([images[number] for number in numbers], recipe, options)
+        stacked = _fit_stacked([(images[number], near[number]) for number in numbers], recipe, options)
         results |= dict(zip(numbers, stacked, strict=True))
     return [results[number] for number in range(len(images))]
 
 
-def fit_each(images: Sequence[Tensor], fit: Callable[[Tensor], Fitted]) -> list[Result]:
-    """Return the result or error of ``fit`` for each image, one after the other."""
+def fit_each(
+    images: Sequence[Tensor],
+    fit: Callable[[Tensor, Sequence[Tensor]], Fitted],
+    neighbours: Sequence[Sequence[Tensor]] = (),
+) -> list[Result]:
+    """Return the result or error of ``fit`` for each image and its neighbours, one after the other."""
     results: list[Result] = []
-    for image in images:
+    for image, near in zip(images, neighbours or [()] * len(images), strict=True):
         try:
-            results.append(fit(image))
+            results.append(fit(image, near))
         except UserError as error:
             results.append(error)
     return results
@@ -66,8 +76,10 @@ def recipe_stacking_obstacle(recipe: Mapping[str, Any], options: Options) -> str
     )
 
 
-def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: Options) -> list[Result]:
-    """Return the result or error for each of the images, which have the same number of channels.
+def _fit_stacked(
+    images: Sequence[tuple[Tensor, Sequence[Tensor]]], recipe: Mapping[str, Any], options: Options
+) -> list[Result]:
+    """Return the result or error for each of the images, which have the same number of channels and their neighbours.
 
     Images for which the method takes other stages are in different stacks. An error of a stack becomes the error of
     each of its images.
@@ -75,9 +87,9 @@ def _fit_stacked(images: Sequence[Tensor], recipe: Mapping[str, Any], options: O
     with restored_random_state(), quiet(), interruptible():
         fits: dict[int, Fit] = {}
         results: dict[int, Result] = {}
-        for number, image in enumerate(images):
+        for number, (image, neighbours) in enumerate(images):
             fit = build_objects(recipe, options)
-            zero_shot_data(fit).use(image, options.level)
+            zero_shot_data(fit).use(image, options.level, neighbours=neighbours)
             seed_all(fit.seed)
             try:
                 fit.model.match_data(_description(image))

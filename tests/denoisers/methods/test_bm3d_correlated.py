@@ -7,7 +7,6 @@ import torch
 from helpers import noisy_image
 
 from torchdenoise.denoisers import BM3D, BM3DCorrelated
-from torchdenoise.denoisers.context import PictureContext
 from torchdenoise.denoisers.methods.bm3d_correlated import power_spectra
 from torchdenoise.denoisers.methods.classical import to_array
 from torchdenoise.errors import AssumptionWarning
@@ -37,7 +36,7 @@ def profile(level=0.1, covariance=None, brighter=0.0):
 def given(image, known):
     """Return a method that was given the noise profile of an image."""
     model = BM3DCorrelated()
-    model._context = PictureContext(image, model.domain, Profiles(1, lambda _: known))
+    model._contexts.of(image, model.domain, lambda _: Profiles(1, lambda _: known))
     return model
 
 

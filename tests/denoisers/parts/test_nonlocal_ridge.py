@@ -16,13 +16,24 @@ def identity(image):
     return image
 
 
-def literal(noisy, first, side, similar, window, stride):
-    """One reference patch, one channel, one patch after the other."""
-    height, width = noisy.shape[1:]
+def white(places, values):
+    """Return the noise between all patches of a group, as the sum over their values."""
+    return values * (LEVEL / 255) ** 2 * np.eye(len(places))
+
+
+def inverse_variance(row, noise, values):
+    return 1 / max(np.square(row).sum(), 1 / len(row))
+
+
+def literal(noisy, first, side, similar, window, stride, noise_of=white, weight_of=inverse_variance):
+    """One reference patch of the first frame, one channel, one patch of any frame after the other."""
+    height, width = noisy.shape[2:]
     below, right = (-(size - side) % stride for size in (height, width))
-    noisy, first = (np.pad(image, ((0, 0), (0, below), (0, right)), mode="reflect") for image in (noisy, first))
-    matrix = np.array(LUMINANCE_CHROMINANCE) if len(noisy) == 3 else np.eye(len(noisy))
-    y, x = np.einsum("oc,chw->ohw", matrix, noisy), np.einsum("oc,chw->ohw", matrix, first)
+    padding = ((0, 0), (0, 0), (0, below), (0, right))
+    noisy, first = (np.pad(images, padding, mode="reflect") for images in (noisy, first))
+    matrix = np.array(LUMINANCE_CHROMINANCE) if noisy.shape[1] == 3 else np.eye(noisy.shape[1])
+    ys, xs = np.einsum("oc,fchw->fohw", matrix, noisy), np.einsum("oc,fchw->fohw", matrix, first)
+    y, x = ys[0], xs[0]
     channels, tall, wide = y.shape
     total, weights = np.zeros_like(y), np.zeros_like(y)
     rows, columns = range(0, tall - side + 1, stride), range(0, wide - side + 1, stride)
@@ -30,20 +41,29 @@ def literal(noisy, first, side, similar, window, stride):
         for left in columns:
             reach = window // 2
             others = [
-                (np.square(x[0, r : r + side, c : c + side] - x[0, top : top + side, left : left + side]).sum(), r, c)
+                (
+                    np.square(xs[f, 0, r : r + side, c : c + side] - x[0, top : top + side, left : left + side]).sum(),
+                    f,
+                    r,
+                    c,
+                )
+                for f in range(len(xs))
                 for r in range(max(0, top - reach), min(tall - side, top + reach) + 1)
                 for c in range(max(0, left - reach), min(wide - side, left + reach) + 1)
             ]
-            places = [(r, c) for _, r, c in sorted(others)[:similar]]
+            places = [place for _, *place in sorted(others)[:similar]]
             for channel in range(channels):
                 alike = [1, 2] if channels == 3 and channel else [channel]
-                big_x = np.stack([x[alike, r : r + side, c : c + side].ravel() for r, c in places])
-                big_y = np.stack([y[channel, r : r + side, c : c + side].ravel() for r, c in places])
+                big_x = np.stack([xs[f, alike, r : r + side, c : c + side].ravel() for f, r, c in places])
+                big_y = np.stack([ys[f, channel, r : r + side, c : c + side].ravel() for f, r, c in places])
                 gram = big_x @ big_x.T
-                noise = len(alike) * side**2 * (LEVEL / 255) ** 2
-                mixing = gram @ np.linalg.inv(gram + noise * np.eye(len(places)))
-                for row, estimate, (r, c) in zip(mixing, mixing @ big_y, places, strict=True):
-                    weight = 1 / max(np.square(row).sum(), 1 / len(places))
+                values = len(alike) * side**2
+                noise = noise_of(places, values)
+                mixing = gram @ np.linalg.inv(gram + noise)
+                for row, estimate, (f, r, c) in zip(mixing, mixing @ big_y, places, strict=True):
+                    if f > 0:
+                        continue
+                    weight = weight_of(row, noise, values)
                     total[channel, r : r + side, c : c + side] += weight * estimate.reshape(side, side)
                     weights[channel, r : r + side, c : c + side] += weight
     return np.einsum("oc,ohw->chw", matrix, total / weights)[:, :height, :width]
@@ -63,9 +83,82 @@ def test_it_is_the_literal_formula(channels, height, width, side, similar, windo
     grown = [size + -(size - side) % stride for size in (height, width)]
     seen = [min(window // 2, size - side) + 1 for size in grown]
     expected = literal(
-        noisy[0].double().numpy(), first[0].double().numpy(), side, min(similar, seen[0] * seen[1]), window, stride
+        noisy.double().numpy(), first.double().numpy(), side, min(similar, seen[0] * seen[1]), window, stride
     )
     assert np.abs(result[0].numpy() - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "similar"),
+    [(3, 20, 23, 9), (1, 17, 16, 14), (1, 5, 6, 100)],
+)
+def test_patches_of_three_frames_are_the_literal_formula(channels, height, width, similar):
+    generator = torch.Generator().manual_seed(0)
+    noisy, first = (torch.rand(3, channels, height, width, generator=generator) for _ in range(2))
+    side, window, stride = 4, 7, 3
+    readout = NonLocalRidge(OnePass(), side, similar, window, stride, level=LEVEL)
+    profile = NoiseProfile(NoiseLevelFunction(0.0, LEVEL / 255))
+    readout = readout.with_neighbours([noisy[1:2], noisy[2:]], [profile, profile])
+    result = readout(lambda image: first[(image == noisy).flatten(1).all(1)], noisy[:1], generator)
+    grown = [size + -(size - side) % stride for size in (height, width)]
+    seen = [min(window // 2, size - side) + 1 for size in grown]
+    number = min(similar, 3 * seen[0] * seen[1])
+    expected = literal(noisy.double().numpy(), first.double().numpy(), side, number, window, stride)
+    assert np.abs(result[0].numpy() - expected).max() < 1e-4
+
+
+def test_frames_share_no_noise_that_is_correlated_within_each():
+    generator = torch.Generator().manual_seed(0)
+    noisy, first = (torch.rand(3, 1, 16, 17, generator=generator) for _ in range(2))
+    sigma, side, similar, window, stride = LEVEL / 255, 4, 10, 7, 3
+    line = torch.tensor([0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 0.7, 0.4, 0.2, 0.1, 0.05])  # reaches beyond a patch
+    covariance = (line[:, None] * line).view(1, 1, 11, 11)
+    curve = LevelCurve(torch.zeros(1, 1), torch.full((1, 1), sigma))
+    profile = NoiseProfile(NoiseLevelFunction(0.0, sigma), None, curve, covariance)
+    readout = NonLocalRidge(OnePass(), side, similar, window, stride).with_noise(Profiles(1, lambda _: profile))
+    readout = readout.with_neighbours([noisy[1:2], noisy[2:]], [profile, profile])
+    result = readout(lambda image: first[(image == noisy).flatten(1).all(1)], noisy[:1], generator)
+
+    def noise_of(places, values):
+        def shared(one, other):
+            down, right = one[1] - other[1], one[2] - other[2]
+            near = one[0] == other[0] and max(abs(down), abs(right)) <= 5
+            return covariance[0, 0, 5 + down, 5 + right].item() if near else 0.0
+
+        return values * sigma**2 * np.array([[shared(one, other) for other in places] for one in places])
+
+    def weight_of(row, noise, values):
+        return 1 / max(row @ noise @ row / values, 0.25 * sigma**2 / len(row))
+
+    arguments = (noisy.double().numpy(), first.double().numpy(), side, similar, window, stride)
+    expected = literal(*arguments, noise_of, weight_of)
+    assert np.abs(result[0].numpy() - expected).max() < 1e-3
+    assert np.abs(result[0].numpy() - literal(*arguments)).max() > 0.05
+
+
+def test_bands_and_chunks_of_three_frames_leave_no_seam(monkeypatch):
+    noisy = torch.rand(3, 3, 55, 20, generator=torch.Generator().manual_seed(0))
+    profile = NoiseProfile(NoiseLevelFunction(0.0, LEVEL / 255))
+    readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, rounds=2, level=LEVEL)
+    readout = readout.with_neighbours([noisy[1:2], noisy[2:]], [profile, profile])
+    whole = readout(identity, noisy[:1], torch.Generator())
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.BAND_ROWS", 17)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_PER_CHUNK", 1)
+    assert torch.allclose(readout(identity, noisy[:1], torch.Generator()), whole, atol=1e-6)
+
+
+def test_neighbours_help_where_things_moved():
+    generator = torch.Generator().manual_seed(0)
+    texture = torch.rand(1, 1, 40, 46, generator=generator)
+    clean = torch.cat([texture[..., shift : shift + 40] for shift in (2, 0, 5)])
+    noisy = clean + 0.2 * torch.randn(clean.shape, generator=generator)
+    profile = NoiseProfile(NoiseLevelFunction(0.0, 0.2))
+    alone = NonLocalRidge(OnePass(), side=6, similar=16, window=15, level=51)
+    beside = alone.with_neighbours([noisy[1:2], noisy[2:]], [profile, profile])
+    errors = [
+        (readout(identity, noisy[:1], torch.Generator()) - clean[:1]).square().mean() for readout in (alone, beside)
+    ]
+    assert errors[1] < 0.9 * errors[0]
 
 
 def test_chunks_leave_no_seam(monkeypatch):

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -250,9 +250,9 @@ class Recorrupted(SingleStage, source=SOURCE):
         return found
 
     @override
-    def restore(self, noisy: Tensor, **known: Tensor) -> Tensor:
+    def restore(self, noisy: Tensor, neighbours: Tensor | None = None, **known: Tensor) -> Tensor:
         """Return clean images ``(B, C, H, W)`` in 0..1; what shows no noise, such as a frame, stays unchanged."""
-        clean = super().restore(noisy, **known)
+        clean = super().restore(noisy, neighbours, **known)
         for number, profile in enumerate(self.context(noisy).profiles):
             clean[number] = profile.without_bias(clean[number : number + 1])[0].clamp(0, 1)
             if profile.informative is not None:
@@ -261,10 +261,15 @@ class Recorrupted(SingleStage, source=SOURCE):
         return clean
 
     @override
-    def read(self, denoise: Denoise, context: PictureContext, generator: Generator) -> Tensor:
+    def read(
+        self, denoise: Denoise, context: PictureContext, generator: Generator, beside: Sequence[PictureContext] = ()
+    ) -> Tensor:
         """Return the clean images in the domain, from coarse to fine if the noise is correlated."""
         if not self._has_scales(context):
-            return super().read(denoise, context, generator)
+            return super().read(denoise, context, generator, beside)
+        beside = [each for each in beside if self._has_scales(each)]
+        if beside:
+            return self._read_beside(context, beside)
         return self._read_level(denoise, *self._level(context, len(self.coarse)))
 
     @override
@@ -286,7 +291,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Return the image at a scale, after the coarser ones were denoised, and its noise."""
         with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
             scales = self._scales(context)
-            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_coarse)
+            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_scale)
 
     def _scales(self, context: PictureContext) -> CoarseToFine:
         number = len(self.coarse) + 1
@@ -297,13 +302,39 @@ class Recorrupted(SingleStage, source=SOURCE):
         scales: CoarseToFine = context.kept[key]
         return scales
 
-    def _read_coarse(self, network: Network, image: Tensor, profile: NoiseProfile) -> Tensor:
-        denoise = Recorder(functools.partial(_tiled, network.eval()), image.device.type)
-        return self._read_level(denoise, image, profile)
+    def _read_beside(self, context: PictureContext, beside: Sequence[PictureContext]) -> Tensor:
+        """Return the clean image in the domain; at each scale neighbouring frames are those of that scale."""
+        pyramid = self._scales(context).pyramid
+        result = None
+        for number, network in enumerate(self._networks()):
+            image, profile = pyramid.level(number, result)
+            neighbours = [self._level(each, number) for each in beside]
+            result = self._read_scale(network, image, profile, neighbours)
+        assert result is not None
+        return result
 
-    def _read_level(self, denoise: Denoise, image: Tensor, profile: NoiseProfile) -> Tensor:
+    def _read_scale(
+        self,
+        network: Network,
+        image: Tensor,
+        profile: NoiseProfile,
+        neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
+    ) -> Tensor:
+        denoise = Recorder(functools.partial(_tiled, network.eval()), image.device.type)
+        return self._read_level(denoise, image, profile, neighbours)
+
+    def _read_level(
+        self,
+        denoise: Denoise,
+        image: Tensor,
+        profile: NoiseProfile,
+        neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
+    ) -> Tensor:
         """Return the result at a scale, with the mean of the image: that of the noise is 0."""
         readout = self.active_readout().with_noise(Profiles(1, lambda _: profile))
+        if neighbours:
+            images, profiles = zip(*neighbours, strict=True)
+            readout = readout.with_neighbours(images, profiles)
         result: Tensor = readout(denoise, image, Generator(image.device).manual_seed(self.seed))
         return result + (image - result).mean((-2, -1), keepdim=True)
 

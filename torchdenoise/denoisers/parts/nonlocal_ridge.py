@@ -1,6 +1,8 @@
 """NL-Ridge's second step as a readout: noisy patches averaged with weights computed from the network's result."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Generator, Tensor
@@ -8,7 +10,6 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from torchdenoise.denoisers.networks.calling import reflect
-from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.noise_aware import NoiseAware
 from torchdenoise.denoisers.parts.patch_noise import CorrelatedPatches, PatchNoise, WhitePatches
@@ -28,6 +29,20 @@ BAND_ROWS = 1024
 """Rows of an image processed together, without the margin; limits memory."""
 
 
+class _Frame(NamedTuple):
+    """An image, or a band of its rows."""
+
+    noisy: Tensor
+    first: Tensor
+    """Its first result."""
+    deviation: Tensor
+    """Of its noise, ``(1, 1, 1, 1)`` or a map ``(1, C, H, W)``."""
+
+    def rows(self, band: slice) -> "_Frame":
+        deviation = self.deviation[..., band, :] if self.deviation.numel() > 1 else self.deviation
+        return _Frame(self.noisy[..., band, :], self.first[..., band, :], deviation)
+
+
 class NonLocalRidge(
     NoiseAware,
     WrappedReadout,
@@ -42,7 +57,8 @@ class NonLocalRidge(
     holds. Overlapping estimates are averaged with inverse noise variance weights. Colour images are transformed to
     luminance and two colour differences; patches are matched by luminance, and the differences share one T. Other
     channels are matched by the sum of the standardised channels; five or more share one T if their noise is white. For
-    correlated noise see ``CorrelatedPatches``.
+    correlated noise see ``CorrelatedPatches``. Where neighbouring frames are known (``with_neighbours``), similar
+    patches come from the window in each of them too; their first result is that of the same network.
 
     Args:
         inner: computes the first result; ``EightTurns()`` by default.
@@ -63,6 +79,8 @@ class NonLocalRidge(
         >>> readout(lambda image: image, torch.rand(1, 3, 16, 16), torch.Generator()).shape
         torch.Size([1, 3, 16, 16])
     """
+
+    _neighbours: Sequence[tuple[Tensor, NoiseProfile]] = ()
 
     def __init__(
         self,
@@ -90,11 +108,34 @@ class NonLocalRidge(
         self.correlated_rounds = correlated
         self.level = level
 
+    @property
+    @override
+    def uses_neighbours(self) -> bool:
+        """True: they hold similar patches."""
+        return True
+
+    @override
+    def with_neighbours(self, images: Sequence[Tensor], profiles: Sequence[NoiseProfile]) -> Self:
+        """Return a copy that takes similar patches from neighbouring frames too."""
+        aware = copy.copy(self)
+        aware._neighbours = list(zip(images, profiles, strict=True))
+        return aware
+
     @override
     def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
-        """Return the estimates ``(B, C, H, W)``."""
+        """Return the estimates ``(B, C, H, W)``; neighbouring frames are those of one image."""
         first: Tensor = self.inner(denoise, noisy, generator)
-        return map_images(self._by_bands, noisy, torch.split(first, 1), self._noise(noisy))
+        others = [
+            _Frame(image, self.inner(denoise, image, generator), profile.deviation(image))
+            for image, profile in self._neighbours
+        ]
+        images = zip(torch.split(noisy, 1), torch.split(first, 1), self._noise(noisy), strict=True)
+        return torch.cat(
+            [
+                self._by_bands([_Frame(image, x, profile.deviation(image)), *others], profile)
+                for image, x, profile in images
+            ]
+        )
 
     def _noise(self, noisy: Tensor) -> Iterable[NoiseProfile]:
         if self.level is None:
@@ -119,38 +160,42 @@ class NonLocalRidge(
         return CorrelatedPatches(_colour_matrix(channels).to(deviation), covariance.to(deviation), deviation[0], side)
 
     @torch.no_grad()  # tensors are changed in place
-    def _by_bands(self, noisy: Tensor, first: Tensor, profile: NoiseProfile) -> Tensor:
-        """Return the estimate of one image, computed in bands of rows to limit memory."""
+    def _by_bands(self, frames: Sequence[_Frame], profile: NoiseProfile) -> Tensor:
+        """Return the estimate of the first frame, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.
         rounds = self._rounds(profile)
         margin = -(-rounds * (self.window + self.side) // self.stride) * self.stride
         step = -(-BAND_ROWS // self.stride) * self.stride  # a multiple, so that bands share the grid of references
-        result = torch.empty_like(noisy)
-        deviation = profile.deviation(noisy)
-        for top in range(0, noisy.shape[-2], step):
+        result = torch.empty_like(frames[0].noisy)
+        for top in range(0, result.shape[-2], step):
             begin = max(0, top - margin)
             band = slice(begin, top + step + margin)
-            here = deviation[..., band, :] if deviation.numel() > 1 else deviation
-            estimate = self._estimate(noisy[..., band, :], first[..., band, :], here, profile)
+            estimate = self._estimate([frame.rows(band) for frame in frames], profile)
             result[..., top : top + step, :] = estimate[..., top - begin :, :][..., :step, :]
         return result
 
-    def _estimate(self, noisy: Tensor, first: Tensor, deviation: Tensor, profile: NoiseProfile) -> Tensor:
-        height, width = noisy.shape[-2:]
+    def _estimate(self, frames: Sequence[_Frame], profile: NoiseProfile) -> Tensor:
+        height, width = frames[0].noisy.shape[-2:]
         side = min(self.side, height, width)
         stride = min(self.stride, side)
         # Padded so that the last reference patches end at the border.
         below, right = (-(size - side) % stride for size in (height, width))
-        y, x = (_colour_transform(reflect(image, below, right))[0] for image in (noisy, first))
-        padded = reflect(deviation, below, right) if deviation.numel() > 1 else deviation
-        patch_noise = self.patch_noise(padded, profile, side)
-        groups = list(self._groups(_guide(x), side, stride))
+        # Frames lie below each other as one tall image. The rows between them keep their noise apart: it is
+        # independent from frame to frame.
+        apart = profile.covariance.shape[-1] // 2 if len(frames) > 1 and profile.covariance is not None else 0
+        y, x = (
+            _colour_transform(torch.cat([reflect(image, below + apart, right) for image in images], -2))[0]
+            for images in ([frame.noisy for frame in frames], [frame.first for frame in frames])
+        )
+        patch_noise = self.patch_noise(_tall_deviation(frames, below + apart, right), profile, side)
+        guides = _guide(x).chunk(len(frames))
+        groups = list(self._groups([guide[: height + below] for guide in guides], height + below + apart, side, stride))
         for _ in range(self._rounds(profile)):
             x = self._round(y, x, groups, side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
-        """Return the weighted mean of all groups' estimates ``(C, H, W)``."""
+        """Return the weighted mean of all groups' estimates ``(C, H, W)``; what is in no group stays as in ``x``."""
         width, pixels = y.shape[-1], y[0].numel()
         patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device, torch.int32)
         total = torch.zeros_like(y).view(-1, pixels)
@@ -167,11 +212,20 @@ class NonLocalRidge(
                 weights[number].index_add_(0, indices, weight.expand(shape).flatten())
         for number, shared in enumerate(planes):
             for plane in shared:
-                total[plane].div_(weights[number])
+                mean = total[plane].div_(weights[number])
+                total[plane] = torch.where(weights[number] > 0, mean, x[plane].flatten())
         return total.view_as(y)
 
-    def _groups(self, luminance: Tensor, side: int, stride: int) -> Iterator[Tensor]:
-        """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``."""
+    def _groups(self, guides: Sequence[Tensor], apart: int, side: int, stride: int) -> Iterator[Tensor]:
+        """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``.
+
+        Args:
+            guides: the planes ``(H, W)`` in which patches are compared; the first one's have groups.
+            apart: rows from the top of one frame to that of the next.
+            side: of a patch.
+            stride: between reference patches.
+        """
+        luminance = guides[0]
         height, width = luminance.shape
         reach = self.window // 2
         rows, columns = (torch.arange(0, size - side + 1, stride, device=luminance.device) for size in luminance.shape)
@@ -181,21 +235,32 @@ class NonLocalRidge(
             top, bottom = int(part[0]), int(part[-1]) + side
             strip = luminance[top:bottom]
             above, below = min(reach, top), min(reach, height - bottom)
-            around = F.pad(
-                luminance[top - above : bottom + below],
-                (reach, reach, reach - above, reach - below),
-                value=1e3,  # outside the image nothing is similar
-            )
             distances = []
-            for down, right in shifts:
-                other = around[reach + down :, reach + right :][: len(strip), :width]
-                distances.append(F.avg_pool2d((strip - other).square()[None], side, stride).flatten())
+            for guide in guides:
+                around = F.pad(
+                    guide[top - above : bottom + below],
+                    (reach, reach, reach - above, reach - below),
+                    value=1e3,  # outside the image nothing is similar
+                )
+                for down, right in shifts:
+                    other = around[reach + down :, reach + right :][: len(strip), :width]
+                    distances.append(F.avg_pool2d((strip - other).square()[None], side, stride).flatten())
             candidates = [min(reach, size - side) + 1 for size in luminance.shape]  # of a patch in a corner, per axis
-            number = min(self.similar, candidates[0] * candidates[1])
+            number = min(self.similar, len(guides) * candidates[0] * candidates[1])
             distances[len(shifts) // 2].fill_(-1)  # the reference patch comes first, even among identical ones
             nearest = torch.stack(distances, 1).topk(number, largest=False).indices
-            offsets = torch.tensor([down * width + right for down, right in shifts], device=nearest.device)
-            yield (part[:, None] * width + columns).flatten()[:, None] + offsets[nearest]
+            tops = range(0, apart * len(guides), apart)
+            offsets = [(first + down) * width + right for first in tops for down, right in shifts]
+            corners = (part[:, None] * width + columns).flatten()[:, None]
+            yield corners + torch.tensor(offsets, device=nearest.device)[nearest]
+
+
+def _tall_deviation(frames: Sequence[_Frame], below: int, right: int) -> Tensor:
+    """Return the deviation of the noise of frames below each other, with more rows and columns; one number if alike."""
+    if all(frame.deviation.numel() == 1 for frame in frames):
+        return frames[0].deviation
+    maps = [frame.deviation.expand_as(frame.noisy) for frame in frames]
+    return torch.cat([reflect(each, below, right) for each in maps], -2)
 
 
 def _sharing(planes: int, white: bool) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -10,7 +11,7 @@ from typing_extensions import override
 
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.noise_aware import NoisePart
-from torchdenoise.noise import Profiles
+from torchdenoise.noise import NoiseProfile, Profiles
 from torchdenoise.registry import Registered
 
 
@@ -38,6 +39,20 @@ class Readout(Registered, NoisePart, nn.Module, ABC, kind="readouts"):
     def needs_outputs(self) -> bool:
         """Whether it accumulates outputs during the fit, which prevents stacking."""
         return type(self).observe is not Readout.observe
+
+    @property
+    def uses_neighbours(self) -> bool:
+        """Whether neighbouring frames improve its result; one that holds another readout asks it too."""
+        return False
+
+    def with_neighbours(self, images: Sequence[Tensor], profiles: Sequence[NoiseProfile]) -> Self:  # noqa: ARG002
+        """Return this readout, or a copy that knows the neighbouring frames of the image that it is used for next.
+
+        Args:
+            images: noisy frames of the image's size, ``(1, C, H, W)`` each.
+            profiles: of their noise.
+        """
+        return self
 
     def begin(self) -> None:
         """Reset all accumulated state; called when a fit is set up, before the state of a checkpoint is loaded."""
@@ -122,7 +137,21 @@ class WrappedReadout(Readout):
     @override
     def with_noise(self, profiles: Profiles) -> Self:
         """Return a copy whose inner readout knows the noise, if it makes use of it."""
-        aware, inner = super().with_noise(profiles), self.inner.with_noise(profiles)
+        return self._around(super().with_noise(profiles), self.inner.with_noise(profiles))
+
+    @property
+    @override
+    def uses_neighbours(self) -> bool:
+        """Whether the inner readout makes use of neighbouring frames."""
+        return self.inner.uses_neighbours
+
+    @override
+    def with_neighbours(self, images: Sequence[Tensor], profiles: Sequence[NoiseProfile]) -> Self:
+        """Return a copy whose inner readout knows the neighbouring frames, if it makes use of them."""
+        return self._around(self, self.inner.with_neighbours(images, profiles))
+
+    def _around(self, aware: Self, inner: Readout) -> Self:
+        """Return ``aware``, this readout or a copy of it, with another inner readout."""
         if inner is self.inner:
             return aware
         aware = copy.copy(self) if aware is self else aware
