@@ -66,7 +66,7 @@ def test_fits_together_believe_it_too():
     together = fit_images(images, FAST, options)
     for image, result in zip(images, together, strict=True):
         (alone,) = fit_images([image], FAST, options)
-        assert torch.allclose(result.image, alone.image, atol=1e-4)
+        assert torch.allclose(result.image, alone.image, atol=2e-3)  # in bfloat16, where the processor has it
         assert result.noise == alone.noise == "noise: white, level 5 of 255; given"
 
 
