@@ -44,12 +44,26 @@ def test_help_shows_examples(run, command):
     assert "example" in shown
 
 
-def test_tensorboard_without_its_extra_is_one_line(run, noisy_png, monkeypatch):
+@pytest.mark.parametrize(
+    ("logger", "remedy"),
+    [
+        ("TensorBoardLogger", "pip install torchdenoise[tensorboard]"),
+        ("WandbLogger", "pip install wandb"),
+        ("CometLogger", "pip install comet-ml"),
+    ],
+)
+def test_a_logger_without_its_package_is_one_line(run, noisy_png, monkeypatch, logger, remedy):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", "TensorBoardLogger")
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", logger)
     outcome = run(*words)
     assert outcome.code == 2
-    assert "pip install torchdenoise[tensorboard]" in outcome.err
+    assert outcome.err == f"torchdenoise: --trainer.logger {logger} needs a package: {remedy}\n"
+
+
+def test_several_machines_that_nothing_starts_are_refused(run, noisy_png):
+    outcome = run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.num_nodes", "3")
+    assert outcome.code == 2
+    assert "--trainer.num_nodes 3: nothing starts the other machines; run it by Slurm or torchrun" in outcome.err
 
 
 def test_default_root_dir_holds_the_runs(run, noisy_png, tmp_path):

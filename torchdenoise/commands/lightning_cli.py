@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, DefaultHelpFormatter, Namespace  # type: ignore[attr-defined]
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.seed import seed_everything
@@ -34,6 +35,14 @@ from torchdenoise.recipes.files import read_config, recipe_path
 from torchdenoise.registry import resolve
 from torchdenoise.stored_recipes import import_options, user_classes, with_public_paths
 
+_LOGGER_PACKAGES = {
+    "TensorBoardLogger": ("tensorboard", "tensorboardX"),
+    "WandbLogger": ("wandb",),
+    "MLFlowLogger": ("mlflow", "mlflow_skinny"),
+    "CometLogger": ("comet_ml",),
+    "NeptuneLogger": ("neptune",),
+}
+"""Any of the packages that each logger needs."""
 RUNS = "runs"
 """The folder, inside the working folder, where fits are kept unless ``--trainer.default_root_dir`` names another."""
 
@@ -109,7 +118,7 @@ class ExperimentCLI(LightningCLI):
         if steps is not None and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
             config.trainer.max_steps = steps
         if isinstance(config.trainer.logger, Namespace):
-            _check_tensorboard(config.trainer.logger)
+            _check_logger(config.trainer.logger)
             arguments = config.trainer.logger.get("init_args", {})
             if config.trainer.default_root_dir and arguments.get("save_dir") == RUNS:
                 arguments["save_dir"] = str(config.trainer.default_root_dir)
@@ -123,6 +132,7 @@ class ExperimentCLI(LightningCLI):
             trainer = super().instantiate_trainer(precision=precision, **kwargs)
         except (ValueError, ImportError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
+        _check_cluster(trainer)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
@@ -201,11 +211,23 @@ class _RecipeAction(ActionConfigFile):
         super().__call__(parser, cfg, text, option_string)  # type: ignore[no-untyped-call]
 
 
-def _check_tensorboard(logger: Namespace) -> None:
-    if logger.class_path.endswith("TensorBoardLogger") and not any(
-        importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")
-    ):
-        raise UserError("--trainer.logger TensorBoardLogger needs the extra: pip install torchdenoise[tensorboard]")
+def _check_logger(logger: Namespace) -> None:
+    """Refuse a logger whose package is not installed, with the command that installs it."""
+    name = logger.class_path.rpartition(".")[2]
+    packages = _LOGGER_PACKAGES.get(name, ())
+    if packages and not any(importlib.util.find_spec(package) for package in packages):
+        install = "torchdenoise[tensorboard]" if "tensorboard" in packages else packages[0].replace("_", "-")
+        raise UserError(f"--trainer.logger {name} needs a package: pip install {install}")
+
+
+def _check_cluster(trainer: Any) -> None:
+    """Refuse several machines where nothing starts the others: the first would wait for them forever."""
+    alone = isinstance(getattr(trainer.strategy, "cluster_environment", None), LightningEnvironment)
+    if trainer.num_nodes > 1 and alone and not {"NODE_RANK", "GROUP_RANK"} & set(os.environ):
+        raise UserError(
+            f"--trainer.num_nodes {trainer.num_nodes}: nothing starts the other machines; run it by Slurm or torchrun, "
+            "or set NODE_RANK and MASTER_ADDR on each machine"
+        )
 
 
 def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
