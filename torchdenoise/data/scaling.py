@@ -90,7 +90,7 @@ class Scaling:
 
         Args:
             parts: arrays of any shapes; not asked for where the type and ``data_range`` decide.
-            size: the number of all values.
+            size: the number of all values, or more; it limits what is kept of the parts.
             dtype: of all parts.
             data_range: as in ``of``.
 
@@ -229,7 +229,7 @@ def _check_finite(array: NDArray[Any]) -> None:
     if bad:
         are = "pixel value is" if bad == 1 else "pixel values are"
         raise PictureError(
-            f"{bad} {are} NaN or infinite: replace them first; NaN in a single picture or file is kept as it is"
+            f"{bad} {are} NaN or infinite: replace them first; NaN in an array or a file is kept as it is"
         )
 
 
@@ -248,10 +248,14 @@ class _Summary:
         narrow = dtype.kind in "iu" and dtype.itemsize < 4  # outliers count
         count = 0 if narrow else int(OUTLIER_SHARE * size)
         lowest, highest = np.empty(0, dtype), np.empty(0, dtype)
+        seen = 0
         for part in parts:
             _check_finite(part)
+            seen += part.size
             lowest = _least(np.concatenate([lowest, _least(part, count + 1)]), count + 1)
             highest = _most(np.concatenate([highest, _most(part, count + 1)]), count + 1)
+        count = 0 if narrow else int(OUTLIER_SHARE * seen)
+        lowest, highest = _least(lowest, count + 1), _most(highest, count + 1)
         return cls(dtype, *(value.item() for value in (lowest.min(), lowest.max(), highest.min(), highest.max())))
 
 

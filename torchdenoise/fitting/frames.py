@@ -1,5 +1,6 @@
 """Denoising a stack frame by frame: one scaling and one noise profile for all, a frame in memory at a time."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from torchdenoise.data import Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
-from torchdenoise.errors import UserError
+from torchdenoise.data.holes import NOTHING_LEFT, Holes, missing_pixels
+from torchdenoise.data.stack_masks import StackMasks
+from torchdenoise.errors import PictureError, UserError
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
 from torchdenoise.noise import FramesNoise
@@ -21,7 +24,6 @@ SAMPLED = 9
 SAMPLED_VALUES = 1 << 25
 """Of these frames together, at most; it limits memory. One frame is measured whatever its size."""
 ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
-NO_MASK = "a mask is for one picture, and this is a stack: leave the mask (--mask) and the axes (--axes) out"
 
 MakeRestore = Callable[[FramesNoise | None], Callable[[Sequence[Tensor]], list[Result]]]
 """Returns the function that denoises frames of this noise; None is a noise of its own for each."""
@@ -35,7 +37,8 @@ class FrameDone:
     """Of finished frames."""
     frames: int
     """Of all frames."""
-    fitted: Fitted
+    fitted: Fitted | None
+    """None if no pixel of the frame has a value."""
     coarse: bool
     """Whether whole numbers are too coarse for the result."""
 
@@ -47,47 +50,87 @@ class FrameGroup:
         frames: not read yet.
         data_range: as in ``Scaling.of``.
         dtype: of the results, ``"same"`` or ``"float32"``.
+        masks: of the frames.
 
     Raises:
         PictureError: as ``Scaling.of``.
     """
 
-    def __init__(self, frames: Frames, data_range: float | tuple[float, float] | None, dtype: Any) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        data_range: float | tuple[float, float] | None,
+        dtype: Any,
+        masks: StackMasks | None = None,
+    ) -> None:
         self.frames = frames
-        scaling = Scaling.of_parts(frames.colours(), frames.values, frames.planes.dtype, data_range)
+        self._masks = masks
+        scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
         self.scaling = scaling.stored_as(dtype)
         self.noise = FramesNoise(self.sample) if len(frames) > 1 else None
 
-    def picture(self, number: int) -> tuple[NDArray[Any], Picture]:
-        """Return a frame as it is stored, and for a denoiser."""
+    def picture(self, number: int) -> tuple[NDArray[Any], Picture | None]:
+        """Return a frame as it is stored, and for a denoiser; None for one without any values."""
         frame = self.frames[number]
-        return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha)
+        holes = self._holes(number, frame)
+        if holes.all():
+            return frame, None
+        return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha, holes if holes.any() else None)
+
+    def _holes(self, number: int, frame: NDArray[Any]) -> Holes:
+        """Return where a frame has no value."""
+        colours, alpha = frame[..., None] if frame.ndim == 2 else frame, None
+        mask = None if self._masks is None else self._masks.of_frame(number, self.frames.groups[number])
+        if self.frames.alpha:
+            colours, alpha = colours[..., :-1], colours[..., -1]
+        return missing_pixels(colours, alpha, self.frames.planes.nodata, mask)
+
+    def _values(self) -> Iterator[NDArray[Any]]:
+        """Yield the values of each frame that has any, without its holes."""
+        some = False
+        for number in range(len(self.frames)):
+            frame = self.frames[number]
+            holes = self._holes(number, frame)
+            colours = frame[..., :-1] if self.frames.alpha else frame
+            if not holes.all():
+                some = True
+                yield colours[~holes] if holes.any() else colours
+        if not some:
+            raise PictureError(NOTHING_LEFT)
 
     def sample(self) -> list[Tensor]:
-        """Return frames spread over the stack as images ``(1, C, H, W)``."""
+        """Return frames spread over the stack that have values, as images ``(1, C, H, W)``."""
         size = self.frames.values // len(self.frames)
         count = max(1, min(len(self.frames), SAMPLED, SAMPLED_VALUES // size))
         places = np.linspace(0, len(self.frames) - 1, count).round().astype(int) if count > 1 else [0]
-        return [self.picture(int(number))[1].image for number in places]
+        others = set(range(len(self.frames))).difference(map(int, places))
+        found = (self.picture(int(number))[1] for number in [*places, *sorted(others)])
+        seen = (picture.image for picture in found if picture is not None)
+        return list(itertools.islice(seen, count))
 
     def shifted(self) -> str:
         """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
         if len(self.frames.groups[0]) == 1:
             return ""
-        found = shifted_channels(self.frames[len(self.frames) // 2])
+        _, picture = self.picture(len(self.frames) // 2)
+        found = "" if picture is None else shifted_channels(picture.image[0].permute(1, 2, 0).numpy())
         return f"{found}; {ADVICE}" if found else ""
 
 
 def frame_groups(
-    planes: Planes, together: bool = True, data_range: float | tuple[float, float] | None = None, dtype: Any = "same"
+    planes: Planes,
+    together: bool = True,
+    data_range: float | tuple[float, float] | None = None,
+    dtype: Any = "same",
+    masks: StackMasks | None = None,
 ) -> list[FrameGroup]:
-    """Return all frames as one group, or each channel's as a group of its own.
+    """Return all frames as one group, or each channel's as a group of its own; pixels of ``masks`` are hidden.
 
     Raises:
         PictureError: as ``Scaling.of``, in any frame; known before any work.
     """
     found = [Frames.together(planes)] if together else Frames.apart(planes)
-    return [FrameGroup(frames, data_range, dtype) for frames in found]
+    return [FrameGroup(frames, data_range, dtype, masks) for frames in found]
 
 
 def denoise_frames(
@@ -112,16 +155,29 @@ def denoise_frames(
     done = 0
     for number, places in _batches(groups, batch):
         group = groups[number]
-        found = [group.picture(place) for place in places]
-        results = restores[number]([picture.image for _, picture in found])
-        for place, (frame, picture), result in zip(places, found, results, strict=True):
+        for place, frame, fitted, coarse in _fitted(group, places, restores[number]):
             done += 1
-            if isinstance(result, UserError):
-                raise type(result)(f"frame {place + 1} of {len(group.frames)}: {result}") from result
             if on_frame is not None:
-                coarse = picture.scaling.rounds_away(result.image, picture.image)
-                on_frame(FrameDone(done, total, result, coarse))
-            yield from group.frames.split(place, _restored(frame, picture, result.image))
+                on_frame(FrameDone(done, total, fitted, coarse))
+            yield from group.frames.split(place, frame)
+
+
+def _fitted(
+    group: FrameGroup, places: Sequence[int], restore: Callable[[Sequence[Tensor]], list[Result]]
+) -> Iterator[tuple[int, NDArray[Any], Fitted | None, bool]]:
+    """Yield the place of each of some frames, the frame as it is stored when denoised, and what is said about it."""
+    found = {place: group.picture(place) for place in places}
+    seen = [picture.image for _, picture in found.values() if picture is not None]
+    results = iter(restore(seen) if seen else [])
+    for place, (frame, picture) in found.items():
+        if picture is None:
+            yield place, frame.astype(group.scaling.dtype), None, False
+            continue
+        result = next(results)
+        if isinstance(result, UserError):
+            raise type(result)(f"frame {place + 1} of {len(group.frames)}: {result}") from result
+        coarse = picture.scaling.rounds_away(result.image, picture.image)
+        yield place, _restored(frame, picture, result.image), result, coarse
 
 
 def _batches(groups: Sequence[FrameGroup], size: int) -> Iterator[tuple[int, list[int]]]:

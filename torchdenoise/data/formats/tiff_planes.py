@@ -79,6 +79,7 @@ class TiffPlanes(Planes):
         """Whether the file lists one page only, and the others follow it without a list."""
         if self.virtual and series.dataoffset is None:
             raise PictureError(f"lists 1 page of {self.pages}: cut short, or of a kind that is not supported")
+        self.nodata = nodata_value(page)
         self.lost = tuple(_lost(self))
         self.carries = "the description, pixel size and tags of the TIFF"
 
@@ -361,7 +362,5 @@ def _lost(planes: TiffPlanes) -> Iterable[str]:
         yield "the coding of black and white (now 8 bits or more, black is 0)"
     if not planes.tiff.is_bigtiff and math.prod(planes.shape) * planes.dtype.itemsize > CLASSIC_BYTES:
         yield "the classic TIFF: more than 4 GB become a BigTIFF"
-    if (nodata := nodata_value(page)) is not None and not np.isnan(nodata):
-        yield f"holes (the value for no data, {nodata:g}, counts as a brightness)"
     if series.is_multifile:
         yield "the division into several files"
