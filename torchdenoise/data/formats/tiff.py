@@ -15,8 +15,9 @@ from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, 
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
+    XMP,
     check_kind,
-    grey_levels,
+    colours,
     orientation,
     page_metadata,
 )
@@ -35,7 +36,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
 
     suffixes = (".tiff", ".tif")
-    cannot_keep = ("xmp", "text")
+    cannot_keep = ("text",)
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
     @override
@@ -53,8 +54,8 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             check_kind(page)
             check_data(page, tiff.filehandle.size)
             array = page.asarray()
-        array = grey_levels(page, array)
-        return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array, page_metadata(page)
+        array, note = colours(page, array)
+        return array, page_metadata(page) | ({"notes": (note,)} if note else {})
 
     @override
     def write(self, array: NDArray[Any], like: Picture) -> bytes:
@@ -70,8 +71,12 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             options["planarconfig"] = None
         elif options.setdefault("planarconfig", "contig") == "separate":
             array = np.moveaxis(array, -1, 0)
+        tags = list(like.tiff.get("extratags", ()))
         if (turned := orientation(like.exif)) != 1:
-            options["extratags"] = [(ORIENTATION, "H", 1, turned, True)]
+            tags.append((ORIENTATION, "H", 1, turned, True))
+        if like.xmp:
+            tags.append((XMP, "B", len(like.xmp), like.xmp, True))
+        options["extratags"] = tags
         buffer = io.BytesIO()
         colour = "rgb" if like.image.shape[1] == 3 else "minisblack"
         options |= {"iccprofile": like.icc, "software": like.comment or False}

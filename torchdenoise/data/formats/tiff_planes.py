@@ -330,7 +330,8 @@ def _given_axes(given: str, stored: str, sizes: tuple[int, ...]) -> tuple[Axes, 
 
 def _colours(page: tifffile.TiffPage) -> bool:
     """Return whether the samples of a page are colours, or grey, and at most transparency beside them."""
-    colours = 3 if page.photometric in (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR) else 1
+    of_kind = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.YCBCR: 3, PHOTOMETRIC.SEPARATED: 4}
+    colours = of_kind.get(PHOTOMETRIC(page.photometric), 1)
     extra = page.samplesperpixel - colours
     return extra == 0 or (extra == 1 and _ALPHA.issuperset(page.extrasamples))
 
