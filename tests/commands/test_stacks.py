@@ -175,3 +175,12 @@ def test_a_value_for_no_data_is_kept_in_a_stack(run, tmp_path):
     assert after[array != -9999].min() > -0.5
     with tifffile.TiffFile("a_denoised.tif") as tiff:
         assert tiff.pages[0].tags[42113].value == "-9999"
+
+
+def test_frames_too_large_for_the_memory_are_refused_before_they_are_read(run, tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", shape=(2, 4000, 6000), dtype="uint8", photometric="minisblack")  # sparse
+    monkeypatch.setattr("torchdenoise.data.memory.free_memory", lambda: 10**9)
+    monkeypatch.setattr("torchdenoise.data.frames.Planes.plane", None)
+    outcome = run("denoise", "a.tif", *WORDS)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "a.tif: 6000 x 4000 pixels need about 1.2 GB of memory, 1 GB are free: crop or split it" in outcome.err

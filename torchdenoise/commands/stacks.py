@@ -66,14 +66,17 @@ def _denoise(
     from torchdenoise.data import check_planes_output, write_planes
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
-    from torchdenoise.fitting.frames import denoise_frames, frame_groups
+    from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
 
     source, target = pair
     dtype = planes.dtype if options.dtype == "same" else options.dtype
     check_planes_output(target, planes, dtype, options.overwrite)
+    together = options.channels == "together"
+    with read_errors(source):
+        check_frames_memory(planes, together, options.batch * options.workers)
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
-        groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype, masks)
+        groups = frame_groups(planes, together, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
     if planes.carries and format_name(source) != format_name(target):

@@ -20,7 +20,7 @@ from torchdenoise.data.stack_masks import StackMasks, masks_of, read_masks
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
-from torchdenoise.fitting.frames import ADVICE, FrameDone, FrameGroup, denoise_frames, frame_groups
+from torchdenoise.fitting.frames import ADVICE, FrameDone, FrameGroup, check_frames_memory, denoise_frames, frame_groups
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
@@ -129,6 +129,7 @@ def denoise(
     planes = _planes(noisy, axes, channel_axis)
     if planes is not None:
         with planes:
+            check_frames_memory(planes, channels == "together", batch)
             masks = _stack_masks(noisy, mask, planes)
             groups = frame_groups(planes, channels == "together", data_range, dtype, masks)
             clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch)

@@ -1,6 +1,7 @@
 """Denoising a stack frame by frame: one scaling and one noise profile for all, a frame in memory at a time."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 from torchdenoise.data import Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.holes import NOTHING_LEFT, Holes, missing_pixels
+from torchdenoise.data.memory import check_fit_memory
 from torchdenoise.data.stack_masks import StackMasks
 from torchdenoise.errors import PictureError, UserError
 from torchdenoise.fitting.single import Fitted
@@ -131,6 +133,13 @@ def frame_groups(
     """
     found = [Frames.together(planes)] if together else Frames.apart(planes)
     return [FrameGroup(frames, data_range, dtype, masks) for frames in found]
+
+
+def check_frames_memory(planes: Planes, together: bool = True, at_once: int = 1) -> None:
+    """Raise PictureError if memory is too small to denoise a frame, or so many at once; nothing is read for that."""
+    height, width, *samples = planes.axes.plane_shape(planes.shape)
+    channels = len(planes.axes.frames(planes.shape, together)[0])
+    check_fit_memory(width, height, channels * math.prod(samples), at_once)
 
 
 def denoise_frames(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
-from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
+from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
@@ -19,6 +19,7 @@ from torchdenoise.data.formats.tiff_pages import (
     check_kind,
     colours,
     orientation,
+    page_header,
     page_metadata,
 )
 from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
@@ -56,6 +57,14 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             array = page.asarray()
         array, note = colours(page, array)
         return array, page_metadata(page) | ({"notes": (note,)} if note else {})
+
+    @override
+    def header(self, file: BinaryIO) -> Header | None:
+        for _ in directories(file):
+            pass  # of a loop, this says that it is damaged
+        with tifffile.TiffFile(file) as tiff:
+            page = next(each for each in tiff.pages if isinstance(each, tifffile.TiffPage) and not each.is_reduced)
+            return page_header(page)
 
     @override
     def write(self, array: NDArray[Any], like: Picture) -> bytes:

@@ -10,7 +10,7 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from torchdenoise.data.formats import pillow
-from torchdenoise.data.formats.base import EXIF_PREFIX, quiet, valid_dpi
+from torchdenoise.data.formats.base import EXIF_PREFIX, Header, quiet, valid_dpi
 from torchdenoise.data.formats.tiff_checks import nodata_value, whole_number
 from torchdenoise.errors import PictureError
 
@@ -96,6 +96,15 @@ def check_kind(page: tifffile.TiffPage) -> None:
     extra = channels - (3 if rgb else 1)
     if extra and not (extra == 1 and alphas.issuperset(page.extrasamples)):
         raise PictureError(f"has {channels} channels; keep 1 (grey) or 3 (RGB) and alpha, or split them into files")
+
+
+def page_header(page: tifffile.TiffPage) -> Header:
+    """Return the size and type of what ``colours`` returns, transparency not counted."""
+    palette = page.photometric == PHOTOMETRIC.PALETTE and not page.is_imagej
+    converted = palette or page.photometric == PHOTOMETRIC.SEPARATED
+    dtype = np.dtype(np.uint8) if converted else stored_dtype(page)
+    channels = 3 if converted or page.samplesperpixel > 2 else 1
+    return Header(channels, page.imagelength, page.imagewidth, dtype)
 
 
 def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
