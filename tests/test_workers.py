@@ -1,6 +1,7 @@
 """Work in several processes; ``tests/benchmarking/test_running.py`` holds workers that are killed, and Dask."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,15 @@ def test_waiting_threads_of_new_processes_sleep_unless_the_user_says_otherwise(m
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     list(spread([[1]], work, Workers()))
     assert policies == ["PASSIVE", "ACTIVE"]
+
+
+def test_workers_follow_into_the_working_folder_and_say_if_they_do_not_see_it(tmp_path, monkeypatch):
+    work = Work(lambda bundle: str(Path.cwd()), lambda item: "", lambda bundle: None)
+    monkeypatch.chdir(tmp_path)
+    assert list(spread([[1]], work, Workers())) == [([1], str(tmp_path))]
+    monkeypatch.setattr("torchdenoise.workers.Path.cwd", lambda: tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="elsewhere: a worker does not see this folder"):
+        list(spread([[1]], work, Workers()))
 
 
 def test_no_cluster_is_one_line():

@@ -32,6 +32,8 @@ _FORMATS = {
 shows before they are imported; every ``PictureFormat`` adds itself."""
 
 
+UNFINISHED = ".torchdenoise-*.part"
+"""Names of results that are being written."""
 MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"

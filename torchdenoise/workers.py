@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
@@ -83,13 +84,13 @@ def spread(
 def _run(
     bundles: Iterable[tuple[int, Sequence[Item]]], work: Work[Item, Result], begun: list[int]
 ) -> Iterator[tuple[int, Result]]:
-    user_classes = _user_classes()
+    user_classes, folder = _user_classes(), Path.cwd()
 
     def handed_out() -> Iterator[Any]:
         for number, bundle in bundles:
             begun.append(number)
             work.on_start(bundle)
-            yield delayed(_done)(number, bundle, work.do, *user_classes)
+            yield delayed(_done)(number, bundle, work.do, folder, *user_classes)
 
     # One bundle at a time for each worker: those handed out and not back are those that ran when a worker was killed.
     yield from Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)(handed_out())
@@ -107,10 +108,15 @@ def _done(
     number: int,
     bundle: Sequence[Item],
     do: Callable[[Sequence[Item]], Result],
+    folder: Path,
     modules: Sequence[str],
     in_main: Sequence[type],  # noqa: ARG001  # pickle brings them along
 ) -> tuple[int, Result]:
-    """Do a bundle in a process that has the user's classes."""
+    """Do a bundle in a process that has the user's classes and working folder, which names of files start from."""
+    try:
+        os.chdir(folder)
+    except OSError:
+        raise UserError(f"{folder}: a worker does not see this folder; share it with all machines") from None
     for module in modules:
         if module not in sys.modules:
             try:

@@ -16,7 +16,7 @@ from torchdenoise.commands.arguments import (
 )
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
 from torchdenoise.errors import UserError
-from torchdenoise.paths import FLOAT_SUFFIX, shown
+from torchdenoise.paths import FLOAT_SUFFIX, UNFINISHED, shown
 from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
 
@@ -131,6 +131,7 @@ def run(words: Sequence[str]) -> int:
     for line in planned.remarks():
         print(line)
     pairs = planned.pairs
+    _remove_abandoned(pairs)
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not options.inputs[0].is_dir():
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
@@ -139,6 +140,16 @@ def run(words: Sequence[str]) -> int:
     if not todo:
         return 0
     return _denoise_all(todo, options, words, Summary(skipped=len(pairs) - len(todo)))
+
+
+def _remove_abandoned(pairs: list[Pair]) -> None:
+    """Remove what an earlier, killed command left unfinished in the folders of results."""
+    folders = {target.parent for _, target in pairs}
+    if any(next(folder.glob(UNFINISHED), None) for folder in folders):
+        from torchdenoise.data.files import remove_abandoned
+
+        for folder in folders:
+            remove_abandoned(folder)
 
 
 def _denoise_all(todo: list[Pair], options: argparse.Namespace, words: Sequence[str], summary: Summary) -> int:
