@@ -104,8 +104,8 @@ def main() -> None:
         "",
         "Printed by `python benchmarks/picture_memory.py`: RGB pictures of 8 bits, white noise of level 20, seed 0, "
         f"{options.steps} steps, CPU ({platform.processor() or platform.machine()}), {'; '.join(sorted(setting))}, "
-        f"Python {platform.python_version()}. The number of steps does not change the peak. Seconds are those of a busy "
-        "machine. Rows: `memory.csv`.",
+        f"Python {platform.python_version()}. The number of steps does not change the peak. "
+        "Seconds are those of a busy machine. Rows: `memory.csv`.",
         "",
         "| recipe | megapixels | peak, MB | peak of a tiny picture, MB | difference, MB | estimate, MB | s |",
         "|---|---|---|---|---|---|---|",
