@@ -5,12 +5,16 @@ import importlib
 import itertools
 import os
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import psutil
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -21,6 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 KILLED_TWICE = "its worker process was killed twice: it may lack memory; use fewer workers (--workers)"
 _WAIT = "OMP_WAIT_POLICY"
+_WATCH_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,13 @@ def spread(
 def _run(
     bundles: Iterable[tuple[int, Sequence[Item]]], work: Work[Item, Result], begun: list[int]
 ) -> Iterator[tuple[int, Result]]:
-    user_classes, folder = _user_classes(), Path.cwd()
+    user_classes, folder, parent = _user_classes(), Path.cwd(), os.getpid()
 
     def handed_out() -> Iterator[Any]:
         for number, bundle in bundles:
             begun.append(number)
             work.on_start(bundle)
-            yield delayed(_done)(number, bundle, work.do, folder, *user_classes)
+            yield delayed(_done)(number, bundle, work.do, folder, parent, *user_classes)
 
     # One bundle at a time for each worker: those handed out and not back are those that ran when a worker was killed.
     yield from Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)(handed_out())
@@ -109,10 +114,13 @@ def _done(
     bundle: Sequence[Item],
     do: Callable[[Sequence[Item]], Result],
     folder: Path,
+    parent: int,
     modules: Sequence[str],
     in_main: Sequence[type],  # noqa: ARG001  # pickle brings them along
 ) -> tuple[int, Result]:
     """Do a bundle in a process that has the user's classes and working folder, which names of files start from."""
+    if os.getppid() == parent:  # not so in this process, nor on a cluster
+        _end_with(parent)
     try:
         os.chdir(folder)
     except OSError:
@@ -124,6 +132,18 @@ def _done(
             except ImportError as error:
                 warnings.warn(f"a worker cannot import {module} ({error})", stacklevel=1)
     return number, do(bundle)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when the one that hands out the work is gone: killed, it cannot tell its workers to end."""
+
+    def watch() -> None:
+        while os.getppid() == parent and psutil.pid_exists(parent):  # Windows keeps the number of a parent
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _retried(item: Item, work: Work[Item, Result]) -> Result:
