@@ -24,6 +24,7 @@ import torch
 from torchdenoise.data import Picture, write_picture
 
 SIDE = 64
+RUNS = ["instant:1000", "fast:200"]
 CLOCK = '''
 """Writes the seconds that all Trainers of this process spend in fits and readouts to ./seconds.txt."""
 import atexit
@@ -85,7 +86,7 @@ class Cost:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--runs", nargs="+", default=["instant:1000", "fast:200"], metavar="RECIPE:PICTURES")
+    options.add_argument("--runs", nargs="+", default=RUNS, metavar="RECIPE:PICTURES")
     options.add_argument("--threads", type=int, default=1, help="of a process (default: %(default)s)")
     options.add_argument(
         "--output", type=Path, default=Path(__file__).parent.parent / "docs" / "results" / "folders.md"
@@ -128,10 +129,11 @@ def main() -> None:
         recipe, pictures = each.split(":")
         rows.append(run(recipe, int(pictures), options.threads).row())
         print(rows[-1], flush=True)
+    runs = "" if options.runs == RUNS else f" --runs {' '.join(options.runs)}"
     lines = [
         "# Folders of small pictures",
         "",
-        f"Printed by `python benchmarks/folders.py`: {SIDE}x{SIDE} grey pictures, white noise of level 20, seed 0, "
+        f"Printed by `python benchmarks/folders.py{runs}`: {SIDE}x{SIDE} grey pictures, white noise of level 20, seed 0, "
         f"{options.threads} CPU thread(s) ({platform.processor() or platform.machine()}), torch {torch.__version__}, "
         f"lightning {lightning.__version__}, Python {platform.python_version()}.",
         "",
