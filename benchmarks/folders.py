@@ -133,9 +133,9 @@ def main() -> None:
     lines = [
         "# Folders of small pictures",
         "",
-        f"Printed by `python benchmarks/folders.py{runs}`: {SIDE}x{SIDE} grey pictures, white noise of level 20, seed 0, "
-        f"{options.threads} CPU thread(s) ({platform.processor() or platform.machine()}), torch {torch.__version__}, "
-        f"lightning {lightning.__version__}, Python {platform.python_version()}.",
+        f"Printed by `python benchmarks/folders.py{runs}`: {SIDE}x{SIDE} grey pictures, white noise of level 20, "
+        f"seed 0, {options.threads} CPU thread(s) ({platform.processor() or platform.machine()}), "
+        f"torch {torch.__version__}, lightning {lightning.__version__}, Python {platform.python_version()}.",
         "",
         "Each row is `torchdenoise denoise FOLDER -o OUT` in one process, start-up included. *The fit* is the time in "
         "the Trainer's loop and in the readout; everything else is overhead: imports, recipe, reading, measuring the "

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -89,13 +88,13 @@ def spread(
 def _run(
     bundles: Iterable[tuple[int, Sequence[Item]]], work: Work[Item, Result], begun: list[int]
 ) -> Iterator[tuple[int, Result]]:
-    user_classes, folder, parent = _user_classes(), Path.cwd(), os.getpid()
+    user_classes, folder = _user_classes(), Path.cwd()
 
     def handed_out() -> Iterator[Any]:
         for number, bundle in bundles:
             begun.append(number)
             work.on_start(bundle)
-            yield delayed(_done)(number, bundle, work.do, folder, parent, *user_classes)
+            yield delayed(_done)(number, bundle, work.do, folder, *user_classes)
 
     # One bundle at a time for each worker: those handed out and not back are those that ran when a worker was killed.
     yield from Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)(handed_out())
@@ -114,13 +113,10 @@ def _done(
     bundle: Sequence[Item],
     do: Callable[[Sequence[Item]], Result],
     folder: Path,
-    parent: int,
     modules: Sequence[str],
     in_main: Sequence[type],  # noqa: ARG001  # pickle brings them along
 ) -> tuple[int, Result]:
     """Do a bundle in a process that has the user's classes and working folder, which names of files start from."""
-    if os.getppid() == parent:  # not so in this process, nor on a cluster
-        _end_with(parent)
     try:
         os.chdir(folder)
     except OSError:
@@ -134,7 +130,11 @@ def _done(
     return number, do(bundle)
 
 
-@cache
+def _processes(count: int) -> parallel_config:
+    """Return the context in which joblib uses processes of this machine."""
+    return parallel_config("loky", n_jobs=count, initializer=_end_with, initargs=(os.getpid(),))
+
+
 def _end_with(parent: int) -> None:
     """End this process when the one that hands out the work is gone: killed, it cannot tell its workers to end."""
 
@@ -148,7 +148,7 @@ def _end_with(parent: int) -> None:
 
 def _retried(item: Item, work: Work[Item, Result]) -> Result:
     try:
-        with parallel_config("loky", n_jobs=2):  # with 1, joblib would use this process
+        with _processes(2):  # with 1, joblib would use this process
             _, result = next(_run([(0, [item])], work, []))
             return result
     except TerminatedWorkerError:
@@ -158,8 +158,8 @@ def _retried(item: Item, work: Work[Item, Result]) -> Result:
 @contextlib.contextmanager
 def _engine(workers: Workers) -> Iterator[None]:
     if workers.dask is None:
-        backend = "loky" if workers.count > 1 else "sequential"
-        with _yielding_threads(), parallel_config(backend, n_jobs=workers.count):
+        chosen = _processes(workers.count) if workers.count > 1 else parallel_config("sequential", n_jobs=1)
+        with _yielding_threads(), chosen:
             yield
         return
     try:
