@@ -139,7 +139,7 @@ def run(words: Sequence[str]) -> int:
         print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
     if not todo:
         return 0
-    return _denoise_all(todo, options, words, Summary(skipped=len(pairs) - len(todo)))
+    return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
 
 
 def _remove_abandoned(pairs: list[Pair]) -> None:
@@ -152,7 +152,7 @@ def _remove_abandoned(pairs: list[Pair]) -> None:
             remove_abandoned(folder)
 
 
-def _denoise_all(todo: list[Pair], options: argparse.Namespace, words: Sequence[str], summary: Summary) -> int:
+def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.picture_work import picture_work
     from torchdenoise.commands.progress import shown_progress
@@ -163,7 +163,7 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, words: Sequence[
 
     with shown_progress(len(todo)) as progress:
         workers = Workers(options.workers, options.dask)
-        work = picture_work(options, words, workers, progress)
+        work = picture_work(options, workers, progress)
         make_folders(todo)
         for pairs, done in spread(_parts(todo, options), work, workers):
             for line in done.lines:

@@ -1,6 +1,7 @@
 """The work of ``denoise`` on some pictures or on a stack, in this process or in a worker."""
 
 import argparse
+import secrets
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +49,8 @@ class Done:
     """What is still to be said."""
 
 
-def picture_work(
-    options: argparse.Namespace, words: Sequence[str], workers: Workers, progress: PictureProgress
-) -> Work[Pair, Done]:
-    """Return the work on pictures that the options, and the words that they come from, ask for.
+def picture_work(options: argparse.Namespace, workers: Workers, progress: PictureProgress) -> Work[Pair, Done]:
+    """Return the work on pictures that the options of the command ask for.
 
     Raises:
         UserError: as ``PictureWork``, before any work.
@@ -59,7 +58,7 @@ def picture_work(
     do: Callable[[Sequence[Pair]], Done] = PictureWork(options, progress)
     if workers.count > 1 or workers.dask is not None:
         options.threads = options.threads or torch.get_num_threads()  # fewer by default in a worker
-        do = InWorker(tuple(words), options)
+        do = InWorker(secrets.token_hex(8), options)
     return Work(do, _lost, lambda pairs: progress.begin([source.name for source, _ in pairs]))
 
 
@@ -130,11 +129,11 @@ class InWorker:
     """Picture work for other processes, each of which sets up once and hands back what is to be said.
 
     Args:
-        words: of the command line, by which a process knows the work again.
-        options: that the words mean; the number of threads is fixed, because results depend on it by rounding.
+        command: a name of its own, by which a process knows the work again.
+        options: of the command; the number of threads is fixed, because results depend on it by rounding.
     """
 
-    words: tuple[str, ...]
+    command: str
     options: argparse.Namespace = field(compare=False)
 
     def __call__(self, pairs: Sequence[Pair]) -> Done:
