@@ -99,6 +99,17 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads while the block runs; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Delay Ctrl-C until the block ends, because an exception inside a destructor would be lost."""
     if threading.current_thread() is not threading.main_thread():

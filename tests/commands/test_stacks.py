@@ -112,13 +112,13 @@ def test_float_results_stay_in_the_format(run, tmp_path):
         (("a.png", "--axes", "YX"), "a.png: PNG holds one picture, which has no other axes"),
         (("b.tif", "-o", "b.png"), "b.png: PNG holds one picture, and this is a stack: write .tiff or .npy"),
         (("c.npy", "--axes", "TYX"), "c.npy: 1 pixel value is NaN or infinite"),
-        (("b.tif", "--mask", "a.png"), "b.tif: a mask is for one picture, and this is a stack"),
+        (("b.tif", "--mask", "a.png"), "a.png: the mask and the stack have 7x9 and 28x24 pixels"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(run, tmp_path, words, message):
     np.save(tmp_path / "a.npy", random_pixels((3, 9, 8)))
     floats = random_pixels((3, 9, 8), "float32")
-    floats[2, 3, 4] = np.nan
+    floats[2, 3, 4] = np.inf
     np.save(tmp_path / "c.npy", floats)
     save_picture(tmp_path / "a.png", random_pixels())
     save_stack(tmp_path / "b.tif")
@@ -213,3 +213,46 @@ def test_what_a_recipe_cannot_do_for_a_stack_is_one_line(run, tmp_path, words, m
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert message in outcome.err
     assert [each.name for each in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("kind", ["picture", "stack", "array"])
+def test_masked_pixels_of_a_stack_stay_as_they_are(run, tmp_path, kind):
+    path, hidden = save_stack(tmp_path / "a.tif"), np.zeros((4, 24, 28), np.uint8)
+    hidden[:, 3:9, 4:15] = 255
+    hidden[2, 10:12, 3] = 0 if kind == "picture" else 255
+    mask = tmp_path / {"picture": "m.png", "stack": "m.tif", "array": "m.npy"}[kind]
+    if kind == "array":
+        np.save(mask, hidden)
+    elif kind == "stack":
+        tifffile.imwrite(mask, hidden, photometric="minisblack")
+    else:
+        save_picture(mask, hidden[0])
+    outcome = run("denoise", path, "--mask", mask, *WORDS)
+    assert outcome.code == 0, outcome.err
+    before, after = tifffile.imread(path), tifffile.imread("a_denoised.tif")
+    np.testing.assert_array_equal(before[hidden > 0], after[hidden > 0])
+    assert (before != after)[hidden == 0].mean() > 0.5
+
+
+def test_a_value_for_no_data_is_kept_in_a_stack(run, tmp_path):
+    array = np.stack([noisy_scene(channels=1, seed=seed)[..., 0] for seed in range(3)]).astype(np.float32)
+    array[1, 3:9, 4:15] = -9999
+    tag = (42113, "s", 0, "-9999", True)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", extratags=[tag])
+    outcome = run("denoise", "a.tif", *WORDS)
+    assert outcome.code == 0
+    after = tifffile.imread("a_denoised.tif")
+    np.testing.assert_array_equal(after == -9999, array == -9999)
+    assert (after[array != -9999] != array[array != -9999]).mean() > 0.5
+    assert after[array != -9999].min() > -0.5
+    with tifffile.TiffFile("a_denoised.tif") as tiff:
+        assert tiff.pages[0].tags[42113].value == "-9999"
+
+
+def test_frames_too_large_for_the_memory_are_refused_before_they_are_read(run, tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", shape=(2, 4000, 6000), dtype="uint8", photometric="minisblack")  # sparse
+    monkeypatch.setattr("torchdenoise.data.memory.free_memory", lambda: 10**9)
+    monkeypatch.setattr("torchdenoise.data.frames.Planes.plane", None)
+    outcome = run("denoise", "a.tif", *WORDS)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "a.tif: 6000 x 4000 pixels need about 1.2 GB of memory, 1 GB are free: crop or split it" in outcome.err

@@ -20,6 +20,9 @@ def test_a_header_equals_that_of_the_decoded_picture(tmp_path):
     Image.fromarray(pixels).convert("LA").save(tmp_path / "grey_alpha.png")
     write_png(tmp_path / "16.png", scene(6, 9), depth=16)
     write_tiff(tmp_path / "float.tiff", scene(6, 9, channels=1))
+    Image.fromarray(pixels).convert("P").save(tmp_path / "palette.tif")
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.tif")
+    Image.fromarray(pixels).convert("1").save(tmp_path / "bits.tif")
     for path in tmp_path.iterdir():
         picture = read_picture(path)
         assert header(path) == (*picture.image.shape[1:], picture.scaling.dtype), path

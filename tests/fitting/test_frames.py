@@ -72,7 +72,9 @@ def test_channels_apart_have_a_scaling_of_their_own():
 def test_transparency_is_kept():
     array = random_pixels((3, 9, 8, 4))
     result = denoised(ArrayPlanes(array, Axes("TYXS")), recorded([]))
-    np.testing.assert_array_equal(result[..., :3], np.rint(array[..., :3] / 2).astype("uint8"))
+    seen = array[..., 3:] > 0
+    expected = np.where(seen, np.rint(array[..., :3] / 2).astype("uint8"), array[..., :3])
+    np.testing.assert_array_equal(result[..., :3], expected)
     np.testing.assert_array_equal(result[..., 3], array[..., 3])
 
 
@@ -161,7 +163,8 @@ def test_strength_0_changes_nothing(dtype):
         ("a.tif", {"channel_axis": 0}, "channel_axis is for arrays: give axes"),
         (np.zeros((6, 9, 8)), {"axes": "TYX", "channels": "both"}, "channels='both': give 'together' or 'apart'"),
         (np.zeros((6, 9, 8)), {"axes": "TYX", "batch": 0}, "batch=0: must be at least 1"),
-        (np.full((6, 9, 8), np.nan), {"axes": "TYX"}, "72 pixel values are NaN"),
+        (np.full((6, 9, 8), np.nan), {"axes": "TYX"}, "every pixel is NaN"),
+        (np.full((6, 9, 8), np.inf), {"axes": "TYX"}, "72 pixel values are NaN or infinite"),
         (np.zeros((6, 9, 8)), {"axes": "ZTYX"}, "axes ZTYX are 4, but the shape"),
     ],
 )
@@ -191,9 +194,40 @@ def test_pictures_of_frames_have_any_number_of_channels():
     np.testing.assert_array_equal(picture.restore(picture.image), random_pixels((9, 8, 5)))
 
 
-def test_a_mask_for_a_stack_is_refused():
-    hidden = np.ma.MaskedArray(random_pixels((3, 9, 8)), mask=random_pixels((3, 9, 8)) > 128)
-    with pytest.raises(UserError, match="fill them in first"):
-        denoise(hidden, axes="TYX")
-    with pytest.raises(UserError, match="a mask is for one picture, and this is a stack"):
-        denoise(hidden.data, axes="TYX", mask=np.ones((9, 8)))
+def test_nan_and_masked_pixels_of_a_stack_are_kept_and_not_seen():
+    array = stack(4, sigma=5).astype(np.float32)
+    holes = np.zeros(array.shape, dtype=bool)
+    holes[0, 3:9, 4:15] = holes[2, 10:12, 3] = holes[1] = True
+    array[holes] = np.nan
+    options = {"axes": "TYX", "recipe": "fast", "max_steps": 2, "device": "cpu"}
+    result = denoise(array, **options)
+    np.testing.assert_array_equal(np.isnan(result), holes)
+    assert abs(result[~holes] - stack(4, sigma=0)[~holes]).mean() < 5
+    hidden = np.ma.MaskedArray(np.where(holes, 1e6, array), mask=holes)  # values that nobody may see
+    masked = denoise(hidden, **options)
+    np.testing.assert_array_equal(masked.mask, holes)
+    np.testing.assert_array_equal(masked.data[~holes], result[~holes])
+    assert (masked.data[holes] == 1e6).all()
+    for mask in (holes, holes[0]):
+        assert (denoise(stack(4), mask=mask, **options)[0, holes[0]] == stack(4)[0, holes[0]]).all()
+
+
+def test_a_frame_with_holes_gives_the_bytes_of_a_picture():
+    array = stack(1).astype(np.float32) / 7 - 3
+    array[0, 5:12, 6:9] = np.nan
+    options = {"recipe": "zsn2n", "max_steps": 2, "device": "cpu"}
+    np.testing.assert_array_equal(denoise(array, axes="TYX", **options)[0], denoise(array[0], **options))
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.ones((5, 9, 8)), "the mask has 5 planes, the stack 3 frames: give one mask for all, or one for each"),
+        (np.ones((8, 8)), "the mask and the stack have 8x8 and 8x9 pixels"),
+        (np.ones((1, 2, 9, 8)), "must be"),
+        (np.ones((9, 8)), "every pixel is NaN, transparent, without data or masked"),
+    ],
+)
+def test_masks_that_do_not_fit(mask, message):
+    with pytest.raises(UserError, match=message):
+        denoise(random_pixels((3, 9, 8), "uint16"), axes="TYX", mask=mask, device="cpu")

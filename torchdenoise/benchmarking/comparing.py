@@ -26,6 +26,7 @@ from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import read_errors, write_errors
 from torchdenoise.registry import load_plugins
+from torchdenoise.workers import Workers
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -148,7 +149,7 @@ def compare(
         _report_versions(store, done, listener.on_message)
         by_key = {job.key: job for job in jobs}
         missing = bundles((job for job in jobs if job.key not in done), unshared)
-        for outcome in outcomes(missing, workers, dask, listener.on_start):
+        for outcome in outcomes(missing, Workers(workers, dask), listener.on_start):
             store.add(outcome)
             listener.on_end(by_key[row_key(outcome.row)], outcome)
         store.tidy()

@@ -23,6 +23,7 @@ from torchdenoise.data import centre_crop, read_partners
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_shared, unwrap
+from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
 
@@ -66,11 +67,9 @@ def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
     is restored afterwards.
     """
     baseline()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(jobs[0].settings.threads)
     pairs: dict[Key, ImagePair] = {}
     outcomes: dict[Key, Outcome] = {}
-    try:
+    with torch_threads(jobs[0].settings.threads):
         for job in jobs:
             try:
                 pairs[job.key] = read_images(job)
@@ -78,8 +77,6 @@ def score(jobs: Sequence[Job], workers: int = 1) -> list[Outcome]:
                 outcomes[job.key] = failed(job, workers, error)
         ready = [job for job in jobs if job.key in pairs]
         made = _scored(ready, [pairs[job.key] for job in ready], workers) if ready else []
-    finally:
-        torch.set_num_threads(threads)
     outcomes |= {row_key(outcome.row): outcome for outcome in made}
     return [outcomes[job.key] for job in jobs]
 

@@ -119,3 +119,12 @@ class Parser(argparse.ArgumentParser):
             options = [option for action in self._actions for option in action.option_strings]
             hint = did_you_mean(match[1].partition("=")[0], options)
         raise UserError(f"{message}{hint}; see {self.prog} --help")
+
+
+def add_worker_options(options: Parser, job: str) -> None:
+    """Add the options that say who does the work; ``job`` is one piece of it, in a word."""
+    options.add_argument("--workers", type=positive, default=1, metavar="N", help=f"{job}s at a time (default: 1)")
+    options.add_argument("--threads", type=positive, metavar="N", help=f"threads per {job} (default: all cores)")
+    options.add_argument(
+        "--dask", metavar="ADDRESS", help=f"do the {job}s on a Dask cluster that sees the same files (extra [cluster])"
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from torchdenoise.commands.arguments import Parser, positive
+from torchdenoise.commands.arguments import Parser, add_worker_options, positive
 from torchdenoise.errors import UserError
 from torchdenoise.user_code import full_command
 
@@ -40,10 +40,8 @@ def parser() -> Parser:
     options.add_argument("--crop", type=positive, metavar="N", help="compare the N x N centre of each picture")
     options.add_argument("--seeds", default="0", metavar="N,...", help="seeds of noise and fits (default: 0)")
     options.add_argument("--max-steps", type=positive, metavar="N", help="steps of every fit")
-    options.add_argument("--workers", type=positive, default=1, metavar="N", help="jobs at a time (default: 1)")
-    options.add_argument("--threads", type=positive, metavar="N", help="threads per job (default: all cores)")
+    add_worker_options(options, "job")
     options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
-    options.add_argument("--dask", metavar="ADDRESS", help="run the jobs on a Dask cluster (the extra [cluster])")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     return options
 

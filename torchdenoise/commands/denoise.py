@@ -1,14 +1,12 @@
 """``torchdenoise denoise``: write a clean version of each noisy picture."""
 
 import argparse
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from torchdenoise.commands.arguments import (
     Parser,
+    add_worker_options,
     count,
     data_range,
     fraction,
@@ -18,14 +16,11 @@ from torchdenoise.commands.arguments import (
     seconds,
 )
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
-from torchdenoise.errors import AssumptionWarning, UserError
+from torchdenoise.errors import UserError
+from torchdenoise.partial_files import remove_abandoned
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
 from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
-
-if TYPE_CHECKING:
-    from torchdenoise.fitting import Fitted, Restore
-    from torchdenoise.noise import NoiseProfile
 
 Pair = tuple[Path, Path]
 """A picture or stack, and its result."""
@@ -34,6 +29,7 @@ EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
   torchdenoise denoise scans/ -o clean/                   a folder, names kept; resumes after a stop
   torchdenoise denoise night/ -o clean/ -r --pattern '*.tif'              folders within folders, the same tree out
+  torchdenoise denoise scans/ -o clean/ --workers 4       four pictures at a time, each with a process of its own
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
   torchdenoise denoise scans/ -o clean/ --batch 8
@@ -72,6 +68,7 @@ def parser() -> Parser:
         "--budget", type=seconds, metavar="TIME", help="choose the steps so that a picture takes about 2s, 500ms, 3min"
     )
     options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
+    add_worker_options(options, "picture")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument(
         "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
@@ -118,7 +115,7 @@ def parser() -> Parser:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="picture of the same size; where it is not black, pixels stay as they are; not for stacks",
+        help="picture of the same size, or a stack of them; where it is not black, pixels stay as they are",
     )
     options.add_argument("--quality", type=percentage, default=95, metavar="N", help="of JPEG, 1 to 100 (default: 95)")
     noise = options.add_mutually_exclusive_group()
@@ -151,6 +148,8 @@ def run(words: Sequence[str]) -> int:
     for line in planned.remarks():
         print(line)
     pairs = planned.pairs
+    for folder in {target.parent for _, target in pairs}:
+        remove_abandoned(folder)
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not is_folder(options.inputs[0]):
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
@@ -161,44 +160,32 @@ def run(words: Sequence[str]) -> int:
     return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
 
 
-def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, summary: Summary) -> int:
+def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
+    from torchdenoise.commands.picture_work import picture_work
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.commands.stacks import denoise_stack
-    from torchdenoise.fitting import Options, restorer
+    from torchdenoise.workers import Workers, spread
 
     if options.batch > 1 and options.budget is not None:
         raise UserError("--budget is for one picture at a time: leave --batch out")
-    messages: list[str] = []
+
     with shown_progress(len(todo)) as progress:
-        wanted = Options(
-            options.max_steps, options.seed, options.device, options.overrides, progress.step,
-            budget=options.budget, on_message=messages.append, noise=_given_noise(options), strength=options.strength,
-            keep_outliers=options.keep_outliers, neighbours=options.neighbours,
-        )  # fmt: skip
-        restore = restorer(options.recipe, options.ckpt, wanted)
+        workers = Workers(options.workers, options.dask)
+        work = picture_work(options, workers, progress)
         make_folders(todo)
-        ignored = _only_for_stacks(options)
-        for part in _parts(todo, options):
-            start = time.monotonic()
-            progress.begin([source.name for source, _ in part.pairs])
-            messages.clear()
-            if part.stack:
-                errors = denoise_stack(part.pairs[0], options, wanted, progress)
-            else:
-                for line in ignored:
-                    progress.say(line)
-                ignored = []
-                errors = _denoise_some(part.pairs, restore, options, progress.say, messages)
-            if errors and len(todo) == 1:
-                raise errors[part.pairs[0]]
-            summary.count(len(part.pairs) - len(errors), len(errors))
-            seconds = (time.monotonic() - start) / len(part.pairs)
-            for source, target in part.pairs:
-                if (source, target) in errors:
-                    progress.say(f"failed: {errors[source, target]}")
+        for line in _without_effect(todo, options):
+            progress.say(line)
+        for pairs, done in spread(_parts(todo, options), work, workers):
+            for line in done.lines:
+                progress.say(line)
+            if done.errors and len(todo) == 1:
+                raise done.errors[pairs[0]]
+            summary.count(len(pairs) - len(done.errors), len(done.errors))
+            for source, target in pairs:
+                if (source, target) in done.errors:
+                    progress.say(f"failed: {done.errors[source, target]}")
                 else:
-                    progress.say(f"{shown(source)} -> {shown(target)} ({seconds:.1f} s)")
+                    progress.say(f"{shown(source)} -> {shown(target)} ({done.seconds / len(pairs):.1f} s)")
                 progress.end()
         if len(todo) > 1:
             progress.say(summary.line())
@@ -207,83 +194,29 @@ def _denoise_all(todo: list[tuple[Path, Path]], options: argparse.Namespace, sum
     return 0
 
 
-def _only_for_stacks(options: argparse.Namespace) -> list[str]:
-    """Return what to say, with the first single picture, about options that have no effect on it."""
+def _without_effect(todo: list[Pair], options: argparse.Namespace) -> list[str]:
+    """Return what to say about options for stacks if there are single pictures."""
+    from torchdenoise.commands.stacks import is_stack
+
     named = ["--fit shared"] * (options.fit == "shared") + ["--neighbours"] * (options.neighbours > 0)
-    return [f"{' and '.join(named)}: for stacks, without effect on single pictures"] if named else []
+    if not named or all(is_stack(source, options.axes) for source, _ in todo):
+        return []
+    return [f"{' and '.join(named)}: for stacks, without effect on single pictures"]
 
 
-class _Part(NamedTuple):
-    """Pictures that are denoised together, or a stack."""
-
-    pairs: "list[Pair]"
-    stack: bool
-
-
-def _parts(todo: "list[Pair]", options: argparse.Namespace) -> Iterator[_Part]:
-    """Yield single pictures in parts of the batch size, and each stack alone, in their order."""
+def _parts(todo: list[Pair], options: argparse.Namespace) -> Iterator[list[Pair]]:
+    """Yield pictures in parts of the batch size, and each stack alone, in their order."""
     from torchdenoise.commands.stacks import is_stack
 
     waiting: list[Pair] = []
     for pair in todo:
-        stack = is_stack(pair[0], options.axes)
-        if waiting and (stack or len(waiting) == options.batch):
-            yield _Part(waiting, False)
+        alone = options.batch == 1 or is_stack(pair[0], options.axes)
+        if waiting and (alone or len(waiting) == options.batch):
+            yield waiting
             waiting = []
-        if stack:
-            yield _Part([pair], True)
+        if alone:
+            yield [pair]
         else:
             waiting.append(pair)
     if waiting:
-        yield _Part(waiting, False)
-
-
-def _given_noise(options: argparse.Namespace) -> "NoiseProfile | None":
-    """Return the profile of the noise that the options state, if they do."""
-    from torchdenoise.noise import GaussianNoise, given_profile
-
-    if options.noise_level is not None:
-        return given_profile(GaussianNoise(options.noise_level))
-    stated = options.noise_profile or options.noise
-    return None if stated is None else given_profile(stated)
-
-
-def _denoise_some(
-    part: list[tuple[Path, Path]],
-    restore: "Restore",
-    options: argparse.Namespace,
-    say: Callable[[str], None],
-    messages: list[str],
-) -> dict[tuple[Path, Path], UserError]:
-    """Denoise some pictures together and write them; return the errors of those that failed."""
-    from torchdenoise.commands.reading import read_all
-    from torchdenoise.data import write_picture
-    from torchdenoise.fitting.denoising import FEW_PHOTONS
-
-    pictures, errors = read_all(part, options, say)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
-        results = restore([picture.image for picture in pictures.values()])
-    for line in messages:
-        say(line)
-    steps = messages[0] if messages and options.budget is not None else ""
-    for ((source, target), picture), result in zip(pictures.items(), results, strict=True):
-        try:
-            if isinstance(result, UserError):
-                raise UserError(f"{shown(source)}: {result}")
-            for line in _remarks(source, result, len(part) > 1):
-                say(line)
-            if picture.scaling.rounds_away(result.image, picture.image):
-                say(f"warning: {shown(source)}: {FEW_PHOTONS}: add --dtype float32")
-            like = picture.with_remarks([steps, result.noise])
-            write_picture(target, result.image, like, overwrite=options.overwrite)
-        except UserError as error:
-            errors[source, target] = error
-    return errors
-
-
-def _remarks(source: Path, result: "Fitted", several: bool) -> list[str]:
-    """Return what the method says about the noise of a picture; ``several`` are fitted together."""
-    name = f"{shown(source)}: " if several else ""
-    found = [f"{name}{result.noise}"] if result.noise else []
-    return [*found, *(f"warning: {shown(source)}: {warning}" for warning in result.assumption_warnings)]
+        yield waiting

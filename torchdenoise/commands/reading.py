@@ -28,7 +28,7 @@ def read_all(
     errors: dict[Pair, UserError] = {}
     for source, target in pairs:
         try:
-            check_fits(source)
+            check_fits(source, len(pairs) * options.workers)
             picture = read_picture(source, options.data_range, mask).stored_as(options.dtype)
             check_output(target, picture, options.overwrite)
         except UserError as error:

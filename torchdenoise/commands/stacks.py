@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import picture_suffix, read_errors, shown
 
 if TYPE_CHECKING:
+    from torchdenoise.commands.picture_work import Listener
     from torchdenoise.data import Planes
     from torchdenoise.fitting import Options, Restore
     from torchdenoise.fitting.frames import FrameDone, FrameGroup
@@ -42,7 +42,7 @@ class _FrameFailed(Exception):  # noqa: N818
 
 
 def denoise_stack(
-    pair: tuple[Path, Path], options: argparse.Namespace, wanted: "Options", progress: PictureProgress
+    pair: tuple[Path, Path], options: argparse.Namespace, wanted: "Options", progress: "Listener"
 ) -> dict[tuple[Path, Path], UserError]:
     """Denoise a stack and write it frame by frame; return its error by the pair of names, if it fails."""
     from torchdenoise.data import open_planes
@@ -60,20 +60,23 @@ def denoise_stack(
 
 
 def _denoise(
-    pair: tuple[Path, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: PictureProgress
+    pair: tuple[Path, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: "Listener"
 ) -> None:
     from torchdenoise.data import check_planes_output, write_planes
     from torchdenoise.data.formats import lost_of_planes
+    from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
-    from torchdenoise.fitting.frames import NO_MASK, denoise_frames, frame_groups
+    from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
 
     source, target = pair
     dtype = planes.dtype if options.dtype == "same" else options.dtype
     check_planes_output(target, planes, dtype, options.overwrite)
+    together = options.channels == "together"
     with read_errors(source):
-        if options.mask is not None:
-            raise UserError(NO_MASK)
-        groups = frame_groups(planes, options.channels == "together", options.data_range, options.dtype)
+        check_frames_memory(planes, together, options.batch * options.workers)
+    masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
+    with read_errors(source):
+        groups = frame_groups(planes, together, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
     remarks.begin(planes, groups)
     suffix = picture_suffix(target)
@@ -99,10 +102,11 @@ def _denoise(
 class _Remarks:
     """What is said about a stack, each line once."""
 
-    def __init__(self, source: Path, progress: PictureProgress) -> None:
+    def __init__(self, source: Path, progress: "Listener") -> None:
         self._source = source
         self._progress = progress
         self._said: set[str] = set()
+        self._noise_said = False
 
     def once(self, line: str) -> None:
         if line not in self._said:
@@ -126,7 +130,10 @@ class _Remarks:
         from torchdenoise.fitting.denoising import FEW_PHOTONS
 
         self._progress.frame(done.number, done.frames)
-        if done.number == 1 and done.fitted.noise:
+        if done.fitted is None:
+            return
+        if done.fitted.noise and not self._noise_said:
+            self._noise_said = True
             self._progress.say(done.fitted.noise)
         for warning in done.fitted.assumption_warnings:
             self.warn(warning)

@@ -55,6 +55,8 @@ class Planes(ABC):
         self.metadata = metadata
         self.lost: tuple[str, ...] = ()
         """What the result cannot keep, in words."""
+        self.nodata: float | None = None
+        """The value that stands for none."""
         self.carries = ""
         """What only a result of the same format keeps, in words."""
         self.calibration = Calibration()
@@ -189,12 +191,6 @@ class Frames(Sequence[NDArray[Any]]):
         height, width, *samples = self.planes.axes.plane_shape(self.planes.shape)
         colours = (samples[0] - self.alpha) if samples else 1
         return len(self) * len(self.groups[0]) * height * width * colours
-
-    def colours(self) -> Iterator[NDArray[Any]]:
-        """Yield each frame without its transparency."""
-        for number in range(len(self)):
-            frame = self[number]
-            yield frame[..., :-1] if self.alpha else frame
 
 
 def in_order(planes: Numbered, folder: Path) -> Iterator[NDArray[Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torchdenoise.data.files import read_picture
 from torchdenoise.data.formats import MAX_PIXELS, Header, read_header
-from torchdenoise.data.memory import FIT_BYTES, check_memory
+from torchdenoise.data.memory import check_fit_memory
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import picture_suffix, read_errors
 
@@ -33,10 +33,11 @@ def header(path: Path) -> Header:
     return _header(path, modified, size)
 
 
-def check_fits(path: Path) -> None:
+def check_fits(path: Path, at_once: int = 1) -> None:
     """Raise PictureError if memory is too small to denoise a picture; formats without a ``header`` are not looked at.
 
-    Known before the picture is decoded, which takes memory and time.
+    Known before the picture is decoded, which takes memory and time. ``at_once`` pictures like it are denoised at the
+    same time.
     """
     found = None
     with contextlib.suppress(Exception):  # the reader reports what is wrong
@@ -45,7 +46,7 @@ def check_fits(path: Path) -> None:
                 found = read_header(file, picture_suffix(path))
     if found is not None:
         with read_errors(path):
-            check_memory(found.width, found.height, found.channels, FIT_BYTES)
+            check_fit_memory(found.width, found.height, found.channels, at_once)
 
 
 def check_crop(paths: Iterable[Path], crop: int, option: str) -> None:

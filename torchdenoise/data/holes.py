@@ -26,6 +26,8 @@ REACH = 8
 TRIES = 16
 """Places that are tried to find noise."""
 
+NOTHING_LEFT = "every pixel is NaN, transparent, without data or masked: there is nothing to denoise"
+
 Holes = NDArray[np.bool_]
 """True in holes: ``(H, W)``."""
 
@@ -35,6 +37,26 @@ def find_holes(
 ) -> Holes | None:
     """Return the holes of a picture, or None if it has none.
 
+    Args: as ``missing_pixels``.
+
+    Raises:
+        PictureError: as ``missing_pixels``, or holes everywhere.
+
+    Example:
+        >>> find_holes(np.array([[[1.0], [np.nan]]]))
+        array([[False,  True]])
+    """
+    holes = missing_pixels(colours, alpha, nodata, mask)
+    if holes.size and holes.all():
+        raise PictureError(NOTHING_LEFT)
+    return holes if holes.any() else None
+
+
+def missing_pixels(
+    colours: NDArray[Any], alpha: NDArray[Any] | None = None, nodata: float | None = None, mask: Holes | None = None
+) -> Holes:
+    """Return where a picture has no value, which may be everywhere.
+
     Args:
         colours: ``(H, W, C)``; a pixel without a value in one channel is a hole in all.
         alpha: ``(H, W)``, 0 where transparent; a picture that is transparent everywhere counts as opaque.
@@ -42,10 +64,10 @@ def find_holes(
         mask: True where pixels are hidden.
 
     Raises:
-        PictureError: a mask of another size, or holes everywhere.
+        PictureError: a mask of another size.
 
     Example:
-        >>> find_holes(np.array([[[1.0], [np.nan]]]))
+        >>> missing_pixels(np.array([[[1.0], [0.0]]]), nodata=0)
         array([[False,  True]])
     """
     holes = np.zeros(colours.shape[:2], dtype=bool)
@@ -60,9 +82,7 @@ def find_holes(
             sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in (mask.shape, holes.shape))
             raise PictureError(f"the mask and the picture have {sizes} pixels: give a mask of the picture's size")
         holes |= mask
-    if holes.size and holes.all():
-        raise PictureError("every pixel is NaN, transparent, without data or masked: there is nothing to denoise")
-    return holes if holes.any() else None
+    return holes
 
 
 def check_mask(mask: Any) -> Holes:

@@ -9,9 +9,13 @@ from torchdenoise.errors import PictureError
 
 READ_BYTES = 9
 """Of memory for each value while a picture is read: as stored, as float32 and one copy."""
-FIT_BYTES = 32
-"""Of memory for each value during a fit; measured on pictures of 24 million pixels."""
+FIT_BYTES = 40
+"""Of memory for each value during a fit, and"""
+FIT_BASE = 200 * 10**6
+"""bytes for a fit of any size; both measured by ``benchmarks/picture_memory.py``, see ``docs/results/memory.md``."""
 _GIGABYTE = 10**9
+_SMALL = _GIGABYTE // 4
+"""Bytes that are worth no question to the system, which costs more than it saves."""
 
 
 def free_memory() -> int:
@@ -35,14 +39,13 @@ def free_memory() -> int:
     return max(free, 0)
 
 
-def check_memory(width: int, height: int, channels: int, bytes_per_value: int = READ_BYTES) -> None:
-    """Raise PictureError if a picture of this size does not fit into the free memory.
+def check_memory(width: int, height: int, channels: int) -> None:
+    """Raise PictureError if a picture of this size cannot be read into the free memory.
 
     Args:
         width: in pixels.
         height: in pixels.
         channels: 1 or more.
-        bytes_per_value: ``READ_BYTES`` to read the picture, ``FIT_BYTES`` to denoise it.
 
     Example:
         >>> check_memory(10**6, 10**6, 3)  # doctest: +ELLIPSIS
@@ -50,12 +53,47 @@ def check_memory(width: int, height: int, channels: int, bytes_per_value: int = 
         ...
         torchdenoise.errors.PictureError: 1000000 x 1000000 pixels need about 2.7e+04 GB of memory, ... split it first
     """
-    needed = width * height * channels * bytes_per_value
-    if needed < _GIGABYTE // 4:  # asking the system costs more than it saves
-        return
+    needed = width * height * channels * READ_BYTES
+    if needed >= _SMALL:
+        _compare(needed, f"{width} x {height} pixels need")
+
+
+def fit_memory(values: int, at_once: int = 1) -> int:
+    """Return the bytes of memory that fits to images of so many values need, beyond those of an idle process.
+
+    Example:
+        >>> fit_memory(24_000_000 * 3) < 3.2e9
+        True
+    """
+    return at_once * (FIT_BASE + FIT_BYTES * values)
+
+
+def check_fit_memory(width: int, height: int, channels: int, at_once: int = 1) -> None:
+    """Raise PictureError if fits to images of this size do not go into the free memory.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        channels: 1 or more.
+        at_once: the number of images that are fitted at the same time, together or by several processes.
+
+    Example:
+        >>> check_fit_memory(10**6, 10**6, 3)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.PictureError: 1000000 x 1000000 pixels need about 1.2e+05 GB of memory, ... split it first
+    """
+    values = width * height * channels
+    if FIT_BYTES * values >= _SMALL:
+        several = f", {at_once} at a time," if at_once > 1 else ""
+        remedy = "fewer at a time (--workers, --batch), or " if at_once > 1 else ""
+        _compare(fit_memory(values, at_once), f"{width} x {height} pixels{several} need", remedy)
+
+
+def _compare(needed: int, subject: str, remedy: str = "") -> None:
     free = free_memory()
     if needed > free:
         raise PictureError(
-            f"{width} x {height} pixels need about {needed / _GIGABYTE:.2g} GB of memory, {free / _GIGABYTE:.2g} GB "
-            "are free: crop or split it first"
+            f"{subject} about {needed / _GIGABYTE:.2g} GB of memory, {free / _GIGABYTE:.2g} GB are free: "
+            f"{remedy}crop or split it first"
         )

@@ -1,8 +1,9 @@
 """The invertible scaling between stored pixel values and the unit range of denoisers."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torchdenoise.errors import PictureError, UserError
 
 # Cameras and microscopes store 10, 12 and 14 bits in 16: white is that of the sensor, not of the file.
 _SENSOR_WHITES = (1023, 4095, 16383, 65535)
+_PART = 1 << 20
+"""Values that are converted together."""
 # Ranges are applied in float32 where that is exact enough, so float32 must be able to represent them.
 _MIN_WIDTH, _MAX_VALUE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2
 MIN_FILL = 0.1
@@ -90,7 +93,7 @@ class Scaling:
 
         Args:
             parts: arrays of any shapes; not asked for where the type and ``data_range`` decide.
-            size: the number of all values.
+            size: the number of all values, or more; it limits what is kept of the parts.
             dtype: of all parts.
             data_range: as in ``of``.
 
@@ -155,8 +158,16 @@ class Scaling:
             >>> Scaling(0, 10, np.dtype("uint8")).from_unit(torch.tensor([0.25, 2.0]))
             array([ 2, 10], dtype=uint8)
         """
+        image = image.detach().cpu().float()
+        result = np.empty(image.shape, self.dtype)
+        for part, stored in zip(_parts(image), _parts(result), strict=True):
+            stored[...] = self._stored(part)
+        return result
+
+    def _stored(self, image: torch.Tensor) -> NDArray[Any]:
+        """Return a part of an image as values of ``dtype``."""
         working = _working(self.dtype)
-        values = image.detach().cpu().float().numpy().astype(working)
+        values = image.numpy().astype(working)
         if not np.isfinite(values).all():
             raise PictureError("the denoised picture holds NaN or infinity: the fit diverged; lower its learning rate")
         width = self.high - self.low
@@ -207,9 +218,26 @@ class Scaling:
         if self.dtype.kind == "f":
             return False
         width = self.high - self.low
-        values = image.double() * width + self.low
-        error = (values - values.round()).square().mean().sqrt()
-        return bool(error > MAX_ROUNDING * width * noisy.double().std(correction=0))
+        errors, deviations = torch.zeros(()).double(), torch.zeros(()).double()
+        mean = noisy.mean(dtype=torch.float64)
+        for part, seen in zip(_parts(image.flatten()), _parts(noisy.flatten()), strict=True):
+            values = part.double() * width + self.low
+            errors += (values - values.round()).square().sum().cpu()
+            deviations += (seen.double() - mean).square().sum().cpu()
+        return bool(errors.sqrt() > MAX_ROUNDING * width * deviations.sqrt())
+
+
+Values = TypeVar("Values", torch.Tensor, NDArray[Any])
+
+
+def _parts(values: Values) -> Iterator[Values]:
+    """Yield views of parts along the first axis: what is computed from all values at once would need much memory."""
+    if values.ndim == 0:
+        yield values
+        return
+    rows = max(1, _PART * len(values) // max(1, math.prod(values.shape)))
+    for first in range(0, len(values), rows):
+        yield values[first : first + rows]
 
 
 def _working(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -229,7 +257,7 @@ def _check_finite(array: NDArray[Any]) -> None:
     if bad:
         are = "pixel value is" if bad == 1 else "pixel values are"
         raise PictureError(
-            f"{bad} {are} NaN or infinite: replace them first; NaN in a single picture or file is kept as it is"
+            f"{bad} {are} NaN or infinite: replace them first; NaN in an array or a file is kept as it is"
         )
 
 
@@ -248,10 +276,14 @@ class _Summary:
         narrow = dtype.kind in "iu" and dtype.itemsize < 4  # outliers count
         count = 0 if narrow else int(OUTLIER_SHARE * size)
         lowest, highest = np.empty(0, dtype), np.empty(0, dtype)
+        seen = 0
         for part in parts:
             _check_finite(part)
+            seen += part.size
             lowest = _least(np.concatenate([lowest, _least(part, count + 1)]), count + 1)
             highest = _most(np.concatenate([highest, _most(part, count + 1)]), count + 1)
+        count = 0 if narrow else int(OUTLIER_SHARE * seen)
+        lowest, highest = _least(lowest, count + 1), _most(highest, count + 1)
         return cls(dtype, *(value.item() for value in (lowest.min(), lowest.max(), highest.min(), highest.max())))
 
 

@@ -16,16 +16,17 @@ from torchdenoise.data import ArrayPlanes, Axes, Picture, Planes, Scaling, open_
 from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import Holes, check_mask, read_mask
+from torchdenoise.data.stack_masks import StackMasks, masks_of, read_masks
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.frames import (
     ADVICE,
     NEEDS_STACK,
-    NO_MASK,
     FrameDone,
     FrameGroup,
     Restore,
+    check_frames_memory,
     denoise_frames,
     frame_groups,
 )
@@ -99,7 +100,8 @@ def denoise(
         keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
             them by default. The fit does not see them in either case.
         mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
-            value. So do NaN, transparent pixels, and those that a NumPy masked array hides. For single pictures.
+            value. So do NaN, transparent pixels, and those that a NumPy masked array hides. For a stack, one mask for
+            all frames, one for each, or an array of the stack's shape.
         axes: a letter for each axis of the array or the file, ``"TCYX"``: T time, Z depth, C channel, Y row, X column,
             S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
         channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
@@ -144,10 +146,11 @@ def denoise(
     planes = _planes(noisy, axes, channel_axis)
     if planes is not None:
         with planes:
-            if mask is not None:
-                raise PictureError(NO_MASK)
-            groups = frame_groups(planes, channels == "together", data_range, dtype)
-            return _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
+            check_frames_memory(planes, channels == "together", batch)
+            masks = _stack_masks(noisy, mask, planes)
+            groups = frame_groups(planes, channels == "together", data_range, dtype, masks)
+            clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
+        return _masked_like(noisy, clean_planes)
     _refuse_without_stack(fit, neighbours)
     restore = restorer(recipe, checkpoint, options)
     if isinstance(noisy, np.ndarray):
@@ -163,8 +166,7 @@ def denoise(
     clean = unwrap(result)
     _warn_of_rounding(target.scaling.rounds_away(clean, picture.image))
     restored = target.restore(clean)
-    if isinstance(noisy, np.ma.MaskedArray):
-        restored = np.ma.MaskedArray(restored, mask=noisy.mask)
+    restored = _masked_like(noisy, restored)
     same = target.scaling is picture.scaling
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
 
@@ -190,14 +192,30 @@ def _hidden(noisy: NDArray[Any] | None, mask: NDArray[Any] | str | Path | None) 
     return own if given is None else own | given
 
 
+def _masked_like(noisy: Any, result: NDArray[Any]) -> NDArray[Any]:
+    """Return a result with the mask of a NumPy masked array, if ``noisy`` is one."""
+    return np.ma.MaskedArray(result, mask=noisy.mask) if isinstance(noisy, np.ma.MaskedArray) else result
+
+
+def _stack_masks(
+    noisy: NDArray[Any] | str | Path, mask: NDArray[Any] | str | Path | None, planes: Planes
+) -> StackMasks | None:
+    """Return the masks that are given, or that a NumPy masked array brings along."""
+    if isinstance(mask, (str, Path)):
+        return planes.resources.enter_context(read_masks(mask, planes))
+    hidden = np.ma.getmaskarray(noisy) if isinstance(noisy, np.ndarray) and np.ma.is_masked(noisy) else None
+    if mask is not None and hidden is not None:
+        raise PictureError("the array has a mask of its own: leave mask out, or pass numpy.ma.getdata(noisy)")
+    given = hidden if mask is None else np.asarray(mask)
+    return None if given is None else masks_of(given, planes)
+
+
 def _planes(noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: int | None) -> Planes | None:
     """Return the planes of an array or a file; None for a single picture."""
     if isinstance(noisy, np.ndarray):
         if axes is None and channel_axis is None:
             return None
-        if np.ma.is_masked(noisy):
-            raise PictureError("the array's mask hides some of its values: fill them in first, e.g. noisy.filled(0)")
-        return ArrayPlanes(np.asarray(noisy), Axes.of(noisy.shape, axes, channel_axis))
+        return ArrayPlanes(np.ma.getdata(noisy), Axes.of(noisy.shape, axes, channel_axis))
     if not isinstance(noisy, (str, Path)):
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     if channel_axis is not None:

@@ -1,5 +1,7 @@
 """Denoising a stack frame by frame: one scaling and one noise profile for all, a frame in memory at a time."""
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -11,7 +13,10 @@ from torch import Tensor
 
 from torchdenoise.data import Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
-from torchdenoise.errors import UserError
+from torchdenoise.data.holes import NOTHING_LEFT, Holes, missing_pixels
+from torchdenoise.data.memory import check_fit_memory
+from torchdenoise.data.stack_masks import StackMasks
+from torchdenoise.errors import PictureError, UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
@@ -26,7 +31,6 @@ FITTED = 32
 FITTED_VALUES = 1 << 24
 """Of these frames together, at most; it limits memory. A fit keeps several tensors of this size."""
 ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
-NO_MASK = "a mask is for one picture, and this is a stack: leave the mask (--mask) and the axes (--axes) out"
 
 NEEDS_STACK = "is for stacks: give axes such as TYX (--axes TYX), or leave it out"
 
@@ -55,7 +59,8 @@ class FrameDone:
     """Of finished frames."""
     frames: int
     """Of all frames."""
-    fitted: Fitted
+    fitted: Fitted | None
+    """None if no pixel of the frame has a value."""
     coarse: bool
     """Whether whole numbers are too coarse for the result."""
 
@@ -67,28 +72,60 @@ class FrameGroup:
         frames: not read yet.
         data_range: as in ``Scaling.of``.
         dtype: of the results, ``"same"`` or ``"float32"``.
+        masks: of the frames.
 
     Raises:
         PictureError: as ``Scaling.of``.
     """
 
-    def __init__(self, frames: Frames, data_range: float | tuple[float, float] | None, dtype: Any) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        data_range: float | tuple[float, float] | None,
+        dtype: Any,
+        masks: StackMasks | None = None,
+    ) -> None:
         self.frames = frames
-        scaling = Scaling.of_parts(frames.colours(), frames.values, frames.planes.dtype, data_range)
+        self._masks = masks
+        scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
         self.scaling = scaling.stored_as(dtype)
         self.noise = FramesNoise(self.sample) if len(frames) > 1 else None
 
-    def picture(self, number: int) -> tuple[NDArray[Any], Picture]:
-        """Return a frame as it is stored, and for a denoiser."""
+    def picture(self, number: int) -> tuple[NDArray[Any], Picture | None]:
+        """Return a frame as it is stored, and for a denoiser; None for one without any values."""
         frame = self.frames[number]
-        return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha)
+        holes = self._holes(number, frame)
+        if holes.all():
+            return frame, None
+        return frame, Picture.of_frame(frame, self.scaling, self.frames.alpha, holes if holes.any() else None)
+
+    def _holes(self, number: int, frame: NDArray[Any]) -> Holes:
+        """Return where a frame has no value."""
+        colours, alpha = frame[..., None] if frame.ndim == 2 else frame, None
+        mask = None if self._masks is None else self._masks.of_frame(number, self.frames.groups[number])
+        if self.frames.alpha:
+            colours, alpha = colours[..., :-1], colours[..., -1]
+        return missing_pixels(colours, alpha, self.frames.planes.nodata, mask)
+
+    def _values(self) -> Iterator[NDArray[Any]]:
+        """Yield the values of each frame that has any, without its holes."""
+        some = False
+        for number in range(len(self.frames)):
+            frame = self.frames[number]
+            holes = self._holes(number, frame)
+            colours = frame[..., :-1] if self.frames.alpha else frame
+            if not holes.all():
+                some = True
+                yield colours[~holes] if holes.any() else colours
+        if not some:
+            raise PictureError(NOTHING_LEFT)
 
     def options(self, options: Options, shared: bool) -> Options:
         """Return the options of a fit to these frames: with their noise, and for a shared fit with some of them."""
         return replace(options, noise=options.noise or self.noise, shared=self.to_fit if shared else None)
 
     def sample(self) -> list[Tensor]:
-        """Return the frames in which the noise is measured, spread over the stack, as images ``(1, C, H, W)``."""
+        """Return the frames in which the noise is measured, as images ``(1, C, H, W)``."""
         return self._spread(SAMPLED, SAMPLED_VALUES)
 
     def to_fit(self) -> list[Tensor]:
@@ -96,29 +133,45 @@ class FrameGroup:
         return self._spread(FITTED, FITTED_VALUES)
 
     def _spread(self, most: int, most_values: int) -> list[Tensor]:
+        """Return frames spread over the stack that have values, as images ``(1, C, H, W)``."""
         size = self.frames.values // len(self.frames)
         count = max(1, min(len(self.frames), most, most_values // size))
         places = np.linspace(0, len(self.frames) - 1, count).round().astype(int) if count > 1 else [0]
-        return [self.picture(int(number))[1].image for number in places]
+        others = set(range(len(self.frames))).difference(map(int, places))
+        found = (self.picture(int(number))[1] for number in [*places, *sorted(others)])
+        seen = (picture.image for picture in found if picture is not None)
+        return list(itertools.islice(seen, count))
 
     def shifted(self) -> str:
         """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
         if len(self.frames.groups[0]) == 1:
             return ""
-        found = shifted_channels(self.frames[len(self.frames) // 2])
+        _, picture = self.picture(len(self.frames) // 2)
+        found = "" if picture is None else shifted_channels(picture.image[0].permute(1, 2, 0).numpy())
         return f"{found}; {ADVICE}" if found else ""
 
 
 def frame_groups(
-    planes: Planes, together: bool = True, data_range: float | tuple[float, float] | None = None, dtype: Any = "same"
+    planes: Planes,
+    together: bool = True,
+    data_range: float | tuple[float, float] | None = None,
+    dtype: Any = "same",
+    masks: StackMasks | None = None,
 ) -> list[FrameGroup]:
-    """Return all frames as one group, or each channel's as a group of its own.
+    """Return all frames as one group, or each channel's as a group of its own; pixels of ``masks`` are hidden.
 
     Raises:
         PictureError: as ``Scaling.of``, in any frame; known before any work.
     """
     found = [Frames.together(planes)] if together else Frames.apart(planes)
-    return [FrameGroup(frames, data_range, dtype) for frames in found]
+    return [FrameGroup(frames, data_range, dtype, masks) for frames in found]
+
+
+def check_frames_memory(planes: Planes, together: bool = True, at_once: int = 1) -> None:
+    """Raise PictureError if memory is too small to denoise a frame, or so many at once; nothing is read for that."""
+    height, width, *samples = planes.axes.plane_shape(planes.shape)
+    channels = len(planes.axes.frames(planes.shape, together)[0])
+    check_fit_memory(width, height, channels * math.prod(samples), at_once)
 
 
 def denoise_frames(
@@ -146,17 +199,30 @@ def denoise_frames(
     done = 0
     for number, places in _batches(groups, batch):
         group = groups[number]
-        found = [recent[number].at(place) for place in places]
-        beside = [recent[number].beside(place) for place in places]
-        results = restores[number]([picture.image for _, picture in found], beside)
-        for place, (frame, picture), result in zip(places, found, results, strict=True):
+        for place, frame, fitted, coarse in _fitted(recent[number], places, restores[number]):
             done += 1
-            if isinstance(result, UserError):
-                raise type(result)(f"frame {place + 1} of {len(group.frames)}: {result}") from result
             if on_frame is not None:
-                coarse = picture.scaling.rounds_away(result.image, picture.image)
-                on_frame(FrameDone(done, total, result, coarse))
-            yield from group.frames.split(place, _restored(frame, picture, result.image))
+                on_frame(FrameDone(done, total, fitted, coarse))
+            yield from group.frames.split(place, frame)
+
+
+def _fitted(
+    recent: "_RecentFrames", places: Sequence[int], restore: Restore
+) -> Iterator[tuple[int, NDArray[Any], Fitted | None, bool]]:
+    """Yield the place of each of some frames, the frame as it is stored when denoised, and what is said about it."""
+    found = {place: recent.at(place) for place in places}
+    seen = {place: picture for place, (_, picture) in found.items() if picture is not None}
+    beside = [recent.beside(place) for place in seen]
+    results = iter(restore([picture.image for picture in seen.values()], beside) if seen else [])
+    for place, (frame, picture) in found.items():
+        if picture is None:
+            yield place, frame.astype(recent.group.scaling.dtype), None, False
+            continue
+        result = next(results)
+        if isinstance(result, UserError):
+            raise type(result)(f"frame {place + 1} of {len(recent.group.frames)}: {result}") from result
+        coarse = picture.scaling.rounds_away(result.image, picture.image)
+        yield place, _restored(frame, picture, result.image), result, coarse
 
 
 class _RecentFrames:
@@ -169,23 +235,24 @@ class _RecentFrames:
     """
 
     def __init__(self, group: FrameGroup, batch: int, reach: int) -> None:
-        self._group = group
+        self.group = group
         self._reach = reach
         axes = len(group.frames.planes.axes.outer)
         self._most = batch + 2 * reach * axes
-        self._read: dict[int, tuple[NDArray[Any], Picture]] = {}
+        self._read: dict[int, tuple[NDArray[Any], Picture | None]] = {}
 
-    def at(self, place: int) -> tuple[NDArray[Any], Picture]:
-        """Return a frame as it is stored, and for a denoiser."""
+    def at(self, place: int) -> tuple[NDArray[Any], Picture | None]:
+        """Return a frame as it is stored, and for a denoiser; None for one without any values."""
         if place not in self._read:
             if len(self._read) >= self._most:
                 del self._read[next(iter(self._read))]
-            self._read[place] = self._group.picture(place)
+            self._read[place] = self.group.picture(place)
         return self._read[place]
 
     def beside(self, place: int) -> list[Tensor]:
-        """Return the images of the neighbours of a frame."""
-        return [self.at(number)[1].image for number in self._group.frames.beside(place, self._reach)]
+        """Return the images of the neighbours of a frame that have values."""
+        pictures = (self.at(number)[1] for number in self.group.frames.beside(place, self._reach))
+        return [picture.image for picture in pictures if picture is not None]
 
 
 def _batches(groups: Sequence[FrameGroup], size: int) -> Iterator[tuple[int, list[int]]]:

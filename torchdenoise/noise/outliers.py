@@ -115,6 +115,7 @@ def find_outliers(image: Tensor) -> Impulses:
         if strong.sum() < MIN_DISTURBING * mask.numel() and alone.sum() < MIN_WEAK * mask.numel():
             break
         mask[tuple(candidates.places[alone].T)] = True
+        del candidates  # it is large
         candidates = _candidates(pixels, pixels, quiet=replace_outliers(pixels[None], mask[None])[0])
     rules = _rules(candidates, pixels.numel())
     mask.zero_()
@@ -206,6 +207,11 @@ def _strips(height: int, width: int) -> list[slice]:
     return [slice(first, min(first + rows, height)) for first in range(0, height, rows)]
 
 
+def _parts(image: Tensor) -> list[tuple[int, slice]]:
+    """Return the strips of each channel, as indices of ``(C, H, W)``, in the order of the values."""
+    return [(channel, rows) for channel in range(len(image)) for rows in _strips(*image.shape[1:])]
+
+
 def _neighbour_median(framed: Tensor) -> Tensor:
     """Return the median of the eight neighbours of each pixel, of ``(C, H + 4, W + 4)`` with a frame of two pixels."""
     height, width = framed.shape[1] - 4, framed.shape[2] - 4
@@ -217,13 +223,19 @@ def _neighbour_median(framed: Tensor) -> Tensor:
 
 def _scale(deviations: Tensor, medians: Tensor, image: Tensor) -> Tensor:
     """Return how much values deviate near each pixel, or where the image is as bright, whichever is more."""
-    roots = deviations.abs().sqrt()
+    roots = deviations.abs().sqrt_()
+    del deviations
     edges = _sample(medians).quantile(torch.linspace(0, 1, BRIGHTNESS_CLASSES + 1)[1:-1])
-    classes = torch.bucketize(medians, edges, out_int32=True)
-    counts = classes.flatten().bincount(minlength=len(edges) + 1).clamp(min=1)
-    means = classes.flatten().bincount(roots.flatten(), len(edges) + 1) / counts
-    scale = torch.maximum(_local_mean(roots), means.float()[classes])
-    return (scale.square() / NORMAL_ROOT).clamp(min=_quantum(image))
+    sums, counts = torch.zeros(len(edges) + 1).double(), torch.zeros(len(edges) + 1).double()
+    for part in _parts(medians):
+        classes = torch.bucketize(medians[part], edges).flatten()
+        sums.index_add_(0, classes, roots[part].flatten().double())
+        counts += classes.bincount(minlength=len(counts))
+    means = (sums / counts.clamp(min=1)).float()
+    scale = _local_mean(roots)
+    for part in _parts(medians):
+        torch.maximum(scale[part], means[torch.bucketize(medians[part], edges)], out=scale[part])
+    return scale.square_().div_(NORMAL_ROOT).clamp_(min=_quantum(image))
 
 
 def _local_mean(values: Tensor) -> Tensor:
@@ -261,7 +273,10 @@ def _candidates(image: Tensor, repaired: Tensor, quiet: Tensor | None = None, sc
     else:
         around = _surroundings(quiet)[1]
         scale = _scale(quiet - around, around, quiet)
-    places = ((image - medians).abs() > screen * scale).nonzero()
+    stands_out = torch.empty_like(image, dtype=torch.bool)
+    for part in _parts(image):
+        stands_out[part] = (image[part] - medians[part]).abs() > screen * scale[part]
+    places = stands_out.nonzero()
     channel, row, column = places.T
     ring_1 = torch.stack([framed[channel, row + 2 + y, column + 2 + x] for y, x in _RING_1], 1)
     ring_2 = torch.stack([framed[channel, row + 2 + y, column + 2 + x] for y, x in _RING_2], 1)

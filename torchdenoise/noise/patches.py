@@ -40,7 +40,11 @@ def complete_patches(informative: Tensor | None, side: int, stride: int) -> Tens
     """
     if informative is None:
         return slice(None)
-    return patch_grid(informative[0].cpu(), side, stride).flatten(3).all(-1).flatten()
+    seen = informative[0].cpu()
+    if min(seen.shape[1:]) < side:
+        return torch.zeros(0, dtype=torch.bool)
+    # Columns, then rows: the grid of patches itself would hold every pixel side * side times.
+    return seen.unfold(1, side, stride).all(-1).unfold(2, side, stride).all(-1).flatten()
 
 
 class PatchVariance(Protocol):

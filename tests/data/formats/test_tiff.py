@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers import random_pixels, save_picture, stored_pixels
+from PIL import Image
 
 from torchdenoise.data import (
     ArrayPlanes,
@@ -300,3 +301,44 @@ def test_a_page_without_its_data_is_refused(tmp_path):
         assert planes.plane(0).shape == planes.plane(2).shape == (64, 64)
         with pytest.raises(PictureError, match="60 bytes cannot hold the size in its header"):
             planes.plane(1)
+
+
+def test_palettes_and_cmyk_are_converted_and_said(tmp_path):
+    colours = Image.fromarray(random_pixels((16, 12, 3)))
+    for mode, note in (("P", "has a palette: converted"), ("CMYK", "is CMYK: converted")):
+        stored = colours.convert(mode)
+        stored.save(tmp_path / "a.tif")
+        picture = read_picture(tmp_path / "a.tif")
+        np.testing.assert_array_equal(picture.restore(picture.image), np.asarray(stored.convert("RGB")))
+        assert picture.notes[0].startswith(note)
+        write_picture(tmp_path / "b.tif", picture.image, picture, overwrite=True)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), np.asarray(stored.convert("RGB")))
+
+
+def test_the_colours_in_which_imagej_shows_a_picture_are_no_palette(tmp_path):
+    array, table = random_pixels(), np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="palette", colormap=table, description="ImageJ=1.54f\n")
+    picture = read_picture(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.restore(picture.image), array)
+    assert picture.notes == ("has ImageJ's colours for display: left out, the values count",)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_xmp_and_the_tags_of_a_geotiff_are_kept(tmp_path, byteorder):
+    array = random_pixels(dtype="float32")
+    array[2, 3] = -9999
+    place = [
+        (33550, "d", 3, (0.5, 0.5, 0.0), True),
+        (42113, "s", 0, "-9999", True),
+        (34735, "H", 4, (1, 1, 0, 0), True),
+    ]
+    xmp = (700, "B", 4, b"<x/>", True)
+    tifffile.imwrite(tmp_path / "a.tif", array, extratags=[*place, xmp], metadata=None, byteorder=byteorder)
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.xmp, picture.holes.sum()) == (b"<x/>", 1)
+    write_picture(tmp_path / "b.tif", picture.image, picture)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        tags = tiff.pages[0].tags
+        assert [tags[code].value for code, *_ in place] == [value for *_, value, _ in place]
+        assert tags[700].value == b"<x/>"
+    assert read_picture(tmp_path / "b.tif").holes.sum() == 1

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
-from torchdenoise.data.formats.base import PictureFormat, Pixels, check_single, check_size
+from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
 from torchdenoise.data.formats.tiff_calibration import holds
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
+    XMP,
     check_kind,
-    grey_levels,
+    colours,
     orientation,
+    page_header,
     page_metadata,
 )
 from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
@@ -37,7 +39,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
 
     suffixes = (".tiff", ".tif", ".ome.tiff", ".ome.tif")
     floats = True
-    cannot_keep = ("xmp", "text")
+    cannot_keep = ("text",)
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
     @override
@@ -55,8 +57,16 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             check_kind(page)
             check_data(page, tiff.filehandle.size)
             array = page.asarray()
-        array = grey_levels(page, array)
-        return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array, page_metadata(page)
+        array, note = colours(page, array)
+        return array, page_metadata(page) | ({"notes": (note,)} if note else {})
+
+    @override
+    def header(self, file: BinaryIO) -> Header | None:
+        for _ in directories(file):
+            pass  # of a loop, this says that it is damaged
+        with tifffile.TiffFile(file) as tiff:
+            page = next(each for each in tiff.pages if isinstance(each, tifffile.TiffPage) and not each.is_reduced)
+            return page_header(page)
 
     @override
     def write(self, array: NDArray[Any], like: Picture) -> bytes:
@@ -72,8 +82,12 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             options["planarconfig"] = None
         elif options.setdefault("planarconfig", "contig") == "separate":
             array = np.moveaxis(array, -1, 0)
+        tags = list(like.tiff.get("extratags", ()))
         if (turned := orientation(like.exif)) != 1:
-            options["extratags"] = [(ORIENTATION, "H", 1, turned, True)]
+            tags.append((ORIENTATION, "H", 1, turned, True))
+        if like.xmp:
+            tags.append((XMP, "B", len(like.xmp), like.xmp, True))
+        options["extratags"] = tags
         buffer = io.BytesIO()
         colour = "rgb" if like.image.shape[1] == 3 else "minisblack"
         options |= {"iccprofile": like.icc, "software": like.comment or False}

@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
-from torchdenoise.data.formats.base import EXIF_PREFIX, quiet, valid_dpi
+from torchdenoise.data.formats import pillow
+from torchdenoise.data.formats.base import EXIF_PREFIX, Header, quiet, valid_dpi
 from torchdenoise.data.formats.tiff_checks import nodata_value, whole_number
 from torchdenoise.errors import PictureError
 
 ORIENTATION = 274  # the same tag in EXIF and TIFF
+XMP = 700
 _ICC = 34675
+_PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+"""Of GeoTIFF and GDAL: where the picture lies, and the value for no data."""
+PALETTE = "has a palette: converted to RGB, and the result is RGB"
+LOOKUP_TABLE = "has ImageJ's colours for display: left out, the values count"
 _LOSSLESS = frozenset(
     {
         COMPRESSION.NONE,
@@ -44,9 +50,39 @@ def grey_levels(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
     return levels
 
 
+def colours(page: tifffile.TiffPage, array: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Return the values of a page as grey levels or RGB, and a sentence about what was converted, if anything was."""
+    if page.photometric == PHOTOMETRIC.PALETTE:
+        return (array, LOOKUP_TABLE) if page.is_imagej else (_looked_up(page, array), PALETTE)
+    if page.photometric == PHOTOMETRIC.SEPARATED:
+        image = Image.fromarray(
+            np.ascontiguousarray(array if page.axes == "YXS" else np.moveaxis(array, 0, -1)), "CMYK"
+        )
+        image.info["icc_profile"] = _profile(page)
+        return pillow.pixels(image), pillow.CONVERTED
+    array = grey_levels(page, array)
+    return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array, ""
+
+
+def _looked_up(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the colours of a palette, 8 bits."""
+    table = np.asarray(page.colormap)
+    table = table >> 8 if table.max() > 255 else table  # old programs store 8 bits where 16 belong
+    return np.ascontiguousarray(table.astype(np.uint8).T[array])
+
+
+def _profile(page: tifffile.TiffPage) -> Any:
+    tag = page.tags.get(_ICC)
+    return None if tag is None else tag.value
+
+
 def check_kind(page: tifffile.TiffPage) -> None:
-    """Raise PictureError unless a page is grey or RGB, with at most one alpha channel."""
+    """Raise PictureError unless a page is grey, RGB with at most one alpha channel, of a palette, or CMYK."""
     kind, channels, dtype = page.photometric, page.samplesperpixel, page.dtype
+    if kind == PHOTOMETRIC.PALETTE and page.axes == "YX" and page.colormap is not None:
+        return
+    if kind == PHOTOMETRIC.SEPARATED and channels == 4 and dtype == np.uint8 and page.axes in ("YXS", "SYX"):
+        return
     # A JPEG inside a TIFF is decoded to RGB.
     rgb = kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG)
     inverted = kind == PHOTOMETRIC.MINISWHITE and channels == 1 and dtype is not None and dtype.kind in "bu"
@@ -62,19 +98,37 @@ def check_kind(page: tifffile.TiffPage) -> None:
         raise PictureError(f"has {channels} channels; keep 1 (grey) or 3 (RGB) and alpha, or split them into files")
 
 
+def page_header(page: tifffile.TiffPage) -> Header:
+    """Return the size and type of what ``colours`` returns, transparency not counted."""
+    palette = page.photometric == PHOTOMETRIC.PALETTE and not page.is_imagej
+    converted = palette or page.photometric == PHOTOMETRIC.SEPARATED
+    dtype = np.dtype(np.uint8) if converted else stored_dtype(page)
+    channels = 3 if converted or page.samplesperpixel > 2 else 1
+    return Header(channels, page.imagelength, page.imagewidth, dtype)
+
+
 def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
     """Return the metadata fields of a Picture for a TIFF page."""
     tags = {tag.code: tag.value for tag in page.tags}
     lossless = page.compression in _LOSSLESS
+    converted = page.photometric in (PHOTOMETRIC.PALETTE, PHOTOMETRIC.SEPARATED)
     tiff: dict[str, Any] = {
         "compression": page.compression if lossless else COMPRESSION.ADOBE_DEFLATE,
         "predictor": lossless and page.compression != COMPRESSION.NONE and page.predictor != 1,
-        "extrasamples": page.extrasamples if page.samplesperpixel in (2, 4) else (),
-        "planarconfig": "separate" if page.axes == "SYX" else "contig",
+        "extrasamples": page.extrasamples if page.samplesperpixel in (2, 4) and not converted else (),
+        "planarconfig": "separate" if page.axes == "SYX" and not converted else "contig",
     }
     if page.description:  # ImageJ and OME store pixel sizes here
         tiff["description"] = page.description.encode()
-    metadata: dict[str, Any] = {"tiff": tiff, "icc": tags.get(_ICC), "nodata": nodata_value(page)}
+    if places := [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in page.tags if _is_place(tag)]:
+        tiff["extratags"] = places
+    xmp = tags.get(XMP)
+    metadata: dict[str, Any] = {
+        "tiff": tiff,
+        "icc": None if converted else tags.get(_ICC),  # it does not describe the converted values
+        "nodata": nodata_value(page),
+        "xmp": xmp if isinstance(xmp, bytes) else None,
+    }
     unit = page.resolutionunit
     if 282 in tags and 283 in tags and unit in (1, 2, 3) and 0 < min(page.resolution) <= max(page.resolution) < 1 << 32:
         tiff |= {"resolution": page.resolution, "resolutionunit": unit}
@@ -84,6 +138,10 @@ def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
         exif[ORIENTATION] = turned
         metadata["exif"] = exif.tobytes().removeprefix(EXIF_PREFIX)
     return metadata
+
+
+def _is_place(tag: tifffile.TiffTag) -> bool:
+    return tag.code in _PLACE_TAGS and isinstance(tag.value, (int, float, str, bytes, tuple))
 
 
 def orientation(exif: bytes | None) -> int:

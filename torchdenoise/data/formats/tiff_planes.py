@@ -80,6 +80,7 @@ class TiffPlanes(Planes):
         """Whether the file lists one page only, and the others follow it without a list."""
         if self.virtual and series.dataoffset is None:
             raise PictureError(f"lists 1 page of {self.pages}: cut short, or of a kind that is not supported")
+        self.nodata = nodata_value(page)
         self.lost = tuple(_lost(self))
         self.carries = "the description and tags of the TIFF"
         self.calibration = read_calibration(tiff, page)
@@ -335,7 +336,8 @@ def _given_axes(given: str, stored: str, sizes: tuple[int, ...]) -> tuple[Axes, 
 
 def _colours(page: tifffile.TiffPage) -> bool:
     """Return whether the samples of a page are colours, or grey, and at most transparency beside them."""
-    colours = 3 if page.photometric in (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR) else 1
+    of_kind = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.YCBCR: 3, PHOTOMETRIC.SEPARATED: 4}
+    colours = of_kind.get(PHOTOMETRIC(page.photometric), 1)
     extra = page.samplesperpixel - colours
     return extra == 0 or (extra == 1 and _ALPHA.issuperset(page.extrasamples))
 
@@ -367,7 +369,5 @@ def _lost(planes: TiffPlanes) -> Iterable[str]:
         yield "the coding of black and white (now 8 bits or more, black is 0)"
     if not planes.tiff.is_bigtiff and math.prod(planes.shape) * planes.dtype.itemsize > CLASSIC_BYTES:
         yield "the classic TIFF: more than 4 GB become a BigTIFF"
-    if (nodata := nodata_value(page)) is not None and not np.isnan(nodata):
-        yield f"holes (the value for no data, {nodata:g}, counts as a brightness)"
     if series.is_multifile:
         yield "the division into several files"

@@ -1,0 +1,153 @@
+"""What a folder of small pictures costs, from first to last, beside the fits alone.
+
+    python benchmarks/folders.py            writes docs/results/folders.md; under an hour on two idle cores
+
+Each row is `torchdenoise denoise FOLDER -o OUT` in a process of its own, start-up included. "The fits alone" is the
+time that this process spends in the Trainer's loop and in the readout; everything else is overhead: imports, the
+recipe, reading, measuring the noise, building network and Trainer, writing.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+
+from torchdenoise.data import Picture, write_picture
+
+SIDE = 64
+RUNS = ["instant:1000", "fast:200"]
+CLOCK = '''
+"""Writes the seconds that all Trainers of this process spend in fits and readouts to ./seconds.txt."""
+import atexit
+import time
+from pathlib import Path
+
+import lightning
+
+
+class Clock(lightning.Callback):
+    spent = 0.0
+    began = 0.0
+
+    def on_train_start(self, *_):
+        Clock.began = time.perf_counter()
+
+    def on_train_end(self, *_):
+        Clock.spent += time.perf_counter() - Clock.began
+
+    on_predict_start, on_predict_end = on_train_start, on_train_end
+
+
+plain = lightning.Trainer.__init__
+
+
+def with_clock(self, *args, callbacks=None, **options):
+    plain(self, *args, callbacks=[*(callbacks or []), Clock()], **options)
+
+
+lightning.Trainer.__init__ = with_clock
+atexit.register(lambda: Path("seconds.txt").write_text(str(Clock.spent)))
+'''
+"""Imported by the command line before it begins, as a user's module."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a run over a folder, in seconds."""
+
+    recipe: str
+    pictures: int
+    whole: float
+    fits: float
+
+    def row(self) -> str:
+        """Return the row of the table."""
+        each, fit = self.whole / self.pictures, self.fits / self.pictures
+        cells = (
+            f"`{self.recipe}`",
+            self.pictures,
+            f"{self.whole:.0f}",
+            f"{each:.3f}",
+            f"{fit:.3f}",
+            f"{each - fit:.3f}",
+        )
+        return f"| {' | '.join(map(str, cells))} | {self.whole / self.fits:.3f} |"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--runs", nargs="+", default=RUNS, metavar="RECIPE:PICTURES")
+    options.add_argument("--threads", type=int, default=1, help="of a process (default: %(default)s)")
+    options.add_argument(
+        "--output", type=Path, default=Path(__file__).parent.parent / "docs" / "results" / "folders.md"
+    )
+    return options
+
+
+def make_folder(folder: Path, count: int) -> None:
+    """Write grey 8-bit pictures of waves with white noise, seeded."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    for number in range(count):
+        down, across, phase = random.uniform(1, 6, 3)
+        noisy = 0.5 + 0.3 * np.sin(down * y + across * x + phase) + random.normal(0, 20 / 255, y.shape)
+        picture = Picture.from_array((noisy.clip(0, 1) * 255).round().astype(np.uint8))
+        write_picture(folder / f"{number:04d}.png", picture.image, picture)
+
+
+def run(recipe: str, pictures: int, threads: int) -> Cost:
+    """Return what a folder costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_folder(Path(folder, "in"), pictures)
+        Path(folder, "clock.py").write_text(CLOCK)
+        words = ["--import", "clock", "denoise", "in", "-o", "out", "--recipe", recipe, "--device", "cpu"]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        begin = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "torchdenoise", *words], cwd=folder, env=environment, check=True, stdout=-3
+        )
+        whole = time.perf_counter() - begin
+        return Cost(recipe, pictures, whole, float(Path(folder, "seconds.txt").read_text()))
+
+
+def main() -> None:
+    """Measure and write the page."""
+    options = parser().parse_args()
+    rows = []
+    for each in options.runs:
+        recipe, pictures = each.split(":")
+        rows.append(run(recipe, int(pictures), options.threads).row())
+        print(rows[-1], flush=True)
+    runs = "" if options.runs == RUNS else f" --runs {' '.join(options.runs)}"
+    lines = [
+        "# Folders of small pictures",
+        "",
+        f"Printed by `python benchmarks/folders.py{runs}`: {SIDE}x{SIDE} grey pictures, white noise of level 20, "
+        f"seed 0, {options.threads} CPU thread(s) ({platform.processor() or platform.machine()}), "
+        f"torch {torch.__version__}, lightning {lightning.__version__}, Python {platform.python_version()}.",
+        "",
+        "Each row is `torchdenoise denoise FOLDER -o OUT` in one process, start-up included. *The fit* is the time in "
+        "the Trainer's loop and in the readout; everything else is overhead: imports, recipe, reading, measuring the "
+        "noise, building network and Trainer, writing.",
+        "",
+        "| recipe | pictures | all, s | a picture, s | its fit, s | its overhead, s | all / fits |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    options.output.write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
