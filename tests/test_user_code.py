@@ -7,7 +7,8 @@ import pytest
 
 from torchdenoise.errors import UserError
 from torchdenoise.noise import from_spec
-from torchdenoise.user_code import IMPORT, describe_error, find_error, full_command, imported, split_imports
+from torchdenoise.user_code import describe_error, find_error
+from torchdenoise.user_modules import IMPORT, full_command, imported, split_imports
 
 
 def test_modules_come_from_the_environment_and_the_option_each_once(monkeypatch):

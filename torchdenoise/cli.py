@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torchdenoise
 from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
@@ -73,7 +72,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    from torchdenoise.user_code import imported, split_imports
+    from torchdenoise.user_modules import imported, split_imports
 
     modules, words = split_imports(words)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -84,8 +83,6 @@ def _run(words: Sequence[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
-    # Appended, so that a numpy.py in the working folder hides nothing; the user's ./my_loss.py is found.
-    sys.path.append(str(Path.cwd()))
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
         return int(command.run(words))

@@ -17,6 +17,7 @@ from torchdenoise.benchmarking.columns import KEY, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import Outcome
+from torchdenoise.bounded import MAX_YAML, load_json, read_text
 from torchdenoise.errors import UserError
 from torchdenoise.paths import read_errors, write_errors
 
@@ -140,7 +141,7 @@ def _read(path: Path) -> list[Row]:
 
 def _read_about(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
+        found = load_json(read_text(path, MAX_YAML))
         return {name: found[name] for name in ("pictures", "crop")}
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{path.name} is not what a comparison writes; choose a new folder with -o") from None

@@ -17,7 +17,9 @@ from torchdenoise.commands.lightning_cli import ExperimentCLI
 from torchdenoise.errors import AssumptionWarning
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.recipes.building import unwrapped_user_errors
+from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import load_plugins
+from torchdenoise.user_modules import paths_in
 
 
 def run(words: Sequence[str]) -> int:
@@ -31,7 +33,10 @@ def run(words: Sequence[str]) -> int:
         "predict": [PictureWriter(output, overwrite)],
     }
     arguments = [command, *rewritten(command, rest)]
-    with _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors():
+    with contextlib.ExitStack() as surroundings:
+        for each in (only_trusted(paths_in(rest)), _process_arguments(arguments), quiet(), interruptible(),
+                     _short_warnings(), unwrapped_user_errors()):  # fmt: skip
+            surroundings.enter_context(each)
         ExperimentCLI(command, callbacks.get(command, []), words)
     return 0
 

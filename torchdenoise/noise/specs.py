@@ -8,7 +8,7 @@ from typing import Any
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.noise.models import ClippedNoise, MixedNoise, NoiseModel, SummedNoise
 from torchdenoise.registry import entries, find
-from torchdenoise.stored_recipes import may_import
+from torchdenoise.user_modules import announce, may_import
 
 EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gaussian:25:clip"
 
@@ -64,7 +64,8 @@ def _from_text(cls: Any, text: str) -> NoiseModel:
 def _class(name: str, spec: str) -> type[NoiseModel]:
     module, _, last = name.rpartition(".")
     is_path = bool(module) and all(part.isidentifier() for part in (last, *module.split(".")))
-    if is_path and may_import():
+    if is_path and may_import(name):
+        announce(name)
         try:
             importlib.import_module(module)
         except ImportError as error:

@@ -21,8 +21,10 @@ from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
+from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import all_classes, load_plugins
 from torchdenoise.stored_recipes import with_public_paths
+from torchdenoise.user_modules import paths_in
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
 """The type of a constructor argument, by the last word of its name."""
@@ -49,9 +51,9 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
     Raises:
         RecipeError: an unknown option, a wrong value or a class that does not fit.
     """
-    config = _cached_config(recipe, overrides)
-    seed_all(config.seed_everything)
-    with unwrapped_user_errors():
+    with only_trusted(paths_in(overrides)), unwrapped_user_errors():
+        config = _cached_config(recipe, overrides)
+        seed_all(config.seed_everything)
         built = _parser().instantiate(config)
     model: Denoiser = built.model
     if parts:
