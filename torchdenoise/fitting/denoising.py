@@ -16,6 +16,7 @@ from torchdenoise.data import ArrayPlanes, Axes, Picture, Planes, Scaling, open_
 from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import Holes, check_mask, read_mask
+from torchdenoise.data.tensors import array_of
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
@@ -334,12 +335,11 @@ def _check_use(denoiser: Denoiser, options: Options) -> None:
 def _denoise_batch(
     noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int, dtype: Any
 ) -> Tensor:
+    array = array_of(noisy)
     if noisy.ndim != 4:
         raise PictureError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
     if batch < 1:
         raise UserError(f"batch={batch}: must be at least 1")
-    plain = noisy.detach().cpu()
-    array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
     target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)
     images = torch.split(scaling.hide_outliers(unclamped), 1)

@@ -8,7 +8,8 @@ from torchdenoise.errors import did_you_mean
 
 _KEY = re.compile(r'Parser key "([\w.]+)"')
 _UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)")
-_CLASS = re.compile(r"Expected a dot import path string: (.*)|Problem with given class_path '([^']*)':\s+No module|"
+_CLASS = re.compile(r"(?:Expected a dot|Unexpected) import path (?:string|format): (.*)|"
+                    r"Problem with given class_path '([^']*)':\s+No module|"
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
 _REFUSED = re.compile(r"Importing '([\w.]+)' is not allowed")
 _NEEDED = re.compile(r"Problem with given class_path '([\w.]+)':\s+the following arguments are required: (\w+)")

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 import yaml
@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from torchdenoise.bounded import load_yaml
 from torchdenoise.errors import UserError
-from torchdenoise.registry import PACKAGE, Registered
+from torchdenoise.registry import PACKAGE, Registered, subclasses
 from torchdenoise.user_modules import announce, may_import, reading_recipe
 
 _KINDS: tuple[type, ...] = (
@@ -43,8 +43,10 @@ def only_trusted(named: Iterable[str] = ()) -> Iterator[None]:
     """Let jsonargparse import only what a recipe may name, and read YAML within bounds, while the block runs.
 
     A recipe may name classes that are imported already and are ``Registered``, optimizers or schedulers of torch, or
-    callbacks, loggers, strategies, plugins, accelerators or profilers of Lightning; and everything in modules that the
-    user named with ``--import``. jsonargparse asks before each import, however a text became an import path.
+    callbacks, loggers, strategies, plugins, accelerators or profilers of Lightning. Functions count if they return an
+    optimizer or a schedule, or stand beside a registered class of the user's, whose default argument they may be. It
+    may name everything in modules that the user named with ``--import``. jsonargparse asks before each import, however
+    a text became an import path.
 
     Args:
         named: further import paths, which the user typed beside the recipe.
@@ -76,7 +78,7 @@ def may_name(path: str) -> bool:
     found = _imported(path)
     if isinstance(found, type):
         return issubclass(found, _KINDS)
-    return inspect.isfunction(found) and _is_of_package(found.__module__) and _makes_optimizer(found)
+    return inspect.isfunction(found) and (_makes_optimizer(found) or _stands_beside_a_class(found))
 
 
 class _Verdicts(Mapping[str, bool]):
@@ -122,8 +124,18 @@ def _is_of_package(path: str) -> bool:
 
 
 def _makes_optimizer(function: Any) -> bool:
-    made = inspect.signature(function).return_annotation
-    return isinstance(made, type) and issubclass(made, _KINDS[1:3])
+    """Return whether a function says that it returns an optimizer or a schedule."""
+    try:
+        made = get_type_hints(function).get("return")
+    except (NameError, TypeError):  # annotations that only type checkers can resolve
+        return False
+    return isinstance(made, type) and issubclass(made, (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler))
+
+
+def _stands_beside_a_class(function: Any) -> bool:
+    """Return whether a module of the user's or a plugin's defines a function and a registered class."""
+    modules = {cls.__module__ for cls in subclasses(Registered) if not _is_of_package(cls.__module__)}
+    return function.__module__ in modules
 
 
 def _load_bounded(text: str) -> Any:
