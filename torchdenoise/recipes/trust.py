@@ -1,6 +1,7 @@
 """What a recipe may name: it is a stranger's file, and jsonargparse imports for it only what is listed here."""
 
 import contextlib
+import importlib
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from jsonargparse import _optionals, get_loader, set_loader
 from jsonargparse._common import ImportDenied, parsing_settings
 from jsonargparse._loaders_dumpers import get_yaml_default_loader, yaml_load
 from jsonargparse._util import import_object
-from lightning.fabric import plugins as fabric_plugins
+from lightning.fabric.plugins.environments import ClusterEnvironment
 from lightning.pytorch import accelerators, callbacks, loggers, plugins, profilers, strategies
 from typing_extensions import override
 
@@ -21,6 +22,8 @@ from torchdenoise.bounded import load_yaml
 from torchdenoise.errors import UserError
 from torchdenoise.registry import PACKAGE, Registered, subclasses
 from torchdenoise.user_modules import announce, may_import, reading_recipe
+
+importlib.import_module("lightning.pytorch.plugins.environments")  # it is known only then
 
 _KINDS: tuple[type, ...] = (
     Registered,
@@ -34,7 +37,7 @@ _KINDS: tuple[type, ...] = (
     plugins.Precision,
     plugins.CheckpointIO,
     plugins.LayerSync,
-    fabric_plugins.ClusterEnvironment,
+    ClusterEnvironment,
 )
 
 
