@@ -69,7 +69,8 @@ def denoise(
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
             a picture file, a stack among them, which gives an array. Stacks are denoised frame by frame, with one
             scaling and one noise profile for all.
-        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
+        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default. It is data and imports
+            nothing: import your own modules first, or pass ``parts``.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
         seed: overrides the recipe's; for a checkpoint, the default is 0.
@@ -96,7 +97,8 @@ def denoise(
         channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
-    The caller's random state, warnings and signal handlers are restored.
+    The caller's random state, warnings and signal handlers are restored. Autocast, default devices and gradient modes
+    around the call change nothing.
 
     Warns:
         AssumptionWarning: the noise violates the method's assumptions, or whole numbers are too coarse for the result.

@@ -14,7 +14,7 @@ from jsonargparse import _optionals, get_loader, set_loader
 from jsonargparse._common import ImportDenied, parsing_settings
 from jsonargparse._loaders_dumpers import get_yaml_default_loader, yaml_load
 from jsonargparse._util import import_object
-from lightning.fabric.plugins.environments import ClusterEnvironment
+from lightning.fabric.plugins import ClusterEnvironment
 from lightning.pytorch import accelerators, callbacks, loggers, plugins, profilers, strategies
 from typing_extensions import override
 
