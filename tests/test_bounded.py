@@ -7,22 +7,22 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchdenoise.bounded import MAX_JSON, MAX_YAML, check_plain, load_json, load_yaml, read_text
+from torchdenoise.bounded import MAX_JSON, MAX_VALUES, MAX_YAML, check_plain, load_json, load_yaml, read_text
 from torchdenoise.errors import UserError
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
 )
 BOMBS = {
-    "aliases of aliases": (LAUGHS, "more than 10000 values, aliases included"),
+    "aliases of aliases": (LAUGHS, f"more than {MAX_VALUES} values, aliases included"),
     "a list in itself": ("a: &a [*a]", "an alias contains itself"),
     "a mapping in itself": ("&a {b: {c: *a}}", "an alias contains itself"),
     "a merge with itself": ("&a {<<: *a}", "an alias contains itself"),
-    "deep lists": ("[" * 900, "more than 40 deep"),
-    "deeper lists": ("[" * 200_000, "not a YAML file|more than 40 deep"),
-    "deep mappings": ("{a: " * 50_000, "more than 40 deep"),
-    "deep lines": ("- " * 50_000, "more than 40 deep"),
-    "many values": ("- 1\n" * 20_000, "more than 10000 values"),
+    "deep lists": ("[" * 900, "more than 12 deep"),
+    "deeper lists": ("[" * 200_000, "not a YAML file|more than 12 deep"),
+    "deep mappings": ("{a: " * 50_000, "more than 12 deep"),
+    "deep lines": ("- " * 50_000, "more than 12 deep"),
+    "many values": ("- 1\n" * 20_000, f"more than {MAX_VALUES} values"),
     "a large text": ("a: 1\n" * 100_000, "larger than 256 KiB"),
     "a long number": ("1" * 200_000, "no value of a recipe"),
     "a number in base 60": ("1:" * 50_000 + "1", "no value of a recipe"),
@@ -112,8 +112,16 @@ def test_a_file_is_read_up_to_its_bound(tmp_path):
     assert read_text(file, MAX_YAML) == "a: 1"
 
 
-@pytest.mark.parametrize(("text", "reason"), [("a: [{1: 2}]", "the key 1 is no text"), ("a: 2024-01-01", "is a date"),
-                                              ("a: !!set {b}", "is a set"), ("~: 1", "the key None")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [{1: 2}]", "the key 1 is no text"),
+        ("~: 1", "the key None"),
+        ("a: 2024-01-01", "is a date"),
+        ("a: !!set {b}", "is a set"),
+        ("- 1\n" * 101, "a list of 101 values"),
+    ],
+)
 def test_a_recipe_holds_plain_values(text, reason):
     with pytest.raises(UserError, match=reason):
         check_plain(load_yaml(text))

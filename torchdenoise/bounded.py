@@ -13,10 +13,12 @@ MAX_YAML = 1 << 18
 """Bytes of a YAML text; the largest recipe has 3 thousand."""
 MAX_JSON = 1 << 24
 """Bytes of a JSON text; noise profiles hold arrays."""
-MAX_DEPTH = 40
-"""Lists and mappings inside each other."""
-MAX_VALUES = 10_000
-"""Of a YAML text, those that aliases repeat included."""
+MAX_DEPTH = 12
+"""Lists and mappings inside each other; recipes have 7. jsonargparse's time doubles with each class inside a class."""
+MAX_VALUES = 2000
+"""Of a YAML text, those that aliases repeat included; the largest recipe, with all options, has 230."""
+MAX_LIST = 64
+"""Values of a list in a recipe: jsonargparse's time grows with the square of the number of classes in a list."""
 MAX_DIGITS = 400
 """Of a number; PyYAML's time grows with the square of their number."""
 
@@ -97,7 +99,7 @@ def load_json(text: str) -> Any:
 
 
 def check_plain(content: Any) -> None:
-    """Refuse values that JSON does not have, and keys that are not texts.
+    """Refuse values that JSON does not have, keys that are not texts, and long lists.
 
     Raises:
         UserError: it names the first.
@@ -114,6 +116,8 @@ def check_plain(content: Any) -> None:
                 raise UserError(f"the key {_short(key)} is no text: put it in quotes")
             check_plain(value)
     elif isinstance(content, list):
+        if len(content) > MAX_LIST:
+            raise UserError(f"a list of {len(content)} values: a recipe has at most {MAX_LIST}")
         for value in content:
             check_plain(value)
     elif content is not None and not isinstance(content, (bool, int, float, str)):

@@ -101,8 +101,9 @@ def imported(names: Sequence[str]) -> Iterator[None]:
     """
     before = {name: os.environ.get(name) for name in (IMPORT, FOLDER, SAFE_PATH)}
     try:
-        os.environ |= {IMPORT: ",".join(names), FOLDER: str(Path.cwd())}
-        if Path.cwd() != Path(__file__).parents[1]:  # in a checkout, the program itself lies in the working folder
+        folder = _working_folder()
+        os.environ |= {IMPORT: ",".join(names), FOLDER: folder}
+        if folder != str(Path(__file__).parents[1]):  # in a checkout, the program itself lies in the working folder
             os.environ[SAFE_PATH] = "1"
         install()
         for name in names:
@@ -120,8 +121,9 @@ def _import(name: str) -> None:
         importlib.import_module(name)
     except Exception as error:  # a user's module can raise anything
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-            hint = did_you_mean(name, [path.stem for path in Path.cwd().glob("*.py")])
-            raise UserError(f"--import {name}: no such module in {Path.cwd()} or installed{hint}") from None
+            folder = _working_folder()
+            hint = did_you_mean(name, [path.stem for path in Path(folder).glob("*.py")] if folder else [])
+            raise UserError(f"--import {name}: no such module in {folder} or installed{hint}") from None
         raise UserError(f"--import {name}: {describe_error(error)}") from None
 
 
@@ -199,6 +201,14 @@ def full_command(words: Sequence[str]) -> str:
     """
     names = os.environ.get(IMPORT, "")
     return shlex.join(["torchdenoise", *(["--import", names] if names else []), *words])
+
+
+def _working_folder() -> str:
+    """Return the working folder; empty if it has been deleted."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""
 
 
 def _names() -> list[str]:

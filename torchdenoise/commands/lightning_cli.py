@@ -115,7 +115,7 @@ class ExperimentCLI(LightningCLI):
         precision = precision_here(chosen.precision, chosen.accelerator)
         try:
             return super().instantiate_trainer(precision=precision, **kwargs)
-        except (ValueError, ImportError, MisconfigurationException) as error:
+        except (ValueError, ImportError, RuntimeError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
 
     # -- running ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning
 import torch
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
@@ -56,6 +57,9 @@ def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Tr
     """
     given = {**arguments, **HYGIENE, **accelerator(options.device)}
     given["precision"] = precision_here(given.get("precision"), given["accelerator"])
+    for name, value in given.items():
+        if any(isinstance(each, Namespace) for each in (value if isinstance(value, list) else [value])):
+            raise RecipeError(f"trainer.{name}: an object of the Trainer is for `torchdenoise fit`: leave it out here")
     callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
     if options.progress is not None:
         callbacks.append(_ProgressCallback(options.progress))

@@ -19,6 +19,10 @@ _NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
 
 
+MAX_CHARACTERS = 400
+"""Of a line; a stranger's value can be long."""
+
+
 def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
     """Return one line for a report of jsonargparse, with the nearest of ``options`` or ``classes`` if one is similar.
 
@@ -26,6 +30,11 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         >>> explain("Parser key \\"model\\":\\n Option 'losss' is not accepted", ["model.loss"], [])
         'model.losss: no such option (did you mean model.loss?)'
     """
+    line = _explained(message, options, classes)
+    return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} ..."
+
+
+def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
     chain: list[str] = []
     for key in _KEY.findall(message):
         if not chain or chain[-1] != key:
