@@ -120,6 +120,7 @@ def test_a_file_is_read_up_to_its_bound(tmp_path):
         ("a: 2024-01-01", "is a date"),
         ("a: !!set {b}", "is a set"),
         ("- 1\n" * 101, "a list of 101 values"),
+        ("a: " + "x" * 5000, "a text of 5000 characters"),
     ],
 )
 def test_a_recipe_holds_plain_values(text, reason):

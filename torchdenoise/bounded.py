@@ -19,6 +19,8 @@ MAX_VALUES = 2000
 """Of a YAML text, those that aliases repeat included; the largest recipe, with all options, has 230."""
 MAX_LIST = 64
 """Values of a list in a recipe: jsonargparse's time grows with the square of the number of classes in a list."""
+MAX_TEXT = 4096
+"""Characters of a text in a recipe; that of a path."""
 MAX_DIGITS = 400
 """Of a number; PyYAML's time grows with the square of their number."""
 
@@ -99,7 +101,7 @@ def load_json(text: str) -> Any:
 
 
 def check_plain(content: Any) -> None:
-    """Refuse values that JSON does not have, keys that are not texts, and long lists.
+    """Refuse values that JSON does not have, keys that are not texts, long lists and long texts.
 
     Raises:
         UserError: it names the first.
@@ -120,7 +122,10 @@ def check_plain(content: Any) -> None:
             raise UserError(f"a list of {len(content)} values: a recipe has at most {MAX_LIST}")
         for value in content:
             check_plain(value)
-    elif content is not None and not isinstance(content, (bool, int, float, str)):
+    elif isinstance(content, str):
+        if len(content) > MAX_TEXT:
+            raise UserError(f"{_short(content)[:20]}... is a text of {len(content)} characters: a recipe has none")
+    elif content is not None and not isinstance(content, (bool, int, float)):
         raise UserError(f"{_short(content)} is a {type(content).__name__}: put it in quotes")
 
 

@@ -237,6 +237,31 @@ def test_a_mistake_in_an_optimizers_arguments_is_one_line():
         denoise(torch.rand(1, 3, 8, 8), recipe)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (
+            trained_by(callbacks=[{"class_path": "EarlyStopping", "init_args": {"monitor": "loss"}}]),
+            "trainer.callbacks",
+        ),
+        ({"model": {"class_path": "ZSN2N", "dict_kwargs": {"odd": 1}}}, "unexpected keyword argument 'odd'"),
+        ({"model": "x" * 300_000}, r"model: .*xxx"),
+    ],
+)
+def test_other_mistakes_are_one_line_too(recipe, reason):
+    with pytest.raises(RecipeError, match=reason) as caught:
+        denoise(torch.rand(1, 3, 8, 8), recipe)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_mapping_that_contains_itself_is_refused():
+    recipe = zsn2n()
+    recipe["model"]["init_args"]["network"] = recipe
+    with pytest.raises(RecipeError, match="no plain mapping"):
+        denoise(torch.rand(1, 3, 8, 8), recipe)
+
+
 def test_a_mistake_in_the_trainers_arguments_is_one_line():
     with pytest.raises(RecipeError, match=r"trainer: .*profiler"):
         denoise(torch.rand(1, 3, 8, 8), trained_by(profiler="nothing"))

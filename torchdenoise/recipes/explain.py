@@ -19,6 +19,8 @@ _NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
 
 
+MAX_MESSAGE = 20_000
+"""Characters of a report that are looked at."""
 MAX_CHARACTERS = 400
 """Of a line; a stranger's value can be long."""
 
@@ -30,7 +32,7 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         >>> explain("Parser key \\"model\\":\\n Option 'losss' is not accepted", ["model.loss"], [])
         'model.losss: no such option (did you mean model.loss?)'
     """
-    line = _explained(message, options, classes)
+    line = _explained(message[:MAX_MESSAGE], options, classes)
     return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} ..."
 
 
