@@ -96,6 +96,30 @@ def test_torch_modes_are_the_default_inside_and_restored_outside():
         torch.set_default_dtype(torch.float32)
 
 
+def test_autocast_around_the_block_has_no_effect_inside():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with default_torch_modes():
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_a_device_around_the_block_has_no_effect_inside():
+    with torch.device("meta"):
+        with default_torch_modes():
+            assert torch.ones(1).device.type == "cpu"
+        assert torch.ones(1).device.type == "meta"
+
+
+def test_a_default_device_has_no_effect_inside():
+    torch.set_default_device("meta")
+    try:
+        with default_torch_modes():
+            assert torch.ones(1).device.type == "cpu"
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+
+
 def test_quiet_suppresses_lightning_and_nothing_else():
     logger = logging.getLogger("lightning.pytorch")
     level, filters = logger.level, list(warnings.filters)

@@ -1,33 +1,11 @@
-"""The user's own modules: which to import, and the line where they failed."""
+"""The line of the user's own code where an error comes from."""
 
-import os
 import sys
 
 import pytest
 
-from torchdenoise.errors import UserError
 from torchdenoise.noise import from_spec
-from torchdenoise.user_code import IMPORT, describe_error, find_error, full_command, imported, split_imports
-
-
-def test_modules_come_from_the_environment_and_the_option_each_once(monkeypatch):
-    monkeypatch.setenv(IMPORT, "first, second")
-    words = ["list", "--import", "second,third", "losses", "--import=fourth"]
-    assert split_imports(words) == (["first", "second", "third", "fourth"], ["list", "losses"])
-
-
-@pytest.mark.parametrize("words", [["--import"], ["--import="], ["--import", "--version"]])
-def test_the_option_needs_a_name(words):
-    with pytest.raises(UserError, match="--import: give the name of a module"):
-        split_imports(words)
-
-
-def test_child_processes_get_the_names_and_the_environment_is_restored(monkeypatch):
-    monkeypatch.delenv(IMPORT, raising=False)
-    with imported(["json", "math"]):
-        assert os.environ[IMPORT] == "json,math"
-        assert full_command(["list", "a b"]) == "torchdenoise --import json,math list 'a b'"
-    assert IMPORT not in os.environ
+from torchdenoise.user_code import describe_error, find_error
 
 
 def raised(function, *arguments):

@@ -7,6 +7,7 @@ Example:
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ __all__ = [
     "denoise",
     "from_spec",
 ]
+
+
+if os.environ.get("TORCHDENOISE_IMPORT_FOLDER"):  # a child process of a command: it finds the user's modules, too
+    importlib.import_module("torchdenoise.user_modules").install()
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,6 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torchdenoise
 from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
@@ -84,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    from torchdenoise.user_code import imported, split_imports
+    from torchdenoise.user_modules import imported, split_imports
 
     modules, words = split_imports(words)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -95,18 +94,9 @@ def _run(words: Sequence[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
-    # Appended, so that a numpy.py in the working folder hides nothing; the user's ./my_loss.py is found.
-    sys.path.append(str(_working_folder()))
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
         return int(command.run(words))
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise UserError("the working folder was removed: change to one that exists") from None
 
 
 def reported(work: Callable[[], int]) -> int:

@@ -16,6 +16,8 @@ from torchdenoise.errors import KILLED, PictureError, UserError
 
 MAX_SEED = 2**32 - 1
 """NumPy's limit."""
+AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
+"""Kinds of devices for which a caller may have switched autocast on."""
 OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator", "could not create a primitive", "out of memory")
 """Parts of the RuntimeError messages that torch raises if memory runs out."""
 
@@ -46,8 +48,16 @@ def memory_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def default_torch_modes() -> Iterator[None]:
-    """Run with gradients and float32 as in a new process, whatever modes the caller has set."""
-    with _process_lock, torch.inference_mode(mode=False), torch.enable_grad():
+    """Run with gradients, float32 and the CPU as in a new process, whatever modes the caller has set."""
+    with contextlib.ExitStack() as modes:
+        modes.enter_context(_process_lock)
+        modes.enter_context(torch.inference_mode(mode=False))
+        modes.enter_context(torch.enable_grad())
+        for kind in AUTOCAST_DEVICES:
+            if torch.is_autocast_enabled(kind):
+                modes.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device() != torch.device("cpu"):  # only then, because this mode slows every call down
+            modes.enter_context(torch.device("cpu"))
         dtype = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:

@@ -3,13 +3,11 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any, get_args, get_origin, get_type_hints
 
 from torchdenoise.errors import CheckpointError, did_you_mean
 from torchdenoise.registry import PACKAGE, Recipe, Registered, class_path, plugin_entries, resolve, subclasses
-
-_building: ContextVar[bool] = ContextVar("building", default=False)
+from torchdenoise.user_modules import reading_recipe
 
 
 def with_public_paths(recipe: Any) -> Any:
@@ -38,11 +36,8 @@ def build(recipe: Mapping[str, Any]) -> Any:
         CheckpointError: it names all classes of the recipe that are not imported.
     """
     require_known(class_paths(recipe))
-    token = _building.set(True)
-    try:
+    with reading_recipe():
         return _built(recipe)
-    finally:
-        _building.reset(token)
 
 
 def require_known(paths: Iterable[str], prefix: str = "") -> None:
@@ -99,11 +94,6 @@ def class_paths(recipe: Any) -> Iterator[str]:
         case list():
             for value in recipe:
                 yield from class_paths(value)
-
-
-def may_import() -> bool:
-    """Return whether a constructor may import a name among its arguments: False while ``build`` reads a file."""
-    return not _building.get()
 
 
 def unknown_classes(recipe: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:

@@ -1,77 +1,16 @@
-"""The user's own modules: importing those that the user names, and finding the line where their code failed."""
+"""The line of the user's own code where an error comes from."""
 
-import contextlib
-import importlib
 import os
-import shlex
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from torchdenoise.errors import UserError, did_you_mean
-
-IMPORT = "TORCHDENOISE_IMPORT"
-"""The environment variable that lists modules to import, separated by commas."""
 TRACEBACK = "TORCHDENOISE_TRACEBACK"
 """The environment variable that shows the traceback of an error in the user's code."""
 
 _PACKAGE = Path(__file__).parent
 _LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-
-
-def split_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the modules that the environment and ``--import`` name, and the words without that option.
-
-    Raises:
-        UserError: ``--import`` without a name.
-
-    Example:
-        >>> split_imports(["--import", "mine,other", "list", "losses"])
-        (['mine', 'other'], ['list', 'losses'])
-    """
-    names, rest = os.environ.get(IMPORT, "").split(","), []
-    remaining = iter(words)
-    for word in remaining:
-        option, equals, value = word.partition("=")
-        if option != "--import":
-            rest.append(word)
-            continue
-        value = value if equals else next(remaining, "")
-        if not value or value.startswith("-"):
-            raise UserError("--import: give the name of a module, e.g. --import my_loss for ./my_loss.py")
-        names += value.split(",")
-    return list(dict.fromkeys(name.strip() for name in names if name.strip())), rest
-
-
-@contextlib.contextmanager
-def imported(names: Sequence[str]) -> Iterator[None]:
-    """Import the user's modules, and list them in the environment of child processes while the block runs.
-
-    Raises:
-        UserError: a module that does not exist, or that raises.
-    """
-    before = os.environ.get(IMPORT)
-    for name in names:
-        _import(name)
-    try:
-        os.environ[IMPORT] = ",".join(names)
-        yield
-    finally:
-        if before is None:
-            del os.environ[IMPORT]
-        else:
-            os.environ[IMPORT] = before
-
-
-def _import(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except Exception as error:  # a user's module can raise anything
-        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-            hint = did_you_mean(name, [path.stem for path in Path.cwd().glob("*.py")])
-            raise UserError(f"--import {name}: no such module in {Path.cwd()} or installed{hint}") from None
-        raise UserError(f"--import {name}: {describe_error(error)}") from None
 
 
 def describe_error(error: BaseException) -> str:
@@ -102,21 +41,10 @@ def _places(error: BaseException) -> Iterator[str | None]:
     for frame, line in traceback.walk_tb(error.__traceback__):
         path, name = frame.f_code.co_filename, frame.f_code.co_qualname
         if _is_in(path, [_PACKAGE]):
-            if Path(path).name not in ("registry.py", "user_code.py"):
+            if Path(path).name not in ("registry.py", "user_modules.py"):
                 yield None
         elif not path.startswith("<") and not _is_in(path, _LIBRARIES):
             yield f"{_shown(path)}:{line}" + ("" if name == "<module>" else f", in {name}")
-
-
-def full_command(words: Sequence[str]) -> str:
-    """Return the command line of a command's words, with the imports of this run.
-
-    Example:
-        >>> full_command(["list", "losses"])
-        'torchdenoise list losses'
-    """
-    names = os.environ.get(IMPORT, "")
-    return shlex.join(["torchdenoise", *(["--import", names] if names else []), *words])
 
 
 def _is_in(path: str, folders: Sequence[Path]) -> bool:

@@ -58,11 +58,11 @@ def test_jobs_of_an_edited_user_class_are_repeated(run, clean, tmp_path, monkeyp
     source = tmp_path / "user_loss.py"
     source.write_text(USER_LOSS.replace("WEIGHT", "1"))
     recipes = f"{recipe_with_loss('user_loss.Own')},zsn2n"
-    words = ("--recipes", recipes, "--data", clean, "--noise", "gaussian:25", *SHORT)
-    assert run("compare", *words, "-o", "res").code == 0
-    assert "4 of 4 jobs were done before" in run("compare", *words, "-o", "res").out
+    words = ("--import", "user_loss", "compare", "--recipes", recipes, "--data", clean, "--noise", "gaussian:25")
+    assert run(*words, *SHORT, "-o", "res").code == 0
+    assert "4 of 4 jobs were done before" in run(*words, *SHORT, "-o", "res").out
     source.write_text(USER_LOSS.replace("WEIGHT", "-1"))
-    assert "2 of 4 jobs were done before" in run("compare", *words, "-o", "res").out
+    assert "2 of 4 jobs were done before" in run(*words, *SHORT, "-o", "res").out
 
 
 class StopAfter(Silent):

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from torchdenoise.benchmarking.sources import digest, state_of_code
+from torchdenoise.bounded import load_yaml
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import RecipeError, UserError
@@ -171,8 +170,8 @@ def _names_recipe(source: str) -> bool:
 def _value(override: str) -> Any:
     """Return the value of ``KEY=VALUE`` as plain data."""
     text = override.partition("=")[2]
-    with suppress(yaml.YAMLError):
-        return yaml.safe_load(text)
+    with suppress(UserError):
+        return load_yaml(text)
     return text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from torchdenoise.paths import read_errors
 from torchdenoise.registry import all_classes
+from torchdenoise.user_modules import search_folders
 
 INSTALLED = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
 """Folders of installed code, which does not change during a comparison."""
@@ -76,7 +77,8 @@ def _own_file(module: str) -> Path | None:
 
 def _found(module: str) -> str | None:
     """Return the path of a module's file without importing its parent packages, as importlib's own search does."""
-    places, spec = None, None
+    places: Any = [*sys.path, *search_folders()]
+    spec = None
     for name in itertools.accumulate(module.split("."), lambda package, part: f"{package}.{part}"):
         spec = PathFinder.find_spec(name, places)
         if spec is None:

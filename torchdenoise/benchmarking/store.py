@@ -17,6 +17,7 @@ from torchdenoise.benchmarking.columns import KEY, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import Outcome
+from torchdenoise.bounded import load_json, read_text
 from torchdenoise.errors import UserError
 from torchdenoise.paths import read_errors, write_errors
 
@@ -202,11 +203,11 @@ def _is_number(cell: str) -> bool:
 def _read_about(path: Path) -> dict[str, Any]:
     """Return what a comparison is about; UserError for a file that no comparison writes."""
     try:
-        match json.loads(path.read_bytes()[:_MAX_ABOUT]):
+        match load_json(read_text(path, _MAX_ABOUT)):
             case {"pictures": str(pictures), "crop": int() | None as crop}:
                 return {"pictures": pictures, "crop": crop}
-    except (ValueError, RecursionError):
-        pass
+    except UserError as error:
+        raise _foreign(path, str(error)) from None
     raise _foreign(path)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torchdenoise.commands.arguments import Parser, add_worker_options, positive
 from torchdenoise.errors import UserError
-from torchdenoise.user_code import full_command
+from torchdenoise.user_modules import full_command
 
 EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,zsn2m-star,bm3d --data clean/ --noise gaussian:25:clip,poisson:25 -o results/

@@ -20,7 +20,9 @@ from torchdenoise.errors import AssumptionWarning, CheckpointError, UserError
 from torchdenoise.isolation import interruptible, quiet
 from torchdenoise.paths import REFUSED, shown, write_problem
 from torchdenoise.recipes.building import unwrapped_user_errors
+from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import load_plugins
+from torchdenoise.user_modules import paths_in
 
 
 def run(words: Sequence[str]) -> int:
@@ -35,10 +37,11 @@ def run(words: Sequence[str]) -> int:
         "predict": [PictureWriter(output, overwrite)],
     }
     arguments = [command, *rewritten(command, rest)]
-    with (
-        _process_arguments(arguments), quiet(), interruptible(), _short_warnings(), unwrapped_user_errors(),
-        _disk_errors(), _restored(checkpoint_file(rest)),
-    ):  # fmt: skip
+    with contextlib.ExitStack() as surroundings:
+        for each in (only_trusted(paths_in(rest)), _process_arguments(arguments), quiet(), interruptible(),
+                     _short_warnings(), unwrapped_user_errors(), _disk_errors(),
+                     _restored(checkpoint_file(rest))):  # fmt: skip
+            surroundings.enter_context(each)
         ExperimentCLI(command, callbacks.get(command, []), words, init_from)
     return 0
 

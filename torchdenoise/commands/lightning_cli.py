@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,12 +22,12 @@ from typing_extensions import override
 
 from torchdenoise.callbacks.checkpoint_files import WholeCheckpoints
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
-from torchdenoise.commands.experiment_arguments import checkpoint_file
+from torchdenoise.commands.experiment_arguments import checkpoint_file, option_value
 from torchdenoise.commands.experiment_help import EXAMPLES
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import read_checkpoint
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed
 from torchdenoise.recipes.building import one_line_error
@@ -130,7 +130,7 @@ class ExperimentCLI(LightningCLI):
         precision = precision_here(chosen.precision, chosen.accelerator)
         try:
             trainer = super().instantiate_trainer(precision=precision, **kwargs)
-        except (ValueError, ImportError, MisconfigurationException) as error:
+        except (ValueError, ImportError, RuntimeError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
         _check_cluster(trainer)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
@@ -206,9 +206,18 @@ class _RecipeAction(ActionConfigFile):
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         path = recipe_path(values)
         content = read_config(values)
-        public = with_public_paths(content)
+        _check_checkpoint_keys(path, content)
+        public = with_public_paths({key: value for key, value in content.items() if key != "ckpt_path"})
         text = str(path) if public == content else json.dumps(public)
         super().__call__(parser, cfg, text, option_string)  # type: ignore[no-untyped-call]
+
+
+def _check_checkpoint_keys(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse a recipe that chooses a checkpoint or how it is read: Lightning would run code in some of them."""
+    if content.get("weights_only") not in (None, True):
+        raise RecipeError(f"{path}: weights_only must be true, or code in a checkpoint would run: remove the line")
+    if content.get("ckpt_path") is not None and option_value(sys.argv, "--ckpt_path") is None:
+        raise RecipeError(f"{path}: ckpt_path is for the command line: remove the line, or add --ckpt_path FILE")
 
 
 def _check_logger(logger: Namespace) -> None:

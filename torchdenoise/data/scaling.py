@@ -69,7 +69,8 @@ class Scaling:
             data_range: (low, high), or ``high`` for (0, high).
 
         Raises:
-            PictureError: no values, values that are not finite real numbers, or an unusable range.
+            PictureError: no values, values that are not finite real numbers, or an unusable range; values that differ
+                by less than float32 can represent.
 
         Example:
             >>> Scaling.of(np.array([0, 4000], dtype=np.uint16)).high
@@ -111,6 +112,7 @@ class Scaling:
             return cls(0.0, 255.0, dtype)
         if data_range is None:
             values = _Summary.of(parts, size, dtype)
+            _check_width(values)
             low, high = _range_of(values)
             return cls(float(low), float(high), dtype, bool(values.smallest < low or values.largest > high))
         if dtype.kind == "f":
@@ -258,6 +260,14 @@ def _check_finite(array: NDArray[Any]) -> None:
         are = "pixel value is" if bad == 1 else "pixel values are"
         raise PictureError(
             f"{bad} {are} NaN or infinite: replace them first; NaN in an array or a file is kept as it is"
+        )
+
+
+def _check_width(values: "_Summary") -> None:
+    """Raise PictureError for values that differ, but by less than float32 can represent."""
+    if 0 < values.largest - values.smallest < _MIN_WIDTH:
+        raise PictureError(
+            f"the values differ by less than {_MIN_WIDTH:.1g}, which float32 cannot represent: multiply them first"
         )
 
 

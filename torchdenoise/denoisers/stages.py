@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn import Parameter
@@ -14,8 +14,10 @@ from typing_extensions import override
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
 from torchdenoise.denoisers.parts.schedules import NeedsSteps
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError, UserError
+from torchdenoise.user_code import find_error
 
+Made = TypeVar("Made")
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 """Creates an optimizer from named parameters, or from groups of them."""
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -109,8 +111,9 @@ def one_optimizer(
 
     Raises:
         UserError: ``ReduceLROnPlateau`` for several stages.
+        RecipeError: an optimizer or a schedule refuses its arguments.
     """
-    made = [(stage.optimizer or optimizer)(list(named)) for stage, named in zip(stages, parameters, strict=True)]
+    made = [_called(stage.optimizer or optimizer, list(named)) for stage, named in zip(stages, parameters, strict=True)]
     if len(stages) == 1:
         (stage,), (only,), (begin, end) = stages, made, plan.bounds
         return {"optimizer": only, "lr_scheduler": _described(_made(stage.scheduler or scheduler, only, end - begin))}
@@ -183,9 +186,19 @@ def class_names(optimizers_and_schedules: Iterable[Any]) -> list[str]:
     return [type(each).__name__ for each in single]
 
 
+def _called(make: Callable[[Any], Made], argument: Any) -> Made:
+    """Return what a factory makes; arguments that it refuses are the recipe's mistake, unless it is the user's code."""
+    try:
+        return make(argument)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UserError) or find_error(error) is not None:
+            raise
+        raise RecipeError(f"the optimizer or its schedule cannot be made: {' '.join(str(error).split())}") from error
+
+
 def _made(make: SchedulerFactory, optimizer: Optimizer, steps: int) -> LRScheduler:
     """Return a schedule that knows its number of steps, if it needs that."""
-    scheduler = make(optimizer)
+    scheduler = _called(make, optimizer)
     if isinstance(scheduler, NeedsSteps):
         scheduler.set_steps(steps)
     return scheduler

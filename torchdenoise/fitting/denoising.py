@@ -17,6 +17,7 @@ from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import Holes, check_mask, read_mask
 from torchdenoise.data.stack_masks import StackMasks, masks_of, read_masks
+from torchdenoise.data.tensors import array_of
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
@@ -80,7 +81,8 @@ def denoise(
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
             a picture file, a stack among them, which gives an array. Stacks are denoised frame by frame, with one
             scaling and one noise profile for all.
-        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default.
+        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default. It is data and imports
+            nothing: import your own modules first, or pass ``parts``.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
         seed: overrides the recipe's; for a checkpoint, the default is 0.
@@ -110,7 +112,8 @@ def denoise(
         neighbours: how many frames before and after a frame, along T or Z, may hold patches similar to its own.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
-    The caller's random state, warnings and signal handlers are restored.
+    The caller's random state, warnings and signal handlers are restored. Autocast, default devices and gradient modes
+    around the call change nothing.
 
     Warns:
         AssumptionWarning: the noise violates the method's assumptions, or whole numbers are too coarse for the result.
@@ -404,12 +407,11 @@ def _check_use(denoiser: Denoiser, options: Options) -> None:
 def _denoise_batch(
     noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int, dtype: Any
 ) -> Tensor:
+    array = array_of(noisy)
     if noisy.ndim != 4:
         raise PictureError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
     if batch < 1:
         raise UserError(f"batch={batch}: must be at least 1")
-    plain = noisy.detach().cpu()
-    array = (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
     scaling = Scaling.of(array, data_range)
     target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)
     images = torch.split(scaling.hide_outliers(unclamped), 1)

@@ -5,9 +5,11 @@ from typing import Any
 
 import lightning
 import torch
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
-from torchdenoise.errors import UserError
+from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
 from torchdenoise.fitting.options import Options
 
@@ -51,13 +53,20 @@ def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Tr
 
     Raises:
         UserError: the device is not available.
+        RecipeError: the Trainer refuses an argument of the recipe.
     """
     given = {**arguments, **HYGIENE, **accelerator(options.device)}
     given["precision"] = precision_here(given.get("precision"), given["accelerator"])
+    for name, value in given.items():
+        if any(isinstance(each, Namespace) for each in (value if isinstance(value, list) else [value])):
+            raise RecipeError(f"trainer.{name}: an object of the Trainer is for `torchdenoise fit`: leave it out here")
     callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
     if options.progress is not None:
         callbacks.append(_ProgressCallback(options.progress))
-    return lightning.Trainer(**given, callbacks=callbacks)
+    try:
+        return lightning.Trainer(**given, callbacks=callbacks)
+    except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+        raise RecipeError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def precision_here(requested: Any, accelerator: str) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
+from torchdenoise.bounded import MAX_JSON, load_json, read_text
 from torchdenoise.errors import UserError
 from torchdenoise.noise.covariance import MAX_RADIUS
 from torchdenoise.noise.profile import NoiseProfile
@@ -145,8 +146,8 @@ def load_profile(path: str | Path) -> NoiseProfile:
     path = Path(path)
     with read_errors(path):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):  # of which UnicodeDecodeError and JSONDecodeError are kinds
+            content = load_json(read_text(path, MAX_JSON))
+        except UserError:
             raise UserError(f"not a noise profile: {REMEDY}") from None
         return from_json(content)
 

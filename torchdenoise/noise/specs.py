@@ -7,8 +7,8 @@ from typing import Any
 
 from torchdenoise.errors import UserError, did_you_mean
 from torchdenoise.noise.models import ClippedNoise, MixedNoise, NoiseModel, SummedNoise
-from torchdenoise.registry import entries, find
-from torchdenoise.stored_recipes import may_import
+from torchdenoise.registry import entries, find, resolve
+from torchdenoise.user_modules import announce, may_import
 
 EXAMPLES = "gaussian:25, gaussian:5-50, poisson:25, poisson:25+gaussian:5, gaussian:25:clip"
 
@@ -64,11 +64,17 @@ def _from_text(cls: Any, text: str) -> NoiseModel:
 def _class(name: str, spec: str) -> type[NoiseModel]:
     module, _, last = name.rpartition(".")
     is_path = bool(module) and all(part.isidentifier() for part in (last, *module.split(".")))
-    if is_path and may_import():
+    if is_path and may_import(name):
+        announce(name)
         try:
             importlib.import_module(module)
         except ImportError as error:
             raise UserError(f"noise {spec!r}: cannot import {module} ({error})") from None
+    elif is_path and name.partition(".")[0] != "torchdenoise" and resolve(name) is None:
+        raise UserError(
+            f"noise {spec!r}: {name} is not known here, and a recipe imports nothing: if you trust it, add "
+            f"--import {module} (in Python: import its module first)"
+        )
     base: Any = NoiseModel  # mypy rejects an abstract class as type[T]
     table = {short: cls for short, cls in entries(base).items() if not cls.combines}
     cls = table.get(name) or (find(base, name) if is_path else None)

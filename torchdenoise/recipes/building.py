@@ -21,8 +21,11 @@ from torchdenoise.isolation import seed_all
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
+from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import all_classes, load_plugins
 from torchdenoise.stored_recipes import with_public_paths
+from torchdenoise.user_code import find_error
+from torchdenoise.user_modules import paths_in
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
 """The type of a constructor argument, by the last word of its name."""
@@ -49,9 +52,9 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
     Raises:
         RecipeError: an unknown option, a wrong value or a class that does not fit.
     """
-    config = _cached_config(recipe, overrides)
-    seed_all(config.seed_everything)
-    with unwrapped_user_errors():
+    with only_trusted(paths_in(overrides)), unwrapped_user_errors():
+        config = _cached_config(recipe, overrides)
+        seed_all(config.seed_everything)
         built = _parser().instantiate(config)
     model: Denoiser = built.model
     if parts:
@@ -83,7 +86,10 @@ _parsed: dict[str, Namespace] = {}
 
 
 def _cached_config(recipe: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
-    key = json.dumps([recipe, *overrides], default=repr)
+    try:
+        key = json.dumps([recipe, *overrides], default=repr)
+    except (ValueError, TypeError, RecursionError) as error:  # a mapping that contains itself, or has odd keys
+        raise RecipeError(f"the recipe is no plain mapping: {error}") from None
     if key not in _parsed:
         _parsed[key] = _parse(recipe, overrides)
     return copy.deepcopy(_parsed[key])
@@ -145,13 +151,18 @@ def _defaults() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def unwrapped_user_errors() -> Iterator[None]:
-    """Raise a UserError that jsonargparse wrapped into its own error while it built objects; others stay unchanged."""
+    """Raise a UserError that jsonargparse wrapped into its own error while it built objects, or one for its own error.
+
+    Other errors stay unchanged.
+    """
     try:
         yield
     except (ValueError, TypeError) as error:
         inner: BaseException | None = error
         while inner is not None and not isinstance(inner, UserError):
             inner = inner.__cause__ or inner.__context__
+        if inner is None and str(error).startswith("Does not validate") and find_error(error) is None:
+            raise RecipeError(explain(str(error), (), ())) from None
         if inner is None or inner is error:
             raise
         raise inner from None

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from torchdenoise.registry import all_classes, class_path, resolve
+from torchdenoise.user_modules import announce, paths_in
 
 
 def with_class_defaults(words: Sequence[str]) -> list[str]:
@@ -92,7 +93,8 @@ def _class_of(given: dict[str, Any]) -> type | None:
     known = None if named else resolve(path)
     if known is not None and known.kind != "noise":  # a noise's short name is a spec, which its argument reads
         named.append(known)
-    elif not named and "." in path:
+    elif not named and path in paths_in([path]):
+        announce(path)
         try:
             named.append(pkgutil.resolve_name(path))
         except Exception:  # a user's module can raise anything

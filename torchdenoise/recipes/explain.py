@@ -8,13 +8,21 @@ from torchdenoise.errors import did_you_mean
 
 _KEY = re.compile(r'Parser key "([\w.]+)"')
 _UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)")
-_CLASS = re.compile(r"Expected a dot import path string: (.*)|Problem with given class_path '([^']*)':\s+No module|"
+_CLASS = re.compile(r"(?:Expected a dot|Unexpected) import path (?:string|format): (.*)|"
+                    r"Problem with given class_path '([^']*)':\s+No module|"
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
+_REFUSED = re.compile(r"Importing '([\w.]+)' is not allowed")
 _NEEDED = re.compile(r"Problem with given class_path '([\w.]+)':\s+the following arguments are required: (\w+)")
 _FILE = re.compile(r"module '[\w.]+' has no attribute '\w+'|\S[^\n]* \([^()\n]*\.py, line \d+\)")
 _ABSTRACT = re.compile(r"instantiatable class, but (\S*) ?is abstract[^\0]*?Given value: (\S+)")
 _NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
+
+
+MAX_MESSAGE = 20_000
+"""Characters of a report that are looked at."""
+MAX_CHARACTERS = 400
+"""Of a line; a stranger's value can be long."""
 
 
 def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
@@ -24,6 +32,11 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         >>> explain("Parser key \\"model\\":\\n Option 'losss' is not accepted", ["model.loss"], [])
         'model.losss: no such option (did you mean model.loss?)'
     """
+    line = _explained(message[:MAX_MESSAGE], options, classes)
+    return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]} ..."
+
+
+def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> str:
     chain: list[str] = []
     for key in _KEY.findall(message):
         if not chain or chain[-1] != key:
@@ -32,10 +45,8 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         key = ".".join([*_before(chain, message, match.start()), match[1] or match[2]])
         return f"{key}: no such option{did_you_mean(key, options)}"
     where = ".".join(chain)
-    if match := _NEEDED.search(message):
-        name, needed = match[1].rpartition(".")[2], match[2]
-        given = f'{where}={{"class_path": "{name}", "init_args": {{"{needed}": ...}}}}'
-        return f"{where}: {name} needs {needed}: give both at once, {given}"
+    if line := _refused(message, where, classes) or _incomplete(message, where):
+        return line
     if match := _FILE.search(message):
         return f"{where}: {match[0]}"
     nested = _NESTED.search(message)  # the argument of a class that is not given
@@ -51,6 +62,30 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str]) -> str
         return f"{where}.{nested[1]}: give the class first, --{where} NAME"
     reason = re.sub(r"^\s*Parser key \"[\w.]+\":", "", message)
     return f"{where}: {' '.join(reason.split())}".removeprefix(": ")
+
+
+def _refused(message: str, where: str, classes: Iterable[str]) -> str:
+    """Return the line for an import path that a recipe may not name; empty if that is not the reason."""
+    match = _REFUSED.search(message)
+    if match is None:
+        return ""
+    module, _, name = match[1].rpartition(".")
+    if match[1].startswith("torchdenoise."):
+        return f"{where}: no class {match[1]} fits here{did_you_mean(name, classes)}"
+    return (
+        f"{where}: {match[1]} is not known here, and a recipe imports nothing: if you trust it, add --import {module} "
+        "(in Python: import its module first, or pass the object itself)"
+    )
+
+
+def _incomplete(message: str, where: str) -> str:
+    """Return the line for a class that is given without an argument it needs; empty if that is not the reason."""
+    match = _NEEDED.search(message)
+    if match is None:
+        return ""
+    name, needed = match[1].rpartition(".")[2], match[2]
+    given = f'{where}={{"class_path": "{name}", "init_args": {{"{needed}": ...}}}}'
+    return f"{where}: {name} needs {needed}: give both at once, {given}"
 
 
 def _before(chain: list[str], message: str, position: int) -> list[str]:

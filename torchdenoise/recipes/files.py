@@ -4,9 +4,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from torchdenoise.errors import RecipeError, did_you_mean
+from torchdenoise.bounded import MAX_YAML, check_plain, load_yaml, read_text
+from torchdenoise.errors import RecipeError, UserError, did_you_mean
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
@@ -56,17 +55,25 @@ def read_config(name: str) -> dict[str, Any]:
     """Return the contents of a recipe file, which may hold a part of a recipe; empty if it holds no mapping.
 
     Raises:
-        RecipeError: no such recipe, or a file that is not YAML.
+        RecipeError: no such recipe, or a file that is not YAML, or larger than any recipe.
     """
     path = recipe_path(name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
+        content = load_yaml(_text(path))
+        check_plain(content)
+    except UserError as error:
+        raise RecipeError(f"{path}: {error}") from None
     return content if isinstance(content, dict) else {}
 
 
 def describe(name: str) -> str:
     """Return the comment on the first line of a recipe."""
-    first = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    first = _text(recipe_path(name)).partition("\n")[0]
     return first.removeprefix("#").strip()
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path, MAX_YAML)
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror or error}") from None
