@@ -255,4 +255,4 @@ def test_frames_too_large_for_the_memory_are_refused_before_they_are_read(run, t
     monkeypatch.setattr("torchdenoise.data.frames.Planes.plane", None)
     outcome = run("denoise", "a.tif", *WORDS)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert "a.tif: 6000 x 4000 pixels need about 1.2 GB of memory, 1 GB are free: crop or split it" in outcome.err
+    assert "a.tif: 6000 x 4000 pixels need about 1.1 GB of memory, 1 GB are free: crop or split it" in outcome.err

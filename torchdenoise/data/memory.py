@@ -9,9 +9,9 @@ from torchdenoise.errors import PictureError
 
 READ_BYTES = 9
 """Of memory for each value while a picture is read: as stored, as float32 and one copy."""
-FIT_BYTES = 40
+FIT_BYTES = 32
 """Of memory for each value during a fit, and"""
-FIT_BASE = 200 * 10**6
+FIT_BASE = 300 * 10**6
 """bytes for a fit of any size; both measured by ``benchmarks/picture_memory.py``, see ``docs/results/memory.md``."""
 _GIGABYTE = 10**9
 _SMALL = _GIGABYTE // 4
@@ -81,7 +81,7 @@ def check_fit_memory(width: int, height: int, channels: int, at_once: int = 1) -
         >>> check_fit_memory(10**6, 10**6, 3)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        torchdenoise.errors.PictureError: 1000000 x 1000000 pixels need about 1.2e+05 GB of memory, ... split it first
+        torchdenoise.errors.PictureError: 1000000 x 1000000 pixels need about 9.6e+04 GB of memory, ... split it first
     """
     values = width * height * channels
     if FIT_BYTES * values >= _SMALL:
