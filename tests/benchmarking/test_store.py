@@ -154,7 +154,7 @@ def test_a_folder_with_other_contents_is_refused(run, clean, tmp_path):
 def test_a_folder_with_a_broken_description_is_refused(clean, tmp_path, content):
     (tmp_path / "res").mkdir()
     (tmp_path / "res/comparison.json").write_text(content)
-    with pytest.raises(UserError, match=r"res: comparison.json is not what a comparison writes; choose a new folder"):
+    with pytest.raises(UserError, match=r"res: comparison.json is not what a comparison writes.*; choose a new folder"):
         compare("zsn2n", clean, "gaussian:25", max_steps=1, output=tmp_path / "res")
 
 
