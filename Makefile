@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_MIN := .venv-min/.ready
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-.PHONY: demo test test-min slow lint clean
+.PHONY: demo test test-min slow torture lint clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -32,6 +32,10 @@ test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyprojec
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow tests
+
+torture: $(READY)  ## kills at random moments, full disks, closed pipes, files and folders of strangers; under 20 minutes
+	TORCHDENOISE_KILLS=full $(BIN)/python -m pytest $(PARALLEL) -m slow tests/commands/test_kills.py \
+		tests/commands/test_working_folder.py tests/test_full_disk.py tests/test_standard_streams.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,10 +1,12 @@
 """Commands that are killed at random moments: nothing is lost, and the next command ends what they began.
 
-``TORCHDENOISE_KILLS=full`` kills a folder of 40 pictures 20 times and a stack of 200 frames 10 times.
+``TORCHDENOISE_KILLS=full``: a folder of 40 pictures, a fit and a comparison 20 times, a stack of 200 frames 10 times.
 """
 
+import csv
 import os
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
+import torch
 from helpers import noisy_scene, random_pixels, write_png
 
 FULL = os.environ.get("TORCHDENOISE_KILLS") == "full"
@@ -19,8 +22,28 @@ WORDS = ("--recipe", "zsn2n", "--max-steps", "8", "--device", "cpu", "--threads"
 
 
 def start(folder, *words):
-    command = [sys.executable, "-m", "torchdenoise", "denoise", *words, *WORDS]
+    return launch(folder, "denoise", *words, *WORDS)
+
+
+def launch(folder, *words):
+    command = [sys.executable, "-m", "torchdenoise", *words]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(folder, *words):
+    """Run a command to its end; return its exit code and errors, and the seconds it took."""
+    begin = time.monotonic()
+    process = launch(folder, *words)
+    _, err = process.communicate()
+    return process.returncode, err, time.monotonic() - begin
+
+
+def kill_at_random(folder, moments, seconds, *words):
+    """Kill a command in the last three quarters of the time that it takes."""
+    process = launch(folder, *words)
+    time.sleep(moments.uniform(seconds / 4, seconds))
+    process.kill()
+    process.communicate()
 
 
 def finish(folder, *words):
@@ -104,3 +127,59 @@ def test_two_commands_on_one_folder_do_not_remove_each_others_unfinished_results
     assert slow.returncode == 0, err
     assert np.load(tmp_path / "out" / "slow.npy").shape == (60, 64, 64)
     assert len(contents(tmp_path / "out")) == 7
+
+
+FIT = shlex.split(
+    "fit --model Noise2Noise --model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3 "
+    "--data ImageFolder --data.train in --data.target noisy --data.crop 8 --data.batch_size 2 --data.repeats 40 "
+    "--data.workers 0 --trainer.max_epochs 8 --trainer.accelerator cpu"
+)
+
+
+def last_checkpoint(folder):
+    """Return the options that go on from the newest checkpoint; none before the first one."""
+    found = sorted(folder.glob("runs/*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+    return ("--ckpt_path", str(found[-1])) if found else ()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_fit_that_is_killed_again_and_again(tmp_path):
+    for folder in ("whole", "killed"):
+        (tmp_path / folder / "in").mkdir(parents=True)
+        for number in range(4):
+            write_png(tmp_path / folder / "in" / f"{number}.png", noisy_scene(24, 24, seed=number))
+    code, err, seconds = run(tmp_path / "whole", *FIT)
+    assert code == 0, err
+    here, moments = tmp_path / "killed", random.Random(0)
+    for _ in range(20 if FULL else 2):
+        kill_at_random(here, moments, seconds, *FIT, *last_checkpoint(here))
+    code, err, _ = run(here, *FIT, *last_checkpoint(here))
+    assert code == 0 or "fitted for 8 epochs already" in err  # it was killed after the last step
+    states = [torch.load(last_checkpoint(folder)[1], weights_only=True) for folder in (tmp_path / "whole", here)]
+    assert states[0]["global_step"] == states[1]["global_step"] == 640
+    assert all(torch.equal(states[0]["state_dict"][name], value) for name, value in states[1]["state_dict"].items())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_comparison_that_is_killed_again_and_again(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(40, 40, seed=number))
+    words = ("compare", "--recipes", "zsn2n,tv,nlm", "--data", "in", "--noise", "gaussian:25,poisson:25")
+    words = (*words, "--max-steps", "60", "--threads", "1")
+    code, err, seconds = run(tmp_path, *words, "-o", "whole")
+    assert code == 0, err
+    moments = random.Random(0)
+    for _ in range(20 if FULL else 2):
+        kill_at_random(tmp_path, moments, seconds, *words, "-o", "killed")
+    code, err, _ = run(tmp_path, *words, "-o", "killed")
+    assert code == 0, err
+    tables = []
+    for folder in ("whole", "killed"):
+        with (tmp_path / folder / "results.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        tables.append([(row["recipe"], row["image"], row["noise"], row["psnr"], row["ssim"]) for row in rows])
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 24
