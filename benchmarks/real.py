@@ -173,11 +173,15 @@ def section(name: str) -> list[str]:
     rows = rows_of(name)
     if not rows:
         return [*text, f"Not run: `python benchmarks/real.py --sets {name}`."]
+    counts = {recipe: len(_by(rows, recipe)) for recipe in RECIPES}
+    unfinished = [recipe for recipe in RECIPES if 0 < counts[recipe] < max(counts.values())]
+    partial = [_on_its_own(name, recipe, rows) for recipe in unfinished]
+    rows = [row for row in rows if row["recipe"] not in unfinished]
     shared = shared_scenes(rows)
     rows = [row for row in rows if (row["image"], row["seed"]) in shared]
     odd = {row["image"] for row in rows_of(name, ["odd"])}
     recipes = [recipe for recipe in RECIPES if any(row["recipe"] == recipe for row in rows)]
-    missing = ", ".join(f"`{recipe}`" for recipe in RECIPES if recipe not in recipes)
+    missing = ", ".join(f"`{recipe}`" for recipe in RECIPES if not counts[recipe])
     text.append(f"{setting(rows)}." + (f" Not run: {missing}." if missing else "") if rows else NOT_SHARED)
     idle = idle_seconds()
     text += ["", "| recipe | n | PSNR | odd | even | SSIM | s | s, idle |", "|---|---|---|---|---|---|---|---|"]
@@ -185,9 +189,19 @@ def section(name: str) -> list[str]:
         text.append(_line(name, "noisy", "noisy_", [row for row in rows if row["recipe"] == recipes[0]], odd))
     for recipe in sorted(recipes, key=lambda each: -mean(samples(name, _by(rows, each)))):
         text.append(_line(name, f"`{recipe}`", "", _by(rows, recipe), odd, idle.get(recipe)))
+    text += [line for each in partial for line in ("", each)]
     text += ["", f"Published, on {SETS[name].published_on}:", "", "| method | PSNR | SSIM |", "|---|---|---|"]
     text += [f"| {each.method} | {each.psnr:.2f} | {shown(each.ssim, 3)} |" for each in SETS[name].published]
     return text + before(name)
+
+
+def _on_its_own(name: str, recipe: str, rows: Sequence[Row]) -> str:
+    """Return a sentence about a recipe that has finished some pictures, beside ``fast`` on the same ones."""
+    mine = _by(rows, recipe)
+    names = {row["image"] for row in mine}
+    beside = [row for row in _by(rows, "fast") if row["image"] in names]
+    fast = f"; `fast` on these {mean(samples(name, beside)):.2f} dB" if len(beside) == len(mine) else ""
+    return f"`{recipe}` has finished {len(mine)} pictures: {mean(samples(name, mine)):.2f} dB{fast}."
 
 
 def _by(rows: Sequence[Row], recipe: str) -> list[Row]:
@@ -262,8 +276,9 @@ def write_page() -> None:
         "# Real noise",
         "",
         "By the rules of the [protocol](../protocol.md): every recipe is one setting, and sees nothing but the noisy "
-        "picture. Means over the n pictures that all recipes of a table have finished; PSNR ± deviation; FMD's four "
-        "shots of a field are averaged first. Odd: the pictures on which settings may be chosen, by the scene's number "
+        "picture. Means over the n pictures that all recipes of a table have finished; those that have finished fewer "
+        "stand below it. PSNR ± deviation; FMD's four shots of a field are averaged first. Odd: the pictures on "
+        "which settings may be chosen, by the scene's number "
         "for SIDD and by position for the others; even: the rest. `s`: seconds on one thread, other work beside it, so "
         "not comparable; `s, idle`: with all threads of an idle machine, on pictures of SIDD. Published figures are "
         "for other pictures of the same sets, as their headings say, and for methods that see one picture at a time. "

@@ -349,6 +349,19 @@ def test_a_fit_to_correlated_noise_ends_when_each_scale_has_its_steps():
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_correlated_noise_can_have_a_network_of_its_own():
+    noisy, model = smeared(96, 96), multi_scale(correlated_network=SmallCNN(3, width=2, depth=2))
+    trainer = lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 4})
+    trainer.fit(model, datamodule=data_of(noisy))
+    assert [stage.network.arguments["width"] for stage in model.stages()] == [2, 2]
+    copy = multi_scale(correlated_network=SmallCNN(3, width=2, depth=2))
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(copy.restore(noisy), model.restore(noisy))
+    white = (0.5 + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    lightning.Trainer(**{**HYGIENE, "accelerator": "cpu", "max_steps": 2}).fit(model, datamodule=data_of(white))
+    assert [stage.network.arguments["width"] for stage in model.stages()] == [4]
+
+
 def test_the_limit_counts_steps_and_not_batches():
     model = multi_scale(correlated_steps=2)
     options = {**HYGIENE, "accelerator": "cpu", "max_steps": 30, "accumulate_grad_batches": 3}

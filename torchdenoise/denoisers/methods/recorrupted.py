@@ -132,6 +132,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         scales: for correlated noise, at most.
         correlated_steps: that each scale takes at most if the noise is correlated; a longer fit learns the noise. None
             leaves it to the Trainer.
+        correlated_network: of each scale if the noise is correlated; ``network`` by default.
 
     Raises:
         UserError: ``scales`` or ``correlated_steps`` below 1.
@@ -164,6 +165,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         domain: Domain | None = None,
         scales: int = 3,
         correlated_steps: int | None = None,
+        correlated_network: Network | None = None,
     ) -> None:
         super().__init__(network, loss, optimizer, scheduler, readout, domain)
         for name, value in (("scales", scales), ("correlated_steps", correlated_steps)):
@@ -173,9 +175,13 @@ class Recorrupted(SingleStage, source=SOURCE):
         self.fallback_readout = fallback_readout or CappedRemoval()
         self.scales = scales
         self.correlated_steps = correlated_steps
+        self.correlated_network = correlated_network
         self._needs: int | None = None
         self.coarse = nn.ModuleList()
-        """The networks of the coarser scales, from the coarsest; none unless the fitted image has correlated noise."""
+        """The networks of the coarser scales, from the coarsest; none unless the fitted image has correlated noise.
+
+        With a network of its own for correlated noise, that of the finest scale is the last of them.
+        """
         self.register_buffer("trusted", torch.tensor(True))
 
     @override
@@ -204,8 +210,9 @@ class Recorrupted(SingleStage, source=SOURCE):
             self._needs = self.correlated_steps if profile.correlated else None
             most = self.scales if profile.coarse_to_fine else 1
             number = number_of_scales(description.height, description.width, most)
-            if len(self.coarse) != number - 1:
-                self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number - 1)])
+            copies = number - (self.correlated_network is None) if number > 1 else 0
+            if len(self.coarse) != copies:
+                self.coarse = self._copies(copies)
 
     @override
     def noise_line(self) -> str:
@@ -218,7 +225,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         """Load the weights of as many scales as the checkpoint has."""
         number = len({name.split(".")[1] for name in state_dict if name.startswith("coarse.")})
         if number != len(self.coarse):
-            self.coarse = nn.ModuleList([copy.deepcopy(self.network) for _ in range(number)])
+            self.coarse = self._copies(number)
         self.clear_cache()
         return super().load_state_dict(state_dict, strict, assign)
 
@@ -270,7 +277,7 @@ class Recorrupted(SingleStage, source=SOURCE):
         beside = [each for each in beside if self._has_scales(each)]
         if beside:
             return self._read_beside(context, beside)
-        return self._read_level(denoise, *self._level(context, len(self.coarse)))
+        return self._read_level(denoise, *self._level(context, len(self._networks()) - 1))
 
     @override
     def one_pass(self, context: PictureContext, index: int) -> Tensor:
@@ -282,7 +289,12 @@ class Recorrupted(SingleStage, source=SOURCE):
         return self._scales(context).pyramid.enlarged(denoised, index)
 
     def _networks(self) -> list[Network]:
-        return [*(each for each in self.coarse if isinstance(each, Network)), self.network]
+        """Return the networks of all scales, from the coarsest."""
+        made = [each for each in self.coarse if isinstance(each, Network)]
+        return made if made and self.correlated_network is not None else [*made, self.network]
+
+    def _copies(self, number: int) -> nn.ModuleList:
+        return nn.ModuleList([copy.deepcopy(self.correlated_network or self.network) for _ in range(number)])
 
     def _has_scales(self, context: PictureContext) -> bool:
         return len(self.coarse) > 0 and len(context.noisy) == 1 and context.profiles[0].correlated
@@ -294,7 +306,7 @@ class Recorrupted(SingleStage, source=SOURCE):
             return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_scale)
 
     def _scales(self, context: PictureContext) -> CoarseToFine:
-        number = len(self.coarse) + 1
+        number = len(self._networks())
         key = f"{number} scales"
         if key not in context.kept:
             pyramid = Pyramid(context.transformed, context.transformed_profiles[0], number)
