@@ -129,6 +129,18 @@ def test_two_commands_on_one_folder_do_not_remove_each_others_unfinished_results
     assert len(contents(tmp_path / "out")) == 7
 
 
+@pytest.mark.slow
+def test_two_commands_on_one_folder_at_once_both_end_well(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(64, 64, seed=number))
+    both = [start(tmp_path, "in", "-o", "out") for _ in range(2)]
+    for process in both:
+        _, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+    assert len(contents(tmp_path / "out")) == 5
+
+
 FIT = shlex.split(
     "fit --model Noise2Noise --model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3 "
     "--data ImageFolder --data.train in --data.target noisy --data.crop 8 --data.batch_size 2 --data.repeats 40 "

@@ -97,7 +97,16 @@ class PictureWork:
                 errors = denoise_stack(pairs[0], self._options, self._wanted, self._listener)
             else:
                 errors = self._denoise(pairs)
-        return Done(errors, time.monotonic() - start)
+        return Done(self._without_those_of_others(errors), time.monotonic() - start)
+
+    def _without_those_of_others(self, errors: Mapping[Pair, UserError]) -> dict[Pair, UserError]:
+        """Return the errors but for results that another command on the same folder has written meanwhile."""
+        left = dict(errors)
+        for source, target in errors:
+            if not self._options.overwrite and target.exists():
+                self._listener.say(f"{shown(target)}: written meanwhile by another command, and kept")
+                del left[source, target]
+        return left
 
     def _denoise(self, pairs: Sequence[Pair]) -> dict[Pair, UserError]:
         """Denoise some pictures together and write them; return the errors of those that failed."""
