@@ -83,7 +83,7 @@ def check_complete(folder, words, expected):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("more", [(), ("--workers", "2")])
+@pytest.mark.parametrize("more", [(), ("--workers", "2")] if FULL else [()])
 def test_a_folder_that_is_killed_again_and_again(tmp_path, more):
     pictures, kills = (40, 20) if FULL else (6, 2)
     (tmp_path / "in").mkdir()
@@ -164,7 +164,7 @@ def test_a_fit_that_is_killed_again_and_again(tmp_path):
     code, err, seconds = run(tmp_path / "whole", *FIT)
     assert code == 0, err
     here, moments = tmp_path / "killed", random.Random(0)
-    for _ in range(20 if FULL else 2):
+    for _ in range(20 if FULL else 1):
         kill_at_random(here, moments, seconds, *FIT, *last_checkpoint(here))
     code, err, _ = run(here, *FIT, *last_checkpoint(here))
     assert code == 0 or "fitted for 8 epochs already" in err  # it was killed after the last step
@@ -184,7 +184,7 @@ def test_a_comparison_that_is_killed_again_and_again(tmp_path):
     code, err, seconds = run(tmp_path, *words, "-o", "whole")
     assert code == 0, err
     moments = random.Random(0)
-    for _ in range(20 if FULL else 2):
+    for _ in range(20 if FULL else 1):
         kill_at_random(tmp_path, moments, seconds, *words, "-o", "killed")
     code, err, _ = run(tmp_path, *words, "-o", "killed")
     assert code == 0, err
