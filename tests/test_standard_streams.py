@@ -45,4 +45,4 @@ def test_the_work_is_done_although_nobody_reads_about_it(pictures, command, code
 def test_a_working_folder_that_was_removed_is_one_line(pictures):
     outcome = shell('mkdir gone && cd gone && rmdir ../gone && "$@"')
     assert outcome.returncode == 2
-    assert outcome.stderr == "torchdenoise: in: no such file; check its name and folder\n"
+    assert outcome.stderr == "torchdenoise: the working folder was removed: change to one that exists\n"

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torchdenoise
 from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
@@ -94,9 +95,18 @@ def _run(words: Sequence[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UserError(f"{words[0]}: unknown command{did_you_mean(words[0], COMMANDS)}; see torchdenoise --help")
+    _check_working_folder()
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
         return int(command.run(words))
+
+
+def _check_working_folder() -> None:
+    """Raise UserError if the working folder was removed: no path can be resolved then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the working folder was removed: change to one that exists") from None
 
 
 def reported(work: Callable[[], int]) -> int:
