@@ -201,7 +201,8 @@ def _on_its_own(name: str, recipe: str, rows: Sequence[Row]) -> str:
     names = {row["image"] for row in mine}
     beside = [row for row in _by(rows, "fast") if row["image"] in names]
     fast = f"; `fast` on these {mean(samples(name, beside)):.2f} dB" if len(beside) == len(mine) else ""
-    return f"`{recipe}` has finished {len(mine)} pictures: {mean(samples(name, mine)):.2f} dB{fast}."
+    most = max(len(_by(rows, each)) for each in RECIPES)
+    return f"`{recipe}` has finished {len(mine)} of {most}: {mean(samples(name, mine)):.2f} dB{fast}."
 
 
 def _by(rows: Sequence[Row], recipe: str) -> list[Row]:

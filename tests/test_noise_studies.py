@@ -198,7 +198,8 @@ def test_real_noise_by_halves_and_samples(load, data, capsys):
         _add_row(real.RESULTS / real.FOLDER / f"sidd-{half}", image, recipe, psnr)
     _add_row(real.RESULTS / real.FOLDER / "before" / "sidd", "1_17", "fast", 29)
     text = "\n".join(real.section("sidd"))
-    assert "| `fast` | 1 | 30.00 | 30.00 | - |" in text  # bm3d has not finished the other picture
+    assert "| `fast` | 2 | 32.00 ± 2.83 | 30.00 | 34.00 |" in text
+    assert "\n`bm3d` has finished 1 of 2: 26.00 dB; `fast` on these 30.00 dB.\n" in text
     assert "| NLR (NeurIPS 2025; 65 s on a GPU) | 36.32 | 0.874 |" in text
     assert "on the pictures that both have (1): 29.00 and 30.00 dB, +1.00; worse by more than 0.05 dB on 0" in text
     with pytest.raises(SystemExit):
