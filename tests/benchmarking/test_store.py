@@ -150,11 +150,20 @@ def test_a_folder_with_other_contents_is_refused(run, clean, tmp_path):
     assert "res: holds a comparison of clean pictures, crop None; choose a new folder" in outcome.err
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"pictures": "clean"}'])
-def test_a_folder_with_a_broken_description_is_refused(clean, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", r" \(not a JSON file \(Expecting value: line 1 column 1 \(char 0\)\)\)"),
+        ("[]", ""),
+        ("{}", ""),
+        ('{"pictures": "clean"}', ""),
+        ('{"pictures": "clean", "crop": "x"}', ""),
+    ],
+)
+def test_a_folder_with_a_broken_description_is_refused(clean, tmp_path, content, reason):
     (tmp_path / "res").mkdir()
     (tmp_path / "res/comparison.json").write_text(content)
-    with pytest.raises(UserError, match=r"res: comparison.json is not what a comparison writes.*; choose a new folder"):
+    with pytest.raises(UserError, match=rf"res: comparison.json is not what a comparison writes{reason}; choose a new"):
         compare("zsn2n", clean, "gaussian:25", max_steps=1, output=tmp_path / "res")
 
 

@@ -62,11 +62,12 @@ def test_nothing_is_measured(monkeypatch):
 
 def test_fits_together_believe_it_too():
     images = [noisy(), noisy("gaussian:21")]
-    options = Options(3, device="cpu", noise=from_spec("gaussian:5").profile())
+    overrides = ("trainer.precision=32-true",)  # processors with bfloat16 round stacked fits differently
+    options = Options(3, device="cpu", noise=from_spec("gaussian:5").profile(), overrides=overrides)
     together = fit_images(images, FAST, options)
     for image, result in zip(images, together, strict=True):
         (alone,) = fit_images([image], FAST, options)
-        assert torch.allclose(result.image, alone.image, atol=2e-3)  # in bfloat16, where the processor has it
+        assert torch.allclose(result.image, alone.image, atol=1e-4)
         assert result.noise == alone.noise == "noise: white, level 5 of 255; given"
 
 

@@ -382,10 +382,12 @@ def test_stacked_fits_of_white_and_correlated_noise_end_at_their_own_steps():
     white = (0.5 + 0.1 * torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     images = [smeared(24, 24), white, smeared(96, 96)]
     recipe = load_recipe("fast")
-    options = Options(max_steps=9, device="cpu", overrides=("model.correlated_steps=2", "model.readout=EightTurns"))
+    exact = "trainer.precision=32-true"  # processors with bfloat16 round stacked fits differently
+    changes = ("model.correlated_steps=2", "model.readout=EightTurns", exact)
+    options = Options(max_steps=9, device="cpu", overrides=changes)
     together = fit_images(images, recipe, options)
     for image, result in zip(images, together, strict=True):
-        torch.testing.assert_close(result.image, fit_image(image, recipe, options).image, rtol=0, atol=2e-3)
+        torch.testing.assert_close(result.image, fit_image(image, recipe, options).image, rtol=0, atol=1e-4)
 
 
 def test_too_much_clipping_gets_a_warning_and_another_loss():

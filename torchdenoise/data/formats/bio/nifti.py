@@ -126,7 +126,7 @@ class NiftiPlanes(ArrayPlanes):
 
 
 def _read_header(file: BinaryIO) -> Any:
-    """Return the header of an open file with its extensions, unchanged; its version is told by its length."""
+    """Return the header of an open file; the length with which it begins tells NIfTI-1 from NIfTI-2."""
     nibabel = bio_module("nibabel", "NIfTI")
     first = file.read(4)
     file.seek(0)
