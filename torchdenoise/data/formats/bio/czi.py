@@ -6,15 +6,13 @@ from typing import Any
 from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
-from torchdenoise.data.formats.bio.reading import LibraryPlanes, check_only
+from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryPlanes, check_only, planes_of
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import Planes
 from torchdenoise.errors import UserError
 from torchdenoise.extras import optional_module
 
 _REMEDY = "CZI needs an extra, and Python 3.12 or newer: pip install 'torchdenoise[bio]'"
-MICROMETERS = 1e6
-"""Of a meter."""
 
 
 class CZI(PlanesFormat, source="https://www.zeiss.com/czi"):
@@ -30,15 +28,12 @@ class CZI(PlanesFormat, source="https://www.zeiss.com/czi"):
         library = optional_module("czifile", _REMEDY)
         if not hasattr(library.CziFile, "scenes"):  # that of older Pythons
             raise UserError(_REMEDY)
-        file = library.CziFile(path)
-        try:
+
+        def find(file: Any) -> Planes:
             check_only([str(scene) for scene in file.scenes])
-            planes = czi_planes(next(iter(file.scenes.values())), letters)
-        except BaseException:
-            file.close()
-            raise
-        planes.resources.callback(file.close)
-        return planes
+            return czi_planes(next(iter(file.scenes.values())), letters)
+
+        return planes_of(library.CziFile(path), find)
 
 
 def czi_planes(image: Any, letters: str | None) -> LibraryPlanes:

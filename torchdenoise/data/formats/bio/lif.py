@@ -7,12 +7,9 @@ from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.formats.bio.extra import bio_module
-from torchdenoise.data.formats.bio.reading import LibraryPlanes, check_only
+from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryPlanes, check_only, planes_of
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import Planes
-
-MICROMETERS = 1e6
-"""Of a meter."""
 
 
 class LIF(PlanesFormat, source="https://www.leica-microsystems.com"):
@@ -25,16 +22,13 @@ class LIF(PlanesFormat, source="https://www.leica-microsystems.com"):
     @override
     def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes of the only picture."""
-        file = bio_module("liffile", "LIF").LifFile(path)
-        try:
+
+        def find(file: Any) -> Planes:
             images = [image for image in file.images if not image.is_flim]
             check_only([str(image.name) for image in images])
-            planes = lif_planes(images[0], letters)
-        except BaseException:
-            file.close()
-            raise
-        planes.resources.callback(file.close)
-        return planes
+            return lif_planes(images[0], letters)
+
+        return planes_of(bio_module("liffile", "LIF").LifFile(path), find)
 
 
 def lif_planes(image: Any, letters: str | None) -> LibraryPlanes:

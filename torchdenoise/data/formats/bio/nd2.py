@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.formats.bio.extra import bio_module
-from torchdenoise.data.formats.bio.reading import LibraryPlanes
+from torchdenoise.data.formats.bio.reading import LibraryPlanes, planes_of
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import Planes
 
@@ -27,14 +27,7 @@ class ND2(PlanesFormat, source="https://www.nikon.com"):
     @override
     def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes; positions of the stage are frames (P)."""
-        file = bio_module("nd2", "ND2").ND2File(path)
-        try:
-            planes = nd2_planes(file, letters)
-        except BaseException:
-            file.close()
-            raise
-        planes.resources.callback(file.close)
-        return planes
+        return planes_of(bio_module("nd2", "ND2").ND2File(path), lambda file: nd2_planes(file, letters))
 
 
 def nd2_planes(file: Any, letters: str | None) -> LibraryPlanes:

@@ -1,5 +1,6 @@
 """What the formats that can only be read share: planes from a library's own reader."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from torchdenoise.data.formats.base import check_size
 from torchdenoise.data.frames import Planes
 from torchdenoise.errors import PictureError
 
+MICROMETERS = 1e6
+"""Of a meter."""
 ReadPlane = Callable[[Mapping[str, int]], NDArray[Any]]
 """Returns the plane (Y, X) or (Y, X, S) at a place: the number along each axis, by the library's name of it."""
 
@@ -41,6 +44,15 @@ class LibraryPlanes(Planes):
         place = self.axes.place(number, self.shape)
         plane = self._read_plane({self._names[letter]: at for letter, at in place.items()})
         return plane.reshape(self.axes.plane_shape(self.shape)).astype(self.dtype, copy=False)
+
+
+def planes_of(file: Any, find: Callable[[Any], Planes]) -> Planes:
+    """Return the planes that are found in a library's open file; closing them closes it, and an error does at once."""
+    with contextlib.ExitStack() as closing:
+        closing.callback(file.close)
+        planes = find(file)
+        planes.resources.push(closing.pop_all())
+    return planes
 
 
 def check_only(names: Sequence[str]) -> None:
