@@ -1,13 +1,15 @@
-"""What a folder of small pictures costs, from first to last, beside the fits alone.
+"""What a folder of small pictures costs, from first to last, beside the fits alone, and whether its memory grows.
 
     python benchmarks/folders.py            writes docs/results/folders.md; under an hour on two idle cores
 
 Each row is `torchdenoise denoise FOLDER -o OUT` in a process of its own, start-up included. "The fits alone" is the
 time that this process spends in the Trainer's loop and in the readout; everything else is overhead: imports, the
-recipe, reading, measuring the noise, building network and Trainer, writing.
+recipe, reading, measuring the noise, building network and Trainer, writing. The memory is that of this process after
+each picture.
 """
 
 import argparse
+import json
 import os
 import platform
 import subprocess
@@ -16,6 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import lightning
 import numpy as np
@@ -25,18 +28,23 @@ from torchdenoise.data import Picture, write_picture
 
 SIDE = 64
 RUNS = ["instant:1000", "fast:200"]
+SETTLED = 0.1
+"""Share of the pictures after which memory should no longer grow."""
 CLOCK = '''
-"""Writes the seconds that all Trainers of this process spend in fits and readouts to ./seconds.txt."""
+"""Writes the seconds of all fits and readouts of this process, and its memory after each, to ./measured.json."""
 import atexit
+import json
 import time
 from pathlib import Path
 
 import lightning
+import psutil
 
 
 class Clock(lightning.Callback):
     spent = 0.0
     began = 0.0
+    memory = []
 
     def on_train_start(self, *_):
         Clock.began = time.perf_counter()
@@ -44,7 +52,11 @@ class Clock(lightning.Callback):
     def on_train_end(self, *_):
         Clock.spent += time.perf_counter() - Clock.began
 
-    on_predict_start, on_predict_end = on_train_start, on_train_end
+    on_predict_start = on_train_start
+
+    def on_predict_end(self, *_):
+        self.on_train_end()
+        Clock.memory.append(psutil.Process().memory_info().rss)
 
 
 plain = lightning.Trainer.__init__
@@ -55,19 +67,20 @@ def with_clock(self, *args, callbacks=None, **options):
 
 
 lightning.Trainer.__init__ = with_clock
-atexit.register(lambda: Path("seconds.txt").write_text(str(Clock.spent)))
+atexit.register(lambda: Path("measured.json").write_text(json.dumps({"fits": Clock.spent, "memory": Clock.memory})))
 '''
 """Imported by the command line before it begins, as a user's module."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a run over a folder, in seconds."""
+    """Of a run over a folder: seconds, and bytes after each picture."""
 
     recipe: str
     pictures: int
     whole: float
     fits: float
+    memory: list[int]
 
     def row(self) -> str:
         """Return the row of the table."""
@@ -79,8 +92,16 @@ class Cost:
             f"{each:.3f}",
             f"{fit:.3f}",
             f"{each - fit:.3f}",
+            f"{self.whole / self.fits:.3f}",
+            f"{self.memory[-1] / 2**20:.0f}",
+            f"{self.growth() / 2**20:+.1f}",
         )
-        return f"| {' | '.join(map(str, cells))} | {self.whole / self.fits:.3f} |"
+        return f"| {' | '.join(map(str, cells))} |"
+
+    def growth(self) -> float:
+        """Return the memory of the last tenth of the pictures minus that of the tenth after the first, in bytes."""
+        tenth = max(1, round(SETTLED * len(self.memory)))
+        return mean(self.memory[-tenth:]) - mean(self.memory[tenth : 2 * tenth])
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,7 +139,8 @@ def run(recipe: str, pictures: int, threads: int) -> Cost:
             [sys.executable, "-m", "torchdenoise", *words], cwd=folder, env=environment, check=True, stdout=-3
         )
         whole = time.perf_counter() - begin
-        return Cost(recipe, pictures, whole, float(Path(folder, "seconds.txt").read_text()))
+        measured = json.loads(Path(folder, "measured.json").read_text())
+        return Cost(recipe, pictures, whole, measured["fits"], measured["memory"])
 
 
 def main() -> None:
@@ -139,10 +161,11 @@ def main() -> None:
         "",
         "Each row is `torchdenoise denoise FOLDER -o OUT` in one process, start-up included. *The fit* is the time in "
         "the Trainer's loop and in the readout; everything else is overhead: imports, recipe, reading, measuring the "
-        "noise, building network and Trainer, writing.",
+        "noise, building network and Trainer, writing. *Memory* is that of the process after the last picture; "
+        "*growth* is the mean of the last tenth of the pictures minus that of the second tenth; both in MiB.",
         "",
-        "| recipe | pictures | all, s | a picture, s | its fit, s | its overhead, s | all / fits |",
-        "|---|---|---|---|---|---|---|",
+        "| recipe | pictures | all, s | a picture, s | its fit, s | its overhead, s | all / fits | memory | growth |",
+        "|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]

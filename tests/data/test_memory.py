@@ -1,9 +1,11 @@
 """Pictures that do not fit into memory are refused by their header."""
 
 import os
+import platform
 import struct
 import zlib
 
+import psutil
 import pytest
 import tifffile
 from helpers import random_pixels, save_picture
@@ -80,3 +82,15 @@ def test_libpng_talks_to_nobody(tmp_path, capfd):
     (tmp_path / "a.png").write_bytes(good)  # more data than pixels, of which libpng warns
     assert read_picture(tmp_path / "a.png").shape == (32, 40, 3)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep nothing")
+def test_freed_memory_goes_back_to_the_system():
+    process = psutil.Process()
+    blocks = [bytes(60_000) for _ in range(1000)]
+    last = blocks[-1]  # holds the end of the heap, so that the rest stays with the process
+    before = process.memory_info().rss
+    del blocks
+    memory.return_freed_memory()
+    assert len(last) == 60_000
+    assert process.memory_info().rss < before - 40 * 2**20
