@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import lightning
 import torch
@@ -147,8 +147,9 @@ def write_page() -> None:
         f"to {MAX_LAG} pixels. PSNR, the mean over the pictures that all methods of a line have finished. Printed by "
         "`python benchmarks/correlated.py`; rows: `studies/correlated`.",
         "",
-        f"| noise | n | noisy | {' | '.join(f'`{name}`' for name in METHODS)} | `fast` against `fast-true` |",
-        "|---|---|---|" + "---|" * (len(METHODS) + 1),
+        f"| noise | n | noisy | {' | '.join(f'`{name}`' for name in METHODS)} "
+        "| `fast` against `fast-true`: mean | median | worst |",
+        "|---|---|---|" + "---|" * (len(METHODS) + 3),
         *(_line(kind, [row for row in rows if row["kind"] == kind]) for kind in KINDS),
     ]
     versions = {f"torch {row['torch']}, lightning {row['lightning']}, threads: {row['threads']}" for row in rows}
@@ -163,9 +164,11 @@ def _line(kind: str, rows: Rows) -> str:
     noisy = [next(float(row["noisy_psnr"]) for row in rows if row["picture"] == picture) for picture in shared]
     means = {name: mean(found[each] for each in shared) for name, found in scores.items() if found and shared}
     cells = [f"{means[name]:.2f}" if name in means else "-" for name in METHODS]
-    both = {"fast", "fast-true"} <= means.keys()
-    gap = f"{means['fast'] - means['fast-true']:+.2f}" if both else "-"
-    return f"| {kind} | {len(shared)} | {f'{mean(noisy):.2f}' if noisy else '-'} | {' | '.join(cells)} | {gap} |"
+    gaps = [
+        scores["fast"][each] - scores["fast-true"][each] for each in shared if {"fast", "fast-true"} <= means.keys()
+    ]
+    cells += [f"{measure(gaps):+.2f}" if gaps else "-" for measure in (mean, median, min)]
+    return f"| {kind} | {len(shared)} | {f'{mean(noisy):.2f}' if noisy else '-'} | {' | '.join(cells)} |"
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
