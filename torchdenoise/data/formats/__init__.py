@@ -4,7 +4,7 @@ Pixels keep their stored order. Orientation is copied as a tag, so viewers rotat
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +28,7 @@ from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import either, format_suffixes, picture_suffix
 from torchdenoise.registry import subclasses
+from torchdenoise.scenes import find_scene
 
 # isort: split
 # After JPEG 2000, because old ND2 files begin as its files do, and the oldest definition reads a file of another name.
@@ -73,6 +74,7 @@ __all__ = [
     "read_header",
     "recognizes",
     "save",
+    "scene_names",
     "write_planes",
 ]
 
@@ -113,11 +115,11 @@ def save(path: Path, suffix: str, array: NDArray[Any], like: Picture) -> None:
     _by_suffix(suffix).save(path, array, like)
 
 
-def open_planes(path: Path, letters: str | None) -> Planes | None:
-    """Return the planes of a file; None if it holds one picture, which ``decode`` takes.
+def open_planes(path: Path, letters: str | None, scene: int | str | None = None) -> Planes | None:
+    """Return the planes of a file, or of a scene; None if it holds one picture, which ``decode`` takes.
 
     Raises:
-        PictureError: as ``decode``, or the axes do not fit.
+        PictureError: as ``decode``, the axes do not fit, or as ``find_scene``.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -128,7 +130,22 @@ def open_planes(path: Path, letters: str | None) -> Planes | None:
     """
     found = _format_of(path)
     with quiet(), decode_errors():
-        return found.open(path, letters)
+        if scene is None:
+            return found.open(path, letters)
+        names = found.scenes(path) or ("",)
+        place = find_scene(names, scene)
+        return found.open_scene(path, place, letters) if len(names) > 1 else found.open(path, letters)
+
+
+def scene_names(path: Path) -> Sequence[str]:
+    """Return the names of the scenes of a file; one if it holds one picture.
+
+    Raises:
+        PictureError: as ``decode``.
+    """
+    found = _format_of(path)
+    with quiet(), decode_errors():
+        return found.scenes(path) or ("",)
 
 
 def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:

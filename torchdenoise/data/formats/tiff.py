@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ from torchdenoise.data.formats.tiff_pages import (
     page_header,
     page_metadata,
 )
-from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
+from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, series_names, write_tiff
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -35,7 +36,7 @@ MAX_PAGES = 100_000
 
 
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
-    """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
+    """Integers and floating point, lossless; stacks and scenes of ImageJ, OME and others; previews are ignored."""
 
     suffixes = (".tiff", ".tif", ".ome.tiff", ".ome.tif")
     floats = True
@@ -97,10 +98,19 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     @override
     def open(self, path: Path, letters: str | None) -> Planes | None:
         """Return the planes of a file of several pages or channels."""
-        with path.open("rb") as file:
-            if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
-                raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
+        _check_length(path)
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
+
+    @override
+    def scenes(self, path: Path) -> Sequence[str]:
+        """Return the names of pictures of different kinds, such as the series of an OME-TIFF."""
+        _check_length(path)
+        return series_names(path)
+
+    @override
+    def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
+        _check_length(path)
+        return TiffPlanes(path, letters, place)
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
@@ -116,3 +126,10 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write page by page, with the compression and the tags of the input TIFF, else deflate."""
         write_tiff(path, planes, like, dtype)
+
+
+def _check_length(path: Path) -> None:
+    """Raise PictureError if the list of pages is too long, or a loop."""
+    with path.open("rb") as file:
+        if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
+            raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
