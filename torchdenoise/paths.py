@@ -32,6 +32,9 @@ _FORMATS = {
     ".jpf": ("JPEG2000", ""),
     ".zarr": ("Zarr", ""),
     ".ome.zarr": ("Zarr", ""),
+    ".zarr.zip": ("Zarr zip", ""),
+    ".ome.zarr.zip": ("Zarr zip", ""),
+    ".ozx": ("Zarr zip", ""),
     ".nii": ("NIfTI", ""),
     ".nii.gz": ("NIfTI packed", ""),
     ".mrc": ("MRC", ""),
@@ -57,10 +60,10 @@ MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
 """Of results in floating point whose name is not given, unless the input's format holds them too."""
-_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "NIfTI", "NIfTI packed", "MRC", "FITS"}
+_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "Zarr zip", "NIfTI", "NIfTI packed", "MRC", "FITS"}
 _FOLDERS = {"Zarr"}
 """Formats whose pictures are folders."""
-_HOLD_SCENES = {"TIFF", "Zarr", "CZI", "ND2", "LIF"}
+_HOLD_SCENES = {"TIFF", "Zarr", "Zarr zip", "CZI", "ND2", "LIF"}
 """Formats whose files may hold several pictures."""
 
 

@@ -23,6 +23,7 @@ from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
 from torchdenoise.data.formats.webp import WebP
 from torchdenoise.data.formats.zarr_arrays import Zarr
+from torchdenoise.data.formats.zarr_zip import ZarrZip
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -63,6 +64,7 @@ __all__ = [
     "PictureFormat",
     "WebP",
     "Zarr",
+    "ZarrZip",
     "check_fit",
     "check_planes",
     "decode",
