@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.holes import Holes, filled, find_holes
 from torchdenoise.data.scaling import Scaling
 from torchdenoise.errors import PictureError
@@ -58,6 +59,8 @@ class Picture:
     """Text chunks of a PNG: name and content of each."""
     notes: Sequence[str] = ()
     """What the reader changed: sentences that begin behind the file's name."""
+    calibration: Calibration = field(default_factory=Calibration)
+    """Size and unit of its pixels, where a format says it."""
     quality: int = 95
     """Of a lossy result, 1 to 100."""
 

@@ -326,6 +326,43 @@ def test_an_array_becomes_a_tiff_with_its_axes(tmp_path):
         np.testing.assert_array_equal(tiff.asarray(), array.transpose(2, 0, 1))
 
 
+def single_ome(path, array, dtype=None):
+    scale = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(path, array, photometric="minisblack" if array.ndim == 2 else "rgb", ome=True, metadata=scale)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["same", "float32"])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)])
+def test_a_single_ome_tiff_stays_one(tmp_path, shape, dtype):
+    array = random_pixels(shape)
+    picture = read_picture(single_ome(tmp_path / "a.ome.tif", array)).stored_as(dtype)
+    write_picture(tmp_path / "b.ome.tif", picture.image, picture)
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tiff:
+        assert tiff.series[0].kind == "ome"
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        np.testing.assert_allclose(tiff.asarray(), array, atol=1e-4)
+    assert (pixels["PhysicalSizeX"], pixels["Type"]) == (0.25, "uint8" if dtype == "same" else "float")
+    assert read_picture(tmp_path / "b.ome.tif").calibration == picture.calibration
+
+
+def test_the_picture_of_a_set_does_not_describe_the_others(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", random_pixels((9, 8)), photometric="minisblack", metadata=None)
+    images = "".join(
+        f'<Image ID="Image:{number}" Name="{name}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint8" '
+        f'SizeX="8" SizeY="9" SizeC="1" SizeZ="1" SizeT="1" PhysicalSizeX="{number + 1}.5"><TiffData IFD="0" '
+        f'PlaneCount="1"><UUID FileName="{name}.ome.tif">urn:uuid:{name}</UUID></TiffData></Pixels></Image>'
+        for number, name in enumerate("ab")
+    )
+    tifffile.tiffcomment(tmp_path / "a.ome.tif", f'<OME UUID="urn:uuid:a">{images}</OME>'.encode())
+    picture = read_picture(tmp_path / "a.ome.tif")
+    assert picture.calibration.steps == {"X": 1.5}
+    write_picture(tmp_path / "c.ome.tif", picture.image, picture)
+    with tifffile.TiffFile(tmp_path / "c.ome.tif") as tiff:
+        assert [each.name for each in tiff.series] == ["a"]
+        assert "FileName" not in tiff.ome_metadata
+
+
 def test_one_page_is_read_for_one_plane(tmp_path, monkeypatch):
     path, read = save_stack(tmp_path / "in.tif", stack("TZCYX"), "TZCYX", "ome"), []
     monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", None)

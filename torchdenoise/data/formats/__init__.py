@@ -19,6 +19,7 @@ from torchdenoise.data.formats.jpeg import JPEG
 from torchdenoise.data.formats.jpeg2000 import JPEG2000
 from torchdenoise.data.formats.netpbm import Netpbm
 from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
+from torchdenoise.data.formats.planes_format import empty_array, planes_of_picture
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
 from torchdenoise.data.formats.webp import WebP
@@ -246,7 +247,8 @@ def lost(suffix: str, like: Picture) -> str:
     """
     missing = [_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name)]
     header = like.extra.get("header")
-    return ", ".join([*missing, *([lost_of_planes(suffix, header)] if isinstance(header, Planes) else [])])
+    planes = header if isinstance(header, Planes) else planes_of_picture(empty_array(like), like)
+    return ", ".join(filter(None, [*missing, lost_of_planes(suffix, planes)]))
 
 
 def _head(file: BinaryIO) -> bytes:

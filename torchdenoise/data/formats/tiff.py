@@ -13,7 +13,8 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
-from torchdenoise.data.formats.tiff_calibration import holds
+from torchdenoise.data.formats.planes_format import planes_of_picture
+from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
@@ -24,12 +25,20 @@ from torchdenoise.data.formats.tiff_pages import (
     page_header,
     page_metadata,
 )
-from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, series_names, write_tiff
+from torchdenoise.data.formats.tiff_planes import (
+    TiffPlanes,
+    is_single,
+    ome_of_picture,
+    ome_of_planes,
+    series_names,
+    write_tiff,
+)
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _HINT = " (only `denoise` and `inspect` take stacks)"
+_OME_END = b"OME>"
 _MANY_PAGES = 1000  # no picture has so many previews
 MAX_PAGES = 100_000
 """Files whose list of pages is longer are refused."""
@@ -58,8 +67,13 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             check_kind(page)
             check_data(page, tiff.filehandle.size)
             array = page.asarray()
+            metadata = page_metadata(page)
+            ome = ome_of_picture(tiff)
+            if tiff.is_ome:  # it may describe pictures in other files, too
+                metadata["tiff"]["description"] = ome.encode()
+            metadata["calibration"] = read_calibration(tiff, page, ome)
         array, note = colours(page, array)
-        return array, page_metadata(page) | ({"notes": (note,)} if note else {})
+        return array, metadata | ({"notes": (note,)} if note else {})
 
     @override
     def header(self, file: BinaryIO) -> Header | None:
@@ -78,6 +92,11 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         if like.alpha is not None:
             options["extrasamples"] = (EXTRASAMPLE.UNASSALPHA,)
         options |= like.tiff
+        planes = planes_of_picture(array, like)
+        described = options.get("description", b"")
+        if described.strip().endswith(_OME_END):
+            options["description"] = ome_of_planes(described.decode(), 1, array.dtype).encode()
+        ome = bool(like.calibration.said) and not described and holds(planes, array.dtype)
         if array.ndim == 2 or array.shape[-1] == 1:
             array = array.reshape(array.shape[:2])
             options["planarconfig"] = None
@@ -92,7 +111,8 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         buffer = io.BytesIO()
         colour = "rgb" if like.image.shape[1] == 3 else "minisblack"
         options |= {"iccprofile": like.icc, "software": like.comment or False}
-        tifffile.imwrite(buffer, array, photometric=colour, metadata=None, **options)
+        metadata = ome_metadata(planes) if ome else None
+        tifffile.imwrite(buffer, array, photometric=colour, ome=ome, metadata=metadata, **options)
         return buffer.getvalue()
 
     @override

@@ -46,7 +46,7 @@ def _of_ome(image: Any) -> Calibration:
             steps[letter] = float(pixels[name])
             unit = pixels.get(f"{name}Unit", default)
             units |= {} if unit in (NO_UNIT, "pixel") else {letter: unit_name(unit)}
-    channels = pixels.get("Channel", ())
+    channels = pixels.get("Channel", [])
     names = [str(each.get("Name", "")) for each in (channels if isinstance(channels, list) else [channels])]
     return Calibration(steps, units, tuple(names) if any(names) else ())
 

@@ -142,6 +142,12 @@ def series_names(path: Path) -> list[str]:
         return [each.name for each in _full_series(tiff)]
 
 
+def ome_of_picture(tiff: tifffile.TiffFile) -> str:
+    """Return the OME-XML of a TIFF with one picture; nothing if it has none, or if that is of others."""
+    series = _full_series(tiff) if tiff.is_ome else []
+    return _ome_xml(tiff, series[0]) if len(series) == 1 else ""
+
+
 def is_single(path: Path) -> bool:
     """Return whether a TIFF holds one grey or colour picture, which ``TIFF.read`` takes."""
     with quiet(), tifffile.TiffFile(path) as tiff:
