@@ -79,7 +79,8 @@ def _denoise(
     with read_errors(source):
         groups = frame_groups(planes, together, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
-    remarks.begin(planes, groups)
+    with read_errors(source):
+        remarks.begin(planes, groups)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
