@@ -12,6 +12,13 @@ def test_a_name_comes_before_a_number():
     assert find_scene(["night"], None) == 0
 
 
+def test_a_scene_is_found_by_what_its_result_is_called():
+    names = ["Plate 1/A1", "Plate 1/A2"]
+    assert [find_scene(names, label) for label in scene_labels(names)] == [0, 1]
+    names = ["dusk", "dusk"]
+    assert [find_scene(names, label) for label in scene_labels(names)] == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("names", "wanted", "message"),
     [

@@ -43,7 +43,7 @@ def find_scene(names: Sequence[str], wanted: int | str | None = None) -> int:
 
     Args:
         names: of the scenes of a file; empty texts where it does not name them.
-        wanted: number from 1 on, or name; a name comes first. None if there is only one.
+        wanted: name, label as in the name of its result, or number from 1 on; in this order. None if there is only one.
 
     Raises:
         PictureError: there is no such scene, or several; the message lists them.
@@ -64,7 +64,9 @@ def find_scene(names: Sequence[str], wanted: int | str | None = None) -> int:
                 f"holds {listed(names)}; choose one with --scene (scene=), which only `denoise` and `inspect` take"
             )
         return 0
-    named = [place for place, name in enumerate(names) if name == wanted]
+    named = [place for place, name in enumerate(names) if name == wanted] or [
+        place for place, label in enumerate(scene_labels(names)) if label == wanted
+    ]
     if len(named) > 1:
         numbers = ", ".join(str(place + 1) for place in named[:_LISTED])
         raise PictureError(f"holds {len(named)} scenes called {wanted}; give the number of one: {numbers}")
