@@ -59,10 +59,10 @@ class Picture:
     """Text chunks of a PNG: name and content of each."""
     notes: Sequence[str] = ()
     """What the reader changed: sentences that begin behind the file's name."""
-    calibration: Calibration = field(default_factory=Calibration)
-    """Size and unit of its pixels, where a format says it."""
     quality: int = 95
     """Of a lossy result, 1 to 100."""
+    calibration: Calibration = field(default_factory=Calibration)
+    """Size and unit of its pixels, where a format says it."""
 
     @classmethod
     def from_array(
