@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -24,6 +23,7 @@ from torchdenoise.fitting.denoising import FEW_PHOTONS
 from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import GaussianNoise, NoiseProfile, given_profile
 from torchdenoise.paths import shown
+from torchdenoise.scenes import Source
 from torchdenoise.workers import KILLED_TWICE, Work, Workers
 
 
@@ -60,7 +60,7 @@ def picture_work(options: argparse.Namespace, workers: Workers, progress: Pictur
     if workers.count > 1 or workers.dask is not None:
         options.threads = options.threads or torch.get_num_threads()  # fewer by default in a worker
         do = InWorker(secrets.token_hex(8), options)
-    return Work(do, _lost, lambda pairs: progress.begin([source.name for source, _ in pairs]))
+    return Work(do, _lost, lambda pairs: progress.begin([source.path.name for source, _ in pairs]))
 
 
 def _lost(pair: Pair) -> Done:
@@ -188,7 +188,7 @@ def _given_noise(options: argparse.Namespace) -> NoiseProfile | None:
     return None if stated is None else given_profile(stated)
 
 
-def _remarks(source: Path, result: Fitted, several: bool) -> list[str]:
+def _remarks(source: Source, result: Fitted, several: bool) -> list[str]:
     """Return what the method says about the noise of a picture; ``several`` are fitted together."""
     name = f"{shown(source)}: " if several else ""
     found = [f"{name}{result.noise}"] if result.noise else []
