@@ -16,7 +16,7 @@ from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.commands.reading import Pair, read_all
 from torchdenoise.commands.stacks import denoise_stack, is_stack
 from torchdenoise.data import write_picture
-from torchdenoise.data.memory import return_freed_memory
+from torchdenoise.data.memory import freed_afterwards
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting import Fitted, Options, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
@@ -93,12 +93,11 @@ class PictureWork:
         """Denoise some pictures together, or one stack, and write them."""
         start = time.monotonic()
         self._messages.clear()
-        with torch_threads(self._options.threads):
+        with freed_afterwards(), torch_threads(self._options.threads):
             if len(pairs) == 1 and is_stack(pairs[0][0], self._options.axes):
                 errors = denoise_stack(pairs[0], self._options, self._wanted, self._listener)
             else:
                 errors = self._denoise(pairs)
-        return_freed_memory()
         return Done(self._without_those_of_others(errors), time.monotonic() - start)
 
     def _without_those_of_others(self, errors: Mapping[Pair, UserError]) -> dict[Pair, UserError]:
