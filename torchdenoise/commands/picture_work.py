@@ -93,11 +93,12 @@ class PictureWork:
         """Denoise some pictures together, or one stack, and write them."""
         start = time.monotonic()
         self._messages.clear()
-        with freed_afterwards(), torch_threads(self._options.threads):
+        with torch_threads(self._options.threads):
             if len(pairs) == 1 and is_stack(pairs[0][0], self._options.axes):
                 errors = denoise_stack(pairs[0], self._options, self._wanted, self._listener)
             else:
-                errors = self._denoise(pairs)
+                with freed_afterwards():
+                    errors = self._denoise(pairs)
         return Done(self._without_those_of_others(errors), time.monotonic() - start)
 
     def _without_those_of_others(self, errors: Mapping[Pair, UserError]) -> dict[Pair, UserError]:

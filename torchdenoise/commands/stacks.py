@@ -65,6 +65,7 @@ def _denoise(
 ) -> None:
     from torchdenoise.data import check_planes_output, write_planes
     from torchdenoise.data.formats import lost_of_planes
+    from torchdenoise.data.memory import freed_afterwards
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
     from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
@@ -87,7 +88,13 @@ def _denoise(
 
     def make_restore(group: "FrameGroup") -> "Restore":
         chosen = group.options(replace(wanted, on_message=remarks.once), options.fit == "shared")
-        return restorer(options.recipe, options.ckpt, chosen)
+        restore = restorer(options.recipe, options.ckpt, chosen)
+
+        def restore_and_free(*images: Any) -> Any:
+            with freed_afterwards():
+                return restore(*images)
+
+        return restore_and_free
 
     def results() -> Iterator[tuple[int, Any]]:
         try:
