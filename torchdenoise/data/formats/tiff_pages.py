@@ -46,7 +46,9 @@ def grey_levels(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
     white = 2**page.bitspersample - 1
     array = array.astype(np.uint8) if array.dtype == bool else array
     array = white - array if page.photometric == PHOTOMETRIC.MINISWHITE else array
-    levels: NDArray[Any] = array * max(1, 255 // white)
+    if page.bitspersample >= 8:
+        return array
+    levels: NDArray[Any] = np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[array]
     return levels
 
 
