@@ -13,7 +13,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
-from torchdenoise.data.formats.planes_format import planes_of_picture
+from torchdenoise.data.formats.planes_format import CARRIES, planes_of_picture
 from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
 from torchdenoise.data.formats.tiff_checks import (
     NO_SENSE,
@@ -27,6 +27,7 @@ from torchdenoise.data.formats.tiff_checks import (
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
     XMP,
+    carried,
     check_kind,
     colours,
     orientation,
@@ -86,6 +87,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             without_sense = ignores_description(tiff)
             if without_sense:
                 metadata["tiff"].pop("description", None)
+            metadata["extra"] = {CARRIES: carried(metadata["tiff"])}
         array, note = colours(page, array)
         metadata["notes"] = tuple(filter(None, [note, without_sense and f"has {NO_SENSE}: left out"]))
         return array, metadata
@@ -149,7 +151,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
-        if isinstance(like, TiffPlanes):
+        if isinstance(like, TiffPlanes) or like.metadata.get("tiff"):
             return []
         return [like.carries] if holds(like, like.dtype) else super().not_kept(like)
 
