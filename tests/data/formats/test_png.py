@@ -50,3 +50,36 @@ def test_a_broken_profile_is_dropped_silently(tmp_path, capfd):
     (tmp_path / "a.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), b"iCCP", b"icc\0\0broken"))
     assert read_picture(tmp_path / "a.png").icc is None
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", [b"cHRM", b"gAMA", b"sRGB", b"cICP"])
+def test_a_colour_chunk_of_a_wrong_length_does_not_spoil_the_result(tmp_path, name):
+    (tmp_path / "in.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), name, b"ab"))
+    picture = read_picture(tmp_path / "in.png")
+    write_picture(tmp_path / "out.png", picture.image, picture)
+    with Image.open(tmp_path / "out.png") as out:
+        np.testing.assert_array_equal(np.asarray(out), random_pixels())
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "said"),
+    [(b"zTXt", b"x\0\0", True), (b"iTXt", b"x\0\1\0\0\0", True), (b"iCCP", b"x\0\0", False)],
+)
+def test_texts_that_unpack_to_far_too_much_are_left_out(tmp_path, name, head, said):
+    bomb = zlib.compress(bytes((1 << 24) + 1))
+    (tmp_path / "in.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), name, head + bomb))
+    picture = read_picture(tmp_path / "in.png")
+    assert picture.icc is None
+    assert any("longer than 16 MB" in note for note in picture.notes) == said
+    write_picture(tmp_path / "out.png", picture.image, picture)
+    assert (tmp_path / "out.png").stat().st_size < 5000
+
+
+@pytest.mark.parametrize(("name", "head"), [(b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\1\0\0\0")])
+def test_packed_texts_are_kept(tmp_path, name, head):
+    chunk = head + zlib.compress(b"a sample")
+    (tmp_path / "in.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), name, chunk))
+    picture = read_picture(tmp_path / "in.png")
+    write_picture(tmp_path / "out.png", picture.image, picture)
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.text["x"] == "a sample"
