@@ -75,3 +75,12 @@ def test_arrays_that_say_too_little_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(PictureError, match=r"a.npy: damaged or cut short"):
         open_planes(path, "TYX")
+
+
+def test_an_archive_that_unpacks_to_too_many_pixels_is_refused_before_that(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 16, 1 << 16)}
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(1 << 20))
+    with pytest.raises(PictureError, match=r"a.npz: claims 65536 x 65536 pixels"):
+        read_picture(tmp_path / "a.npz")

@@ -50,3 +50,33 @@ def test_a_broken_profile_is_dropped_silently(tmp_path, capfd):
     (tmp_path / "a.png").write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), b"iCCP", b"icc\0\0broken"))
     assert read_picture(tmp_path / "a.png").icc is None
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_follows_the_end_is_not_read(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(imagecodecs.png_encode(random_pixels()) + bytes(10**6))
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.restore(picture.image), random_pixels())
+
+
+@pytest.mark.parametrize("name", [b"gAMA", b"cHRM", b"sRGB", b"cICP"])
+@pytest.mark.parametrize("content", [b"", b"abc", bytes(40)])
+def test_a_damaged_colour_space_is_not_passed_on(tmp_path, name, content):
+    path = tmp_path / "a.png"
+    path.write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), name, content))
+    picture = read_picture(path)
+    write_picture(tmp_path / "b.png", picture.image, picture)
+    assert name not in (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"zTXt", b"iTXt"])
+def test_what_unpacks_to_more_than_programs_read_is_left_out(tmp_path, name):
+    head = b"x\0\1\0\0\0" if name == b"iTXt" else b"x\0\0"
+    path = tmp_path / "a.png"
+    for size, kept in ((10**5, True), (1 << 25, False)):
+        path.write_bytes(with_chunk(imagecodecs.png_encode(random_pixels()), name, head + zlib.compress(bytes(size))))
+        picture = read_picture(path)
+        write_picture(tmp_path / f"{size}.png", picture.image, picture)
+        assert (name in (tmp_path / f"{size}.png").read_bytes()) is kept
+        with Image.open(tmp_path / f"{size}.png") as image:
+            image.load()

@@ -183,7 +183,8 @@ def _known(head: bytes, suffix: str) -> PictureFormat:
 def read_header(file: BinaryIO, suffix: str = "") -> Header | None:
     """Return the size and type of the picture in an open file, or None if only ``decode`` can find them."""
     found = _by_content(_head(file), suffix)
-    return found.header(file) if found else None
+    with quiet():
+        return found.header(file) if found else None
 
 
 def encode(array: NDArray[Any], like: Picture, suffix: str) -> bytes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
-from torchdenoise.data.formats.base import Header, PictureFormat, Pixels
+from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_size
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
@@ -81,6 +81,10 @@ class NumPyArchive(
         """Load the only array."""
         with zipfile.ZipFile(file) as archive:
             member = _only_member(archive)
+            with archive.open(member) as stored:
+                shape, _, _ = _npy_header(stored)
+            if len(shape) > 1 and 0 not in shape:
+                check_size(*sorted(shape)[-2:])  # before it is unpacked
             with archive.open(member) as stored:
                 array = npy.read_array(stored, allow_pickle=False)
         return array, {"extra": {"member": member.filename, "compression": member.compress_type}}

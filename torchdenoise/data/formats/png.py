@@ -27,10 +27,13 @@ from torchdenoise.errors import PictureError
 
 _METRES_PER_INCH = 0.0254
 # Chunks that define the colour space; the ICC profile has a separate field.
-_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
+_COLOUR_CHUNKS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4}
+"""With their bytes; one of another length is damaged, and left out."""
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp\0"
 _MAX_UNPACKED = 1 << 24
+_MAX_TEXT = 1 << 20
+"""Bytes of an unpacked text; Pillow reads no picture with a longer one."""
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEAD_BYTES = 33  # signature and IHDR
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -58,10 +61,13 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         content = {name: bytes(chunk[8:-4]) for name, chunk in chunks if name not in _PIXEL_CHUNKS}
         check_single(struct.unpack_from(">I", content[b"acTL"])[0] if b"acTL" in content else 1)
         metadata: dict[str, Any] = {
-            "png": {name: content[name] for name in _COLOUR_CHUNKS if name in content},
+            "png": {
+                name: content[name] for name, size in _COLOUR_CHUNKS.items() if len(content.get(name, b"")) == size
+            },
             "exif": content.get(b"eXIf"),
         }
         texts = [(name, bytes(chunk[8:-4])) for name, chunk in chunks if name in _TEXT_CHUNKS]
+        texts = [each for each in texts if _unpacks_small(*each)]
         metadata["text"] = tuple(each for each in texts if not each[1].startswith(_XMP))
         metadata["xmp"] = next((_packet(text) for _, text in texts if text.startswith(_XMP)), None)
         if len(content.get(b"pHYs", b"")) == 9:
@@ -70,7 +76,8 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         if b"iCCP" in content:
             _, _, profile = content[b"iCCP"].partition(b"\0")
             with contextlib.suppress(zlib.error):  # a broken profile does not stop reading
-                metadata["icc"] = zlib.decompressobj().decompress(profile[1:], _MAX_UNPACKED)
+                unpacked = zlib.decompressobj().decompress(profile[1:], _MAX_UNPACKED)
+                metadata["icc"] = unpacked if len(unpacked) < _MAX_UNPACKED else None  # a cut one is no profile
         # The decoder prints warnings about other chunks, such as slightly malformed profiles.
         pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
         packed = sum(len(chunk) for name, chunk in chunks if name == b"IDAT")
@@ -117,6 +124,20 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         return Header(channels, height, width, np.dtype(np.uint16 if depth == 16 else np.uint8))
 
 
+def _unpacks_small(name: bytes, text: bytes) -> bool:
+    """Return whether a text chunk is not packed, or unpacks to what other programs read, too."""
+    _, _, rest = text.partition(b"\0")
+    if name == b"iTXt" and rest[:1] == b"\1":
+        packed = rest[2:].split(b"\0", 2)[-1]
+    elif name == b"zTXt":
+        packed = rest[1:]
+    else:
+        return True
+    with contextlib.suppress(zlib.error):
+        return len(zlib.decompressobj().decompress(packed, _MAX_TEXT)) < _MAX_TEXT
+    return True
+
+
 def _packet(text: bytes) -> bytes | None:
     """Return the XMP of an iTXt chunk, which may be compressed; None if it is damaged."""
     rest = text[len(_XMP) :]
@@ -139,4 +160,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise PictureError(f"holds more than {_MANY_CHUNKS} tiny chunks; open and save it in an image editor first")
         length, name = struct.unpack_from(">I4s", data, at)
         yield name, view[at : at + length + 12]
+        if name == b"IEND":
+            return
         at += length + 12
