@@ -31,6 +31,7 @@ from torchdenoise.denoisers.resuming import check_counts
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed
+from torchdenoise.paths import shown
 from torchdenoise.recipes.building import one_line_error
 from torchdenoise.recipes.files import read_config, recipe_path
 from torchdenoise.registry import resolve
@@ -179,7 +180,7 @@ class ExperimentCLI(LightningCLI):
             + ("" if loss is None else f", loss {float(loss):.4g}")
         )
         paths = {
-            type(callback): os.path.relpath(callback.best_model_path)
+            type(callback): shown(Path(os.path.relpath(callback.best_model_path)))
             for callback in self.trainer.checkpoint_callbacks
             if isinstance(callback, ModelCheckpoint) and callback.best_model_path
         }
