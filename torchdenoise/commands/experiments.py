@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import lightning
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 
+import torchdenoise
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint
 from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
@@ -25,6 +28,10 @@ from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import load_plugins
 from torchdenoise.user_code import find_error
 from torchdenoise.user_modules import paths_in
+
+_PACKAGE = Path(torchdenoise.__file__).parent
+_REFUSING = [Path(module.__file__).parent for module in (lightning, torch.optim) if module.__file__]
+"""The folders of the libraries that look at some values only when they use them."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -98,10 +105,9 @@ def _refused_values() -> Iterator[None]:
 def _is_from_library(error: BaseException) -> bool:
     """Return whether Lightning, or an optimizer or schedule of PyTorch, raised an error, and not this package."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        parts = Path(frame.filename).parts
-        if "torchdenoise" in parts:
+        if Path(frame.filename).is_relative_to(_PACKAGE):
             return False
-        if "lightning" in parts or "optim" in parts:
+        if any(Path(frame.filename).is_relative_to(folder) for folder in _REFUSING):
             return True
     return False
 
