@@ -30,8 +30,10 @@ _COLOUR_BYTES = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4}
 """Lengths of the chunks that define the colour space; the ICC profile has a separate field."""
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp\0"
-_MAX_UNPACKED = 1 << 24
-_LEFT_OUT = f"has text notes that are damaged or longer than {_MAX_UNPACKED >> 20} MB: left out"
+_MAX_PROFILE = 1 << 24
+_MAX_TEXT = 1 << 20
+"""Bytes of an unpacked text; Pillow reads no picture with a longer one."""
+_LEFT_OUT = f"has text notes that are damaged or longer than {_MAX_TEXT >> 20} MB: left out"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEAD_BYTES = 33  # signature and IHDR
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -71,7 +73,7 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
             across, down, per_metre = struct.unpack(">IIB", content[b"pHYs"])
             metadata["dpi"] = valid_dpi((across, down), _METRES_PER_INCH if per_metre else 0)
         if b"iCCP" in content:
-            metadata["icc"] = _unpacked(content[b"iCCP"].partition(b"\0")[2][1:])
+            metadata["icc"] = _unpacked(content[b"iCCP"].partition(b"\0")[2][1:], _MAX_PROFILE)
         # The decoder prints warnings about other chunks, such as slightly malformed profiles.
         pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
         packed = sum(len(chunk) for name, chunk in chunks if name == b"IDAT")
@@ -122,20 +124,20 @@ def _text(name: bytes, content: bytes) -> bytes | None:
     """Return the text of a chunk; None if it is damaged or too long."""
     _, _, rest = content.partition(b"\0")
     if name == b"zTXt":
-        return _unpacked(rest[1:])
+        return _unpacked(rest[1:], _MAX_TEXT)
     if name == b"tEXt":
         return rest
     *languages, text = rest[2:].split(b"\0", 2)
     if len(languages) < 2:
         return None
-    return _unpacked(text) if rest[:1] == b"\1" else text
+    return _unpacked(text, _MAX_TEXT) if rest[:1] == b"\1" else text
 
 
-def _unpacked(packed: bytes) -> bytes | None:
+def _unpacked(packed: bytes, limit: int) -> bytes | None:
     """Return what was compressed; None if it is damaged or too long, which does not stop reading."""
     unpacker = zlib.decompressobj()
     with contextlib.suppress(zlib.error):
-        found = unpacker.decompress(packed, _MAX_UNPACKED)
+        found = unpacker.decompress(packed, limit)
         return None if unpacker.unconsumed_tail else found
     return None
 
@@ -149,4 +151,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise PictureError(f"holds more than {_MANY_CHUNKS} tiny chunks; open and save it in an image editor first")
         length, name = struct.unpack_from(">I4s", data, at)
         yield name, view[at : at + length + 12]
+        if name == b"IEND":
+            return
         at += length + 12
