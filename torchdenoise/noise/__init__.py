@@ -6,7 +6,9 @@
 from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import Assumption, broken_assumptions
 from torchdenoise.noise.blocks import LevelCurve
+from torchdenoise.noise.camera import CameraNoise, JPEGNoise
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
+from torchdenoise.noise.correlated_models import BlurredNoise, RowNoise, SharedNoise
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
@@ -33,10 +35,13 @@ from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
     "Assumption",
+    "BlurredNoise",
+    "CameraNoise",
     "ClippedNoise",
     "FramesNoise",
     "GaussianNoise",
     "Impulses",
+    "JPEGNoise",
     "LevelCurve",
     "LevelVariation",
     "MeasuredNoise",
@@ -46,6 +51,8 @@ __all__ = [
     "NoiseProfile",
     "PoissonNoise",
     "Profiles",
+    "RowNoise",
+    "SharedNoise",
     "StripeNoise",
     "SummedNoise",
     "anscombe",
