@@ -10,6 +10,7 @@ import pytest
 from torchdenoise.errors import UserError
 from torchdenoise.paths import default_output
 from torchdenoise.plans import Search, make_folders, plan, plan_outputs
+from torchdenoise.scenes import Source
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_folders_within_folders_keep_their_tree(folder):
     touch("in/a.png", "in/below/b.tif", "in/below/deep/c.jpg", "in/.hidden/d.png", "in/clean/e.png")
     Path("in/link").symlink_to(".")
     found = plan([Path("in")], Path("in/clean"), search=Search(recursive=True))
-    assert {source.as_posix(): result.as_posix() for source, result in found.pairs} == {
+    assert {source.path.as_posix(): result.as_posix() for source, result in found.pairs} == {
         "in/a.png": "in/clean/a.png",
         "in/below/b.tif": "in/clean/below/b.tif",
         "in/below/deep/c.jpg": "in/clean/below/deep/c.png",
@@ -190,7 +191,7 @@ def test_folders_within_folders_keep_their_tree(folder):
 def test_a_pattern_chooses_files_of_folders(folder):
     touch("in/a.png", "in/b.tif", "in/notes.txt", "in/below/c.tif", "d.png")
     found = plan([Path("in"), Path("d.png")], None, search=Search(recursive=True, pattern="*.tif"))
-    assert [source.name for source, _ in found.pairs] == ["b.tif", "c.tif", "d.png"]
+    assert [source.path.name for source, _ in found.pairs] == ["b.tif", "c.tif", "d.png"]
     assert not found.remarks()
     with pytest.raises(UserError, match=r"^in: no PNG, .* picture that fits \*\.jp2 in this folder"):
         plan([Path("in")], None, search=Search(pattern="*.jp2"))
@@ -205,3 +206,41 @@ def test_files_that_are_left_out_are_named(folder):
         "name such a file itself, and an output folder with -o, to denoise it",
     ]
     assert not plan([Path("in"), Path("in/a_denoised.png")], Path("out")).earlier
+
+
+def two_in_each_lif(path):
+    labels = ["dusk", "dawn"] if path.suffix == ".lif" else [""]
+    return [Source(path, number, label) for number, label in enumerate(labels, 1)]
+
+
+def planned_scenes(*inputs, output=None):
+    pairs = plan([Path(name) for name in inputs], output, scenes=two_in_each_lif).pairs
+    return {str(source): result.as_posix() for source, result in pairs}
+
+
+def test_each_scene_has_a_result_of_its_own(folder):
+    touch("in/a.lif", "in/b.png")
+    scenes = ["in/a.lif, scene dusk", "in/a.lif, scene dawn"]
+    ends = ["dusk_denoised.ome.tif", "dawn_denoised.ome.tif"]
+    assert planned_scenes("in/a.lif") == {scene: f"in/a_{end}" for scene, end in zip(scenes, ends, strict=True)}
+    assert list(planned_scenes("in", output=Path("out")).values()) == [
+        "out/a_dusk.ome.tif",
+        "out/a_dawn.ome.tif",
+        "out/b.png",
+    ]
+    touch("in/a_dawn_denoised.ome.tif", "in/a_noon_denoised.ome.tif")
+    found = plan([Path("in")], None, scenes=two_in_each_lif)
+    assert found.earlier == [Path("in/a_dawn_denoised.ome.tif")]
+    assert len(found.pairs) == 4
+
+
+def test_one_file_for_several_scenes_is_refused(folder):
+    touch("a.lif")
+    with pytest.raises(UserError) as caught:
+        planned_scenes("a.lif", output=Path("b.ome.tif"))
+    assert str(caught.value) == "a.lif: holds 2 scenes (1 dusk, 2 dawn); choose one with --scene, or a folder with -o"
+
+
+def test_the_name_of_a_scene_is_kept_where_a_long_name_is_cut(folder):
+    end = "_dawn_denoised.ome.tif"
+    assert default_output(Path(f"{'n' * 250}.lif"), label="dawn").name == "n" * (255 - len(end)) + end

@@ -36,12 +36,31 @@ def completed(path: Path, folder: bool = False) -> Iterator[Path]:
     partial = _partial_name(path.parent)
     try:
         remove_abandoned(path.parent)
-        with _made(partial, folder) as held:
-            with contextlib.suppress(OSError):  # a disk without locks
-                _lock(held)
+        with _locked(partial, folder):
             yield partial
         _move(partial, path)
     finally:  # also after an interrupt
+        _remove(partial)
+
+
+@contextlib.contextmanager
+def working_folder(folder: Path) -> Iterator[Path]:
+    """Make an empty folder within a folder, which is removed at the end; if this process is killed, by another one.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> place = Path(mkdtemp())
+        >>> with working_folder(place) as made:
+        ...     made.parent == place
+        True
+        >>> list(place.iterdir())
+        []
+    """
+    partial = _partial_name(folder)
+    try:
+        with _locked(partial, folder=True):
+            yield partial
+    finally:
         _remove(partial)
 
 
@@ -67,6 +86,15 @@ def remove_abandoned(folder: Path) -> None:
 
 def _partial_name(folder: Path) -> Path:
     return folder / f".torchdenoise-{secrets.token_hex(8)}.part"
+
+
+@contextlib.contextmanager
+def _locked(partial: Path, folder: bool) -> Iterator[None]:
+    """Make a file or a folder, and hold a lock on it meanwhile."""
+    with _made(partial, folder) as held:
+        with contextlib.suppress(OSError):  # a disk without locks
+            _lock(held)
+        yield
 
 
 @contextlib.contextmanager

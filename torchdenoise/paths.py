@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from torchdenoise.errors import PictureError, UserError, printable
+from torchdenoise.scenes import Source
 
 _FORMATS = {
     ".png": ("PNG", ""),
@@ -31,6 +32,9 @@ _FORMATS = {
     ".jpf": ("JPEG2000", ""),
     ".zarr": ("Zarr", ""),
     ".ome.zarr": ("Zarr", ""),
+    ".zarr.zip": ("Zarr zip", ""),
+    ".ome.zarr.zip": ("Zarr zip", ""),
+    ".ozx": ("Zarr zip", ""),
     ".nii": ("NIfTI", ""),
     ".nii.gz": ("NIfTI packed", ""),
     ".mrc": ("MRC", ""),
@@ -56,22 +60,31 @@ MAX_NAME = 255
 """Bytes of a file's name that file systems allow."""
 FLOAT_SUFFIX = ".tif"
 """Of results in floating point whose name is not given, unless the input's format holds them too."""
-_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "NIfTI", "NIfTI packed", "MRC", "FITS"}
+_HOLD_FLOATS = {"TIFF", "NumPy", "NumPy archive", "Zarr", "Zarr zip", "NIfTI", "NIfTI packed", "MRC", "FITS"}
 _FOLDERS = {"Zarr"}
 """Formats whose pictures are folders."""
+_HOLD_SCENES = {"TIFF", "Zarr", "Zarr zip", "CZI", "ND2", "LIF"}
+"""Formats whose files may hold several pictures."""
 
 
 def add_format(
-    name: str, suffixes: Sequence[str], output_suffix: str = "", *, folder: bool = False, floats: bool = False
+    name: str,
+    suffixes: Sequence[str],
+    output_suffix: str = "",
+    *,
+    folder: bool = False,
+    floats: bool = False,
+    scenes: bool = False,
 ) -> None:
     """Make file names with these suffixes pictures; a later format takes a suffix over.
 
     Args:
         name: of the format.
-        suffixes: of one part or two, as ``.ome.zarr``.
+        suffixes: of one part to three, as ``.ome.zarr``.
         output_suffix: as that of ``PictureFormat``.
         folder: whether a picture is a folder.
         floats: whether the format holds floating point.
+        scenes: whether a file may hold several pictures.
 
     Raises:
         TypeError: a suffix without a dot or with capital letters.
@@ -79,19 +92,19 @@ def add_format(
     if isinstance(suffixes, str) or any(not each.startswith(".") or each != each.lower() for each in suffixes):
         raise TypeError(f"{name}.suffixes is {suffixes!r}: give a tuple of lower-case suffixes, such as ('.png',)")
     _FORMATS.update(dict.fromkeys(suffixes, (name, output_suffix)))
-    for names, belongs in ((_FOLDERS, folder), (_HOLD_FLOATS, floats)):
+    for names, belongs in ((_FOLDERS, folder), (_HOLD_FLOATS, floats), (_HOLD_SCENES, scenes)):
         (names.add if belongs else names.discard)(name)
 
 
 def picture_suffix(path: Path) -> str:
-    """Return the suffix of a picture's name in small letters; one of two parts if that is known.
+    """Return the suffix of a picture's name in small letters; one of two or three parts if that is known.
 
     Example:
         >>> picture_suffix(Path("a.OME.Zarr")), picture_suffix(Path("a.b.tif"))
         ('.ome.zarr', '.tif')
     """
-    double = "".join(path.suffixes[-2:]).lower()
-    return double if double in _FORMATS else path.suffix.lower()
+    several = ("".join(path.suffixes[-parts:]).lower() for parts in (3, 2))
+    return next((each for each in several if each in _FORMATS), path.suffix.lower())
 
 
 def picture_stem(path: Path) -> str:
@@ -107,6 +120,11 @@ def picture_stem(path: Path) -> str:
 def is_folder_format(path: Path) -> bool:
     """Return whether a name stands for a picture that is a folder, as ``a.zarr`` does."""
     return is_picture(path) and format_name(path) in _FOLDERS
+
+
+def may_hold_scenes(path: Path) -> bool:
+    """Return whether a name stands for a file that may hold several pictures, as ``a.lif`` does."""
+    return is_picture(path) and format_name(path) in _HOLD_SCENES
 
 
 def is_folder(path: Path) -> bool:
@@ -158,7 +176,7 @@ def is_picture(path: Path) -> bool:
     return picture_suffix(path) in _FORMATS
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | Source) -> str:
     """Return a path as messages show it: on one line, without characters that steer a terminal.
 
     Example:
@@ -169,7 +187,7 @@ def shown(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def read_errors(path: Path) -> Iterator[None]:
+def read_errors(path: Path | Source) -> Iterator[None]:
     """Turn system errors inside into a PictureError that begins with ``path``; prefix a UserError with it.
 
     Example:
@@ -295,17 +313,17 @@ def visible_files(folder: Path, recursive: bool = False) -> list[Path]:
     return sorted([*files, *(path for each in below for path in visible_files(each, recursive=True))])
 
 
-def default_output(path: Path, suffix: str = "") -> Path:
+def default_output(path: Path, suffix: str = "", label: str = "") -> Path:
     """Return ``NAME_denoised.EXT`` next to the input; for a lossy format, EXT is that of a lossless one.
 
-    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them. NAME is cut
-    where the file system allows no longer one.
+    A ``suffix``, that of results in floating point, replaces EXT unless EXT is of a format that holds them. The
+    ``label`` of a scene follows NAME, which is cut where the file system allows no longer one.
 
     Example:
         >>> default_output(Path("night.jpg")).name
         'night_denoised.png'
     """
-    end = f"_denoised{output_suffix(path, suffix)}"
+    end = f"{f'_{label}' if label else ''}_denoised{output_suffix(path, suffix)}"
     stem = picture_stem(path)
     while len(os.fsencode(stem + end)) > MAX_NAME:
         stem = stem[:-1]

@@ -1,6 +1,6 @@
 """Which pictures a command works on, and where their results go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,7 +21,10 @@ from torchdenoise.paths import (
     visible_files,
     write_errors,
 )
+from torchdenoise.scenes import Source, listed
 
+Scenes = Callable[[Path], Sequence[Source]]
+"""Returns what a picture file holds: itself, or each of its scenes."""
 _EXAMPLES = 3
 """Names that a remark about left-out files lists."""
 
@@ -52,12 +55,12 @@ class Plan:
     """What a command will do.
 
     Args:
-        pairs: (input, output) files, or folders that are pictures.
+        pairs: (input, output) files, or folders that are pictures; an input may be a scene of one.
         unsupported: files in the folders that are no pictures.
         earlier: pictures in the folders that have the name of an earlier result of another one.
     """
 
-    pairs: list[tuple[Path, Path]]
+    pairs: list[tuple[Source, Path]]
     unsupported: Sequence[Path] = ()
     earlier: Sequence[Path] = ()
 
@@ -81,18 +84,29 @@ class Plan:
         return found
 
 
-def plan(inputs: Sequence[Path], output: Path | None, suffix: str = "", search: Search | None = None) -> Plan:
+def _one(path: Path) -> Sequence[Source]:
+    return [Source(path)]
+
+
+def plan(
+    inputs: Sequence[Path],
+    output: Path | None,
+    suffix: str = "",
+    search: Search | None = None,
+    scenes: Scenes = _one,
+) -> Plan:
     """Return which files to read and write; see ``make_folders`` to create the folders.
 
     The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
     folder go into the folder ``output`` under their input's name, in the same tree. Without ``output``, results go next
     to their inputs. A ``suffix`` is that of results whose name is not given, as in ``default_output``.
     Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so is
-    all that lies in the folder ``output``.
+    all that lies in the folder ``output``. Each of the ``scenes`` of a file has a result of its own.
 
     Raises:
         PictureError: an input that is missing or not a picture, two results with the same name, a result that would
-            overwrite an input, a missing folder for a single file, a file where a folder is needed.
+            overwrite an input, a missing folder for a single file, a file where a folder is needed, one file for
+            several scenes.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -112,15 +126,21 @@ def plan(inputs: Sequence[Path], output: Path | None, suffix: str = "", search: 
                 _check_folder(output)
             elif not is_folder(output):
                 _check_file(output)
-    pictures = list(found.pictures)
-    results = {default_output(picture, each) for picture in pictures for each in ("", FLOAT_SUFFIX)}
+    sources = [source for path in found.pictures for source in scenes(path)]
+    results = {default_output(source.path, each, source.label) for source in sources for each in ("", FLOAT_SUFFIX)}
     into_folder = output is not None and (several or is_folder(output))
-    earlier = [path for path in pictures if path in results and not (into_folder and path in inputs)]
+    earlier = [path for path in found.pictures if path in results and not (into_folder and path in inputs)]
     if output is not None and not into_folder:
-        pairs = [(inputs[0], output)]
+        with read_errors(inputs[0]):
+            if len(sources) > 1:
+                found_scenes = listed([source.label for source in sources])
+                raise PictureError(f"holds {found_scenes}; choose one with --scene, or a folder with -o")
+        pairs = [(sources[0], output)]
     else:
         pairs = [
-            (path, _result(path, output, found.pictures[path], suffix)) for path in pictures if path not in earlier
+            (source, _result(source, output, found.pictures[source.path], suffix))
+            for source in sources
+            if source.path not in earlier
         ]
     _check_pairs(pairs)
     return Plan(pairs, found.unsupported, earlier)
@@ -128,10 +148,10 @@ def plan(inputs: Sequence[Path], output: Path | None, suffix: str = "", search: 
 
 def plan_outputs(inputs: Sequence[Path], output: Path | None, suffix: str = "") -> list[tuple[Path, Path]]:
     """Return (input, output) files for input files and folders, as ``plan`` does."""
-    return plan(inputs, output, suffix).pairs
+    return [(source.path, result) for source, result in plan(inputs, output, suffix).pairs]
 
 
-def make_folders(pairs: Sequence[tuple[Path, Path]]) -> None:
+def make_folders(pairs: Iterable[tuple[Path | Source, Path]]) -> None:
     """Create the folders of planned results; PictureError if that fails."""
     for folder in {result.parent for _, result in pairs}:
         with write_errors(folder):
@@ -178,11 +198,12 @@ class _Found:
             self.pictures.setdefault(file, file.relative_to(path).parent)
 
 
-def _result(path: Path, output: Path | None, place: Path, suffix: str) -> Path:
+def _result(source: Source, output: Path | None, place: Path, suffix: str) -> Path:
     """Return where the result of a picture goes; ``place`` is its folder below the one that was named."""
     if output is None:
-        return default_output(path, suffix)
-    return output / place / f"{picture_stem(path)}{output_suffix(path, suffix)}"
+        return default_output(source.path, suffix, source.label)
+    label = f"_{source.label}" if source.label else ""
+    return output / place / f"{picture_stem(source.path)}{label}{output_suffix(source.path, suffix)}"
 
 
 def _some(paths: Sequence[Path]) -> str:
@@ -203,10 +224,10 @@ def _check_file(output: Path) -> None:
         raise PictureError(f"{shown(output.parent)}: no such folder; create it first")
 
 
-def _check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
-    inputs = {picture.resolve() for picture, _ in pairs}
+def _check_pairs(pairs: Sequence[tuple[Source, Path]]) -> None:
+    inputs = {picture.path.resolve() for picture, _ in pairs}
     inputs |= {folder for picture in inputs for folder in picture.parents}  # a result can be a folder
-    origin: dict[Path, Path] = {}
+    origin: dict[Path, Source] = {}
     for picture, result in pairs:
         place = result.resolve()
         if place in inputs:

@@ -144,6 +144,18 @@ def test_a_damaged_frame_is_named_with_its_file(run, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["a.tif"]
 
 
+def test_a_page_of_channels_that_is_cut_short_is_named_with_its_file(run, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, random_pixels((9, 8, 5)), photometric="minisblack", planarconfig="contig", metadata=None)
+    content = path.read_bytes()
+    with tifffile.TiffFile(path) as tiff:
+        size = tiff.pages[0].tags["StripByteCounts"].valueoffset
+    path.write_bytes(content[:size] + b"\x10\0" + content[size + 2 :])
+    outcome = run("denoise", path, *WORDS)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"torchdenoise: {path}: damaged or cut short")
+
+
 def test_frames_are_read_and_written_one_by_one(run, tmp_path, monkeypatch):
     path, alive = save_stack(tmp_path / "a.tif", count=12), []
     whole = Frames.__getitem__

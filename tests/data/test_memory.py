@@ -1,8 +1,10 @@
 """Pictures that do not fit into memory are refused by their header."""
 
+import gc
 import os
 import platform
 import struct
+import weakref
 import zlib
 
 import psutil
@@ -86,11 +88,26 @@ def test_libpng_talks_to_nobody(tmp_path, capfd):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep nothing")
 def test_freed_memory_goes_back_to_the_system():
-    process = psutil.Process()
-    blocks = [bytes(60_000) for _ in range(1000)]
-    last = blocks[-1]  # holds the end of the heap, so that the rest stays with the process
-    before = process.memory_info().rss
-    del blocks
-    memory.return_freed_memory()
-    assert len(last) == 60_000
+    process, kept = psutil.Process(), []
+    with memory.freed_afterwards():
+        blocks = [bytes(60_000) for _ in range(1000)]
+        kept.append(blocks[-1])  # holds the end of the heap, so that the rest stays with the process
+        before = process.memory_info().rss
+        del blocks
     assert process.memory_info().rss < before - 40 * 2**20
+
+
+def test_cycles_that_the_work_leaves_behind_are_collected():
+    class Node:
+        def __init__(self):
+            self.itself = self
+
+    older = Node()
+    seen_older = weakref.ref(older)
+    del older
+    with memory.freed_afterwards():
+        seen = weakref.ref(Node())
+        assert seen() is not None
+    assert seen() is None
+    gc.collect()
+    assert seen_older() is None  # nothing stays frozen

@@ -159,7 +159,8 @@ def test_strength_0_changes_nothing(dtype):
 @pytest.mark.parametrize(
     ("noisy", "options", "message"),
     [
-        (torch.zeros(1, 1, 9, 8), {"axes": "TCYX"}, "axes and channel_axis are for arrays and files"),
+        (torch.zeros(1, 1, 9, 8), {"axes": "TCYX"}, "axes, channel_axis and scene are for arrays and files"),
+        (np.zeros((9, 8)), {"scene": 2}, "scene=2 is for files: leave it out"),
         ("a.tif", {"channel_axis": 0}, "channel_axis is for arrays: give axes"),
         (np.zeros((6, 9, 8)), {"axes": "TYX", "channels": "both"}, "channels='both': give 'together' or 'apart'"),
         (np.zeros((6, 9, 8)), {"axes": "TYX", "batch": 0}, "batch=0: must be at least 1"),

@@ -16,14 +16,16 @@ from torchdenoise.commands.arguments import (
     seconds,
 )
 from torchdenoise.commands.folders import Summary, add_search_options, search_of
+from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
 from torchdenoise.partial_files import remove_abandoned
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
 from torchdenoise.plans import make_folders, plan
 from torchdenoise.recipes import recipe_path
+from torchdenoise.scenes import Source
 
-Pair = tuple[Path, Path]
-"""A picture or stack, and its result."""
+Pair = tuple[Source, Path]
+"""A picture, stack or scene, and its result."""
 
 EXAMPLES = """\
   torchdenoise denoise noisy.png                          writes noisy_denoised.png
@@ -43,6 +45,8 @@ EXAMPLES = """\
   torchdenoise denoise counts.png --dtype float32         writes counts_denoised.tif, values not rounded
   torchdenoise denoise stack.tif                          a stack (TIFF, NumPy, Zarr, NIfTI, ...), frame by frame
   torchdenoise denoise stack.tif -o stack.ome.zarr        in another format
+  torchdenoise denoise night.lif                          each scene becomes a file, night_SCENE_denoised.ome.tif
+  torchdenoise denoise night.lif --scene 2 -o second.ome.tif              one scene, by number or name
   torchdenoise denoise stack.npy --axes TCYX              what each axis is, where the file does not say it
   torchdenoise denoise stack.tif --fit shared --neighbours 1              one network for all frames; looks beside each
   torchdenoise --import my_loss denoise noisy.png --ckpt last.ckpt        fitted with a class of ./my_loss.py
@@ -87,6 +91,7 @@ def parser() -> Parser:
         metavar="TCYX",
         help="a letter for each axis of a stack: T time, Z depth, C channel, Y row, X column, S samples (RGB)",
     )
+    add_scene_option(options)
     options.add_argument(
         "--channels",
         choices=("together", "apart"),
@@ -144,7 +149,7 @@ def run(words: Sequence[str]) -> int:
     if options.recipe is not None:
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
     suffix = FLOAT_SUFFIX if options.dtype == "float32" else ""
-    planned = plan(options.inputs, options.output, suffix, search_of(options))
+    planned = plan(options.inputs, options.output, suffix, search_of(options), scene_finder(options.scene))
     for line in planned.remarks():
         print(line)
     pairs = planned.pairs

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.arguments import Parser, data_range
+from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
 from torchdenoise.plans import input_pictures
+from torchdenoise.scenes import Source
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +42,7 @@ Rows = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class _Inspected:
-    path: Path
+    source: Source
     image: "Tensor"
     inspection: "Inspection"
     recipes: "Sequence[Suitability]"
@@ -65,6 +67,7 @@ def parser() -> Parser:
         help="write the noise profile as JSON; default: to the terminal",
     )
     options.add_argument("--axes", metavar="TCYX", help="a letter for each axis of a stack; see torchdenoise denoise")
+    add_scene_option(options)
     options.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     options.add_argument(
         "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
@@ -78,11 +81,12 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     _check_file(None if options.json in (None, STDOUT) else Path(options.json), "--json", (".json",), options)
     _check_file(options.html, "--html", (".html", ".htm"), options)
-    pictures = input_pictures(options.inputs)
+    scenes = scene_finder(options.scene)
+    pictures = [source for path in input_pictures(options.inputs) for source in scenes(path)]
     found, failed = [], 0
-    for path in pictures:
+    for source in pictures:
         try:
-            inspected = _inspect(path, options)
+            inspected = _inspect(source, options)
         except UserError as error:
             if len(pictures) == 1:
                 raise
@@ -110,34 +114,38 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
         raise UserError(f"{path.parent}: no such folder; create it first")
 
 
-def _inspect(path: Path, options: argparse.Namespace) -> _Inspected:
+def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
     from torchdenoise.data import open_planes, read_picture
     from torchdenoise.inspection import inspect_noise, suitable_recipes
 
-    words = ["torchdenoise", "denoise", str(path)]
+    words = ["torchdenoise", "denoise", str(source.path)]
     if options.axes is not None:
         words += ["--axes", options.axes]
+    if source.scene is not None:
+        words += ["--scene", str(source.scene)]
     if options.data_range is not None:
         ends = options.data_range if isinstance(options.data_range, tuple) else (options.data_range,)
         words += ["--data-range", ",".join(f"{end:g}" for end in ends)]
-    planes = open_planes(path, options.axes)
+    planes = open_planes(source.path, options.axes, source.scene)
     if planes is None:
-        image, profile, stack = read_picture(path, options.data_range).image, None, ""
+        image, profile, stack = read_picture(source.path, options.data_range).image, None, ""
     else:
         with planes:
-            image, profile, stack = _sampled(path, planes, options)
+            image, profile, stack = _sampled(source, planes, options)
     inspection = inspect_noise(image, profile)
-    return _Inspected(path, image, inspection, suitable_recipes(inspection), shlex.join(words), stack)
+    return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack)
 
 
-def _sampled(path: Path, planes: "Planes", options: argparse.Namespace) -> "tuple[Tensor, NoiseProfile | None, str]":
+def _sampled(
+    source: Source, planes: "Planes", options: argparse.Namespace
+) -> "tuple[Tensor, NoiseProfile | None, str]":
     """Return some frames of a stack below each other, their noise, and what the stack is."""
     import torch
 
     from torchdenoise.fitting.frames import frame_groups
     from torchdenoise.paths import read_errors
 
-    with read_errors(path):
+    with read_errors(source):
         (group,) = frame_groups(planes, data_range=options.data_range)
         image = torch.cat(group.sample(), -2)
         profile = None if group.noise is None else group.noise.profile
@@ -160,7 +168,7 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
     if options.html is not None and found:
         from torchdenoise.inspection import page
 
-        sections = [(str(each.path), each.inspection, each.image, _rows(each)) for each in found]
+        sections = [(str(each.source), each.inspection, each.image, _rows(each)) for each in found]
         with write_errors(options.html):
             options.html.write_text(page(sections, command), encoding="utf-8")
         _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
@@ -175,7 +183,8 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
 
     channels, height, width = inspected.image.shape[1:]
     beside = {
-        "picture": str(inspected.path),
+        "picture": str(inspected.source.path),
+        **({"scene": inspected.source.scene} if inspected.source.scene is not None else {}),
         **({"stack": inspected.stack} if inspected.stack else {}),
         "channels": channels,
         "height": height,
@@ -230,7 +239,7 @@ def _show(inspected: _Inspected) -> None:
     if profile.covariance is not None:
         place = next(number for number, (name, _) in enumerate(rows) if name == "neighbours' correlation") + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
-    print(f"{inspected.path}: {profile.describe()}")
+    print(f"{inspected.source}: {profile.describe()}")
     if not sys.stdout.isatty():
         for name, text in rows:
             print(f"  {name}: {text}" if "\n" not in text else f"  {name}:\n    " + text.replace("\n", "\n    "))

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -17,13 +16,14 @@ from torchdenoise.commands.progress import PictureProgress
 from torchdenoise.commands.reading import Pair, read_all
 from torchdenoise.commands.stacks import denoise_stack, is_stack
 from torchdenoise.data import write_picture
-from torchdenoise.data.memory import return_freed_memory
+from torchdenoise.data.memory import freed_afterwards
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting import Fitted, Options, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
 from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import GaussianNoise, NoiseProfile, given_profile
 from torchdenoise.paths import shown
+from torchdenoise.scenes import Source
 from torchdenoise.workers import KILLED_TWICE, Work, Workers
 
 
@@ -60,7 +60,7 @@ def picture_work(options: argparse.Namespace, workers: Workers, progress: Pictur
     if workers.count > 1 or workers.dask is not None:
         options.threads = options.threads or torch.get_num_threads()  # fewer by default in a worker
         do = InWorker(secrets.token_hex(8), options)
-    return Work(do, _lost, lambda pairs: progress.begin([source.name for source, _ in pairs]))
+    return Work(do, _lost, lambda pairs: progress.begin([source.path.name for source, _ in pairs]))
 
 
 def _lost(pair: Pair) -> Done:
@@ -97,8 +97,8 @@ class PictureWork:
             if len(pairs) == 1 and is_stack(pairs[0][0], self._options.axes):
                 errors = denoise_stack(pairs[0], self._options, self._wanted, self._listener)
             else:
-                errors = self._denoise(pairs)
-        return_freed_memory()
+                with freed_afterwards():
+                    errors = self._denoise(pairs)
         return Done(self._without_those_of_others(errors), time.monotonic() - start)
 
     def _without_those_of_others(self, errors: Mapping[Pair, UserError]) -> dict[Pair, UserError]:
@@ -188,7 +188,7 @@ def _given_noise(options: argparse.Namespace) -> NoiseProfile | None:
     return None if stated is None else given_profile(stated)
 
 
-def _remarks(source: Path, result: Fitted, several: bool) -> list[str]:
+def _remarks(source: Source, result: Fitted, several: bool) -> list[str]:
     """Return what the method says about the noise of a picture; ``several`` are fitted together."""
     name = f"{shown(source)}: " if several else ""
     found = [f"{name}{result.noise}"] if result.noise else []

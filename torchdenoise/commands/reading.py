@@ -11,8 +11,9 @@ from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import read_mask
 from torchdenoise.errors import UserError
 from torchdenoise.paths import picture_suffix, shown
+from torchdenoise.scenes import Source
 
-Pair = tuple[Path, Path]
+Pair = tuple[Source, Path]
 """An input and its output."""
 
 
@@ -28,8 +29,8 @@ def read_all(
     errors: dict[Pair, UserError] = {}
     for source, target in pairs:
         try:
-            check_fits(source, len(pairs) * options.workers)
-            picture = read_picture(source, options.data_range, mask).stored_as(options.dtype)
+            check_fits(source.path, len(pairs) * options.workers)
+            picture = read_picture(source.path, options.data_range, mask).stored_as(options.dtype)
             check_output(target, picture, options.overwrite)
         except UserError as error:
             errors[source, target] = error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.paths import picture_suffix, read_errors, shown
+from torchdenoise.scenes import Source
 
 if TYPE_CHECKING:
     from torchdenoise.commands.picture_work import Listener
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from torchdenoise.fitting.frames import FrameDone, FrameGroup
 
 
-def is_stack(path: Path, axes: str | None) -> bool:
+def is_stack(source: Source, axes: str | None) -> bool:
     """Return whether a file is denoised frame by frame; one that cannot be read is left to the reader of pictures."""
     from torchdenoise.data import open_planes
 
-    if axes is not None:
+    if axes is not None or source.scene is not None:
         return True
     try:
-        planes = open_planes(path)
+        planes = open_planes(source.path)
     except UserError:
         return True  # the same error again, in its place
     if planes is None:
@@ -42,13 +43,13 @@ class _FrameFailed(Exception):  # noqa: N818
 
 
 def denoise_stack(
-    pair: tuple[Path, Path], options: argparse.Namespace, wanted: "Options", progress: "Listener"
-) -> dict[tuple[Path, Path], UserError]:
+    pair: tuple[Source, Path], options: argparse.Namespace, wanted: "Options", progress: "Listener"
+) -> dict[tuple[Source, Path], UserError]:
     """Denoise a stack and write it frame by frame; return its error by the pair of names, if it fails."""
     from torchdenoise.data import open_planes
 
     try:
-        planes = open_planes(pair[0], options.axes)
+        planes = open_planes(pair[0].path, options.axes, pair[0].scene)
         assert planes is not None
         with planes:
             _denoise(pair, planes, options, wanted, progress)
@@ -60,10 +61,11 @@ def denoise_stack(
 
 
 def _denoise(
-    pair: tuple[Path, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: "Listener"
+    pair: tuple[Source, Path], planes: "Planes", options: argparse.Namespace, wanted: "Options", progress: "Listener"
 ) -> None:
     from torchdenoise.data import check_planes_output, write_planes
     from torchdenoise.data.formats import lost_of_planes
+    from torchdenoise.data.memory import freed_afterwards
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
     from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
@@ -78,14 +80,21 @@ def _denoise(
     with read_errors(source):
         groups = frame_groups(planes, together, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
-    remarks.begin(planes, groups)
+    with read_errors(source):
+        remarks.begin(planes, groups)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
 
     def make_restore(group: "FrameGroup") -> "Restore":
         chosen = group.options(replace(wanted, on_message=remarks.once), options.fit == "shared")
-        return restorer(options.recipe, options.ckpt, chosen)
+        restore = restorer(options.recipe, options.ckpt, chosen)
+
+        def restore_and_free(*images: Any) -> Any:
+            with freed_afterwards():
+                return restore(*images)
+
+        return restore_and_free
 
     def results() -> Iterator[tuple[int, Any]]:
         try:
@@ -102,7 +111,7 @@ def _denoise(
 class _Remarks:
     """What is said about a stack, each line once."""
 
-    def __init__(self, source: Path, progress: "Listener") -> None:
+    def __init__(self, source: Source, progress: "Listener") -> None:
         self._source = source
         self._progress = progress
         self._said: set[str] = set()

@@ -8,6 +8,7 @@ from torchdenoise.data.files import (
     check_planes_output,
     open_planes,
     read_picture,
+    scene_names,
     write_picture,
     write_planes,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "open_planes",
     "read_partners",
     "read_picture",
+    "scene_names",
     "write_picture",
     "write_planes",
 ]

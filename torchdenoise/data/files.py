@@ -36,6 +36,7 @@ from torchdenoise.paths import (
     shown,
     write_errors,
 )
+from torchdenoise.scenes import Source
 
 _MEGABYTE = 10**6
 
@@ -90,15 +91,17 @@ def write_picture(path: str | Path, image: torch.Tensor, like: Picture, overwrit
         formats.save(partial, suffix, like.restore(image), like)
 
 
-def open_planes(path: str | Path, axes: str | None = None) -> Planes | None:
+def open_planes(path: str | Path, axes: str | None = None, scene: int | str | None = None) -> Planes | None:
     """Return the planes of a file, read one by one, to be closed; None if it holds one picture (``read_picture``).
 
     Args:
         path: of a TIFF or NumPy file, or of another format that has planes.
         axes: a letter for each axis, ``"TCYX"``; from the file by default. The result is then never None.
+        scene: of a file of several, by number from 1 on or by name; see ``scene_names``.
 
     Raises:
-        PictureError: the file cannot be read, or the axes do not fit or are not known.
+        PictureError: the file cannot be read, the axes do not fit or are not known, there is no such scene, or there
+            are several and none is given.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -110,9 +113,29 @@ def open_planes(path: str | Path, axes: str | None = None) -> Planes | None:
         (10, (8, 9))
     """
     path = Path(path)
+    with read_errors(Source(path, scene)):
+        check_input(path)
+        return formats.open_planes(path, axes, scene)
+
+
+def scene_names(path: str | Path) -> list[str]:
+    """Return the names of the scenes of a file, in their order; empty texts where it does not name them.
+
+    Raises:
+        PictureError: the file cannot be read.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> path = Path(mkdtemp(), "a.npy")
+        >>> np.save(path, np.zeros((8, 9)))
+        >>> scene_names(path)
+        ['']
+    """
+    path = Path(path)
     with read_errors(path):
         check_input(path)
-        return formats.open_planes(path, axes)
+        return list(formats.scene_names(path))
 
 
 def write_planes(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.holes import Holes, filled, find_holes
 from torchdenoise.data.scaling import Scaling
 from torchdenoise.errors import PictureError
@@ -60,6 +61,8 @@ class Picture:
     """What the reader changed: sentences that begin behind the file's name."""
     quality: int = 95
     """Of a lossy result, 1 to 100."""
+    calibration: Calibration = field(default_factory=Calibration)
+    """Size and unit of its pixels, where a format says it."""
 
     @classmethod
     def from_array(

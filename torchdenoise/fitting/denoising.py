@@ -69,6 +69,7 @@ def denoise(
     keep_outliers: bool = False,
     mask: NDArray[Any] | str | Path | None = None,
     axes: str | None = None,
+    scene: int | str | None = None,
     channel_axis: int | None = None,
     channels: str = "together",
     fit: str = "each",
@@ -106,6 +107,7 @@ def denoise(
             all frames, one for each, or an array of the stack's shape.
         axes: a letter for each axis of the array or the file, ``"TCYX"``: T time, Z depth, C channel, Y row, X column,
             S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
+        scene: of a file of several scenes (series, positions), by number from 1 on or by name.
         channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
         channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
         fit: ``"each"`` fits a network to each frame of a stack, ``"shared"`` one for all, to frames of the whole stack.
@@ -140,13 +142,13 @@ def denoise(
     check_word("channels", channels, CHANNELS)
     check_word("fit", fit, FITS)
     if isinstance(noisy, Tensor):
-        if axes is not None or channel_axis is not None:
-            raise UserError("axes and channel_axis are for arrays and files: a tensor is (B, C, H, W)")
+        if axes is not None or channel_axis is not None or scene is not None:
+            raise UserError("axes, channel_axis and scene are for arrays and files: a tensor is (B, C, H, W)")
         if mask is not None:
             raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         _refuse_without_stack(fit, neighbours)
         return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), batch, dtype)
-    planes = _planes(noisy, axes, channel_axis)
+    planes = _planes(noisy, axes, channel_axis, scene)
     if planes is not None:
         with planes:
             check_frames_memory(planes, channels == "together", batch)
@@ -213,8 +215,12 @@ def _stack_masks(
     return None if given is None else masks_of(given, planes)
 
 
-def _planes(noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: int | None) -> Planes | None:
+def _planes(
+    noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: int | None, scene: int | str | None
+) -> Planes | None:
     """Return the planes of an array or a file; None for a single picture."""
+    if scene is not None and not isinstance(noisy, (str, Path)):
+        raise UserError(f"scene={scene!r} is for files: leave it out")
     if isinstance(noisy, np.ndarray):
         if axes is None and channel_axis is None:
             return None
@@ -223,7 +229,7 @@ def _planes(noisy: NDArray[Any] | str | Path, axes: str | None, channel_axis: in
         raise UserError(f"cannot denoise a {type(noisy).__name__}: give a NumPy array, a tensor or a file's path")
     if channel_axis is not None:
         raise UserError("channel_axis is for arrays: give axes, such as axes='TCYX'")
-    return open_planes(noisy, axes)
+    return open_planes(noisy, axes, scene)
 
 
 def _denoise_planes(

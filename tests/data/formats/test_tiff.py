@@ -1,5 +1,6 @@
 """TIFF: layouts, tags and pages."""
 
+import re
 import struct
 
 import numpy as np
@@ -14,6 +15,7 @@ from torchdenoise.data import (
     check_output,
     open_planes,
     read_picture,
+    scene_names,
     write_picture,
     write_planes,
 )
@@ -233,12 +235,86 @@ def test_axes_that_are_given_are_believed_if_pages_can_be_stored_so(tmp_path):
             open_planes(path, letters)
 
 
-def test_pictures_of_different_sizes_are_refused(tmp_path):
+def test_pictures_of_different_sizes_are_scenes(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         for size in (8, 9):
-            writer.write(random_pixels((size, 9)), metadata=None)
-    with pytest.raises(PictureError, match=r"a.tif: holds 2 pictures of different kinds \(8 x 9, 9 x 9\); split"):
+            writer.write(random_pixels((size, 9)), metadata=None, photometric="minisblack")
+    with pytest.raises(PictureError, match=r"a.tif: holds 2 scenes \(1, 2\); choose one with --scene \(scene=\)"):
         open_planes(tmp_path / "a.tif")
+    assert scene_names(tmp_path / "a.tif") == ["", ""]
+    with open_planes(tmp_path / "a.tif", scene=2) as planes:
+        assert planes.shape == (9, 9)
+        np.testing.assert_array_equal(planes.plane(0), random_pixels((9, 9)))
+
+
+SERIES = {
+    "dusk": ("ZYX", {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeZ": 2.0}),
+    "dawn": ("TCYX", {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "Channel": {"Name": ["DAPI", "GFP"]}}),
+    "noon <1>": ("YX", {}),
+}
+
+
+def save_series(path):
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        for name, (letters, metadata) in SERIES.items():
+            array, described = stack(letters), {"axes": letters, "Name": name, **metadata}
+            writer.write(array, photometric="minisblack", metadata=described)
+    return path
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_a_series_of_an_ome_tiff_becomes_a_file_of_its_own(tmp_path, name):
+    path = save_series(tmp_path / "a.ome.tif")
+    assert scene_names(path) == list(SERIES)
+    letters, metadata = SERIES[name]
+    with open_planes(path, scene=name) as planes:
+        assert planes.axes.letters == letters
+        assert planes.lost == ()
+        write_planes(tmp_path / "b.ome.tif", ((each, planes.plane(each)) for each in range(len(planes))), planes)
+        found = planes.calibration
+    assert found.steps.get("X") == metadata.get("PhysicalSizeX")
+    assert found.channels == (("DAPI", "GFP") if name == "dawn" else ())
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tiff:
+        assert [(each.kind, each.name) for each in tiff.series] == [("ome", name)]
+        np.testing.assert_array_equal(tiff.asarray(), stack(letters))
+        image = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
+    assert image["Name"] == name
+    assert image["Pixels"].get("PhysicalSizeX") == metadata.get("PhysicalSizeX")
+
+
+def test_references_to_other_images_do_not_stay(tmp_path):
+    path = save_series(tmp_path / "a.ome.tif")
+    with tifffile.TiffFile(path) as tiff:
+        xml = tiff.ome_metadata
+    plate = '<Plate ID="Plate:0"><ImageRef ID="Image:0"/><ImageRef ID="Image:1"/><ImageRef ID="Image:2"/></Plate>'
+    tifffile.tiffcomment(path, xml.replace("</OME>", f"{plate}</OME>").encode())
+    with open_planes(path, scene=2) as planes:
+        assert '<Plate ID="Plate:0"><ImageRef ID="Image:1"/></Plate>' in planes.ome
+        assert planes.ome.count("<Image ") == 1
+
+
+def test_one_file_of_a_set_is_the_series_that_lies_in_it(tmp_path):
+    """Each position in a file of its own, all of them described in each file."""
+    path = save_series(tmp_path / "a.ome.tif")
+    with tifffile.TiffFile(path) as tiff:
+        xml = tiff.ome_metadata
+    for file, (letters, _) in zip("bcd", SERIES.values(), strict=True):
+        tifffile.imwrite(tmp_path / f"{file}.ome.tif", stack(letters), photometric="minisblack", metadata=None)
+        described = xml
+        for other, count, start in (("b", 2, 0), ("c", 6, 2), ("d", 1, 8)):
+            uuid = f'<UUID FileName="{other}.ome.tif">urn:uuid:{other}</UUID></TiffData>'
+            old = f'<TiffData IFD="{start}" PlaneCount="{count}"/>'
+            assert old in described
+            described = described.replace(old, f'<TiffData IFD="0" PlaneCount="{count}">{uuid}')
+        described = re.sub(r'UUID="urn:uuid:[^"]*"', f'UUID="urn:uuid:{file}"', described, count=1)
+        tifffile.tiffcomment(tmp_path / f"{file}.ome.tif", described.encode())
+    assert [scene_names(tmp_path / f"{file}.ome.tif") for file in "bcd"] == [[name] for name in SERIES]
+    for missing in (False, True):
+        if missing:
+            (tmp_path / "b.ome.tif").unlink()
+        with open_planes(tmp_path / "c.ome.tif") as planes:
+            assert (planes.axes.letters, planes.calibration.steps["X"]) == ("TCYX", 0.25)
+            np.testing.assert_array_equal(planes.plane(5), stack("TCYX")[-1, -1])
 
 
 def test_an_array_becomes_a_tiff_with_its_axes(tmp_path):
@@ -248,6 +324,43 @@ def test_an_array_becomes_a_tiff_with_its_axes(tmp_path):
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert tiff.series[0].axes == "TYX"
         np.testing.assert_array_equal(tiff.asarray(), array.transpose(2, 0, 1))
+
+
+def single_ome(path, array, dtype=None):
+    scale = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(path, array, photometric="minisblack" if array.ndim == 2 else "rgb", ome=True, metadata=scale)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["same", "float32"])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)])
+def test_a_single_ome_tiff_stays_one(tmp_path, shape, dtype):
+    array = random_pixels(shape)
+    picture = read_picture(single_ome(tmp_path / "a.ome.tif", array)).stored_as(dtype)
+    write_picture(tmp_path / "b.ome.tif", picture.image, picture)
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tiff:
+        assert tiff.series[0].kind == "ome"
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        np.testing.assert_allclose(tiff.asarray(), array, atol=1e-4)
+    assert (pixels["PhysicalSizeX"], pixels["Type"]) == (0.25, "uint8" if dtype == "same" else "float")
+    assert read_picture(tmp_path / "b.ome.tif").calibration == picture.calibration
+
+
+def test_the_picture_of_a_set_does_not_describe_the_others(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", random_pixels((9, 8)), photometric="minisblack", metadata=None)
+    images = "".join(
+        f'<Image ID="Image:{number}" Name="{name}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint8" '
+        f'SizeX="8" SizeY="9" SizeC="1" SizeZ="1" SizeT="1" PhysicalSizeX="{number + 1}.5"><TiffData IFD="0" '
+        f'PlaneCount="1"><UUID FileName="{name}.ome.tif">urn:uuid:{name}</UUID></TiffData></Pixels></Image>'
+        for number, name in enumerate("ab")
+    )
+    tifffile.tiffcomment(tmp_path / "a.ome.tif", f'<OME UUID="urn:uuid:a">{images}</OME>'.encode())
+    picture = read_picture(tmp_path / "a.ome.tif")
+    assert picture.calibration.steps == {"X": 1.5}
+    write_picture(tmp_path / "c.ome.tif", picture.image, picture)
+    with tifffile.TiffFile(tmp_path / "c.ome.tif") as tiff:
+        assert [each.name for each in tiff.series] == ["a"]
+        assert "FileName" not in tiff.ome_metadata
 
 
 def test_one_page_is_read_for_one_plane(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from helpers import copy_planes, random_pixels
 
-from torchdenoise.data import open_planes, read_picture, write_picture
+from torchdenoise.data import open_planes, read_picture, scene_names, write_picture, write_planes
 from torchdenoise.data.formats import zarr_arrays
 from torchdenoise.data.headers import Header, header
 from torchdenoise.errors import PictureError, UserError
@@ -229,8 +229,20 @@ def test_the_picture_in_the_layout_of_bioformats2raw(tmp_path):
     assert planes.lost == ("the layout of bioformats2raw",)
     validate(tmp_path / "b.zarr", "0.4")
     ome(tmp_path / "a.zarr" / "1", random_pixels((2, 9, 8)), "CYX", "0.4")
-    with pytest.raises(PictureError, match=r"a.zarr: holds 2 pictures; copy each \(0, 1\) into a folder of its own"):
+    with pytest.raises(PictureError, match=r"a.zarr: holds 2 scenes \(1 night, 2 night\); choose one with --scene"):
         open_planes(tmp_path / "a.zarr")
+
+
+def test_pictures_in_the_layout_of_bioformats2raw_are_scenes(tmp_path):
+    zarr.create_group(tmp_path / "a.zarr", attributes={"ome": {"version": "0.5", "bioformats2raw.layout": 3}})
+    for number in range(11):
+        ome(tmp_path / "a.zarr" / f"{number}", np.full((2, 9, 8), number + 1, "uint8"), "CYX")
+    assert scene_names(tmp_path / "a.zarr") == ["night"] * 11
+    for number in (1, 3, 11):  # not as texts are sorted: 1, 10, 2
+        with open_planes(tmp_path / "a.zarr", scene=number) as planes:
+            assert planes.plane(1).max() == number
+            write_planes(tmp_path / f"{number}.zarr", ((each, planes.plane(each)) for each in range(2)), planes)
+        validate(tmp_path / f"{number}.zarr", "0.5")
 
 
 def changed(**changes):

@@ -4,7 +4,7 @@ Pixels keep their stored order. Orientation is copied as a tag, so viewers rotat
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,15 +19,18 @@ from torchdenoise.data.formats.jpeg import JPEG
 from torchdenoise.data.formats.jpeg2000 import JPEG2000
 from torchdenoise.data.formats.netpbm import Netpbm
 from torchdenoise.data.formats.numpy_arrays import NumPy, NumPyArchive
+from torchdenoise.data.formats.planes_format import empty_array, planes_of_picture
 from torchdenoise.data.formats.png import PNG
 from torchdenoise.data.formats.tiff import TIFF
 from torchdenoise.data.formats.webp import WebP
 from torchdenoise.data.formats.zarr_arrays import Zarr
+from torchdenoise.data.formats.zarr_zip import ZarrZip
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import either, format_suffixes, picture_suffix
 from torchdenoise.registry import subclasses
+from torchdenoise.scenes import find_scene
 
 # isort: split
 # After JPEG 2000, because old ND2 files begin as its files do, and the oldest definition reads a file of another name.
@@ -62,6 +65,7 @@ __all__ = [
     "PictureFormat",
     "WebP",
     "Zarr",
+    "ZarrZip",
     "check_fit",
     "check_planes",
     "decode",
@@ -73,6 +77,7 @@ __all__ = [
     "read_header",
     "recognizes",
     "save",
+    "scene_names",
     "write_planes",
 ]
 
@@ -113,11 +118,11 @@ def save(path: Path, suffix: str, array: NDArray[Any], like: Picture) -> None:
     _by_suffix(suffix).save(path, array, like)
 
 
-def open_planes(path: Path, letters: str | None) -> Planes | None:
-    """Return the planes of a file; None if it holds one picture, which ``decode`` takes.
+def open_planes(path: Path, letters: str | None, scene: int | str | None = None) -> Planes | None:
+    """Return the planes of a file, or of a scene; None if it holds one picture, which ``decode`` takes.
 
     Raises:
-        PictureError: as ``decode``, or the axes do not fit.
+        PictureError: as ``decode``, the axes do not fit, or as ``find_scene``.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -128,7 +133,22 @@ def open_planes(path: Path, letters: str | None) -> Planes | None:
     """
     found = _format_of(path)
     with quiet(), decode_errors():
-        return found.open(path, letters)
+        if scene is None:
+            return found.open(path, letters)
+        names = found.scenes(path) or ("",)
+        place = find_scene(names, scene)
+        return found.open_scene(path, place, letters) if len(names) > 1 else found.open(path, letters)
+
+
+def scene_names(path: Path) -> Sequence[str]:
+    """Return the names of the scenes of a file; one if it holds one picture.
+
+    Raises:
+        PictureError: as ``decode``.
+    """
+    found = _format_of(path)
+    with quiet(), decode_errors():
+        return found.scenes(path) or ("",)
 
 
 def check_planes(suffix: str, like: Planes, dtype: np.dtype[Any]) -> None:
@@ -183,7 +203,8 @@ def _known(head: bytes, suffix: str) -> PictureFormat:
 def read_header(file: BinaryIO, suffix: str = "") -> Header | None:
     """Return the size and type of the picture in an open file, or None if only ``decode`` can find them."""
     found = _by_content(_head(file), suffix)
-    return found.header(file) if found else None
+    with quiet():
+        return found.header(file) if found else None
 
 
 def encode(array: NDArray[Any], like: Picture, suffix: str) -> bytes:
@@ -227,7 +248,8 @@ def lost(suffix: str, like: Picture) -> str:
     """
     missing = [_LABELS[name] for name in _by_suffix(suffix).cannot_keep if getattr(like, name)]
     header = like.extra.get("header")
-    return ", ".join([*missing, *([lost_of_planes(suffix, header)] if isinstance(header, Planes) else [])])
+    planes = header if isinstance(header, Planes) else planes_of_picture(empty_array(like), like)
+    return ", ".join(filter(None, [*missing, lost_of_planes(suffix, planes)]))
 
 
 def _head(file: BinaryIO) -> bytes:

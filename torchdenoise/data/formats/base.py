@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Self
 
@@ -89,7 +89,8 @@ class PictureFormat(Registered, ABC, kind="formats"):
     @override
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        add_format(cls.short_name, cls.suffixes, cls.output_suffix, folder=cls.folder, floats=cls.floats)
+        scenes = cls.scenes is not PictureFormat.scenes
+        add_format(cls.short_name, cls.suffixes, cls.output_suffix, folder=cls.folder, floats=cls.floats, scenes=scenes)
 
     @abstractmethod
     def read(self, file: BinaryIO) -> Pixels:
@@ -142,6 +143,18 @@ class PictureFormat(Registered, ABC, kind="formats"):
         if letters is not None:
             raise PictureError(f"{self.short_name} holds one picture, which has no other axes: leave axes (--axes) out")
         return None
+
+    def scenes(self, path: Path) -> Sequence[str]:  # noqa: ARG002
+        """Return the names of a file's scenes in their order, empty where it has none; for formats that have scenes.
+
+        Raises:
+            PictureError: as ``read``.
+        """
+        return ()
+
+    def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
+        """Return the planes of one of several ``scenes``, whose places begin at 0; else as ``open``."""
+        raise NotImplementedError(f"{type(self).__name__}.open_scene")
 
     def not_kept(self, like: Planes) -> list[str]:
         """Return what a file of this format does not keep of planes, in words; by default all that they say."""

@@ -48,7 +48,7 @@ class PlanesFormat(PictureFormat):
                     f"holds {len(planes)} planes; split it into single ones first "
                     "(only `denoise` and `inspect` take stacks)"
                 )
-            return np.array(planes.plane(0)), self.metadata(planes)
+            return np.array(planes.plane(0)), {"calibration": planes.calibration, **self.metadata(planes)}
 
     @override
     def read(self, file: BinaryIO) -> Pixels:
@@ -73,18 +73,16 @@ class PlanesFormat(PictureFormat):
     @override
     def check(self, like: Picture) -> None:
         """Raise PictureError unless the format can hold such a plane."""
-        empty: NDArray[Any] = np.broadcast_to(np.zeros((), like.scaling.dtype), like.shape)
-        self.check_planes(self._planes(empty, like), like.scaling.dtype)
+        self.check_planes(self._planes(empty_array(like), like), like.scaling.dtype)
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:
         """Raise PictureError: without this method the format can only be read."""
         raise PictureError(f"{self.short_name} can only be read; write {self.output_suffix} instead")
 
-    def _planes(self, array: NDArray[Any], like: Picture) -> Planes:  # noqa: ARG002
+    def _planes(self, array: NDArray[Any], like: Picture) -> Planes:
         """Return what describes a single plane that is to be written."""
-        plane = array[..., 0] if array.shape[2:] == (1,) else array
-        return ArrayPlanes(plane, Axes.of(plane.shape))
+        return planes_of_picture(array, like)
 
 
 class PictureAndPlanesFormat(PlanesFormat):
@@ -113,6 +111,24 @@ class PictureAndPlanesFormat(PlanesFormat):
     def _planes(self, array: NDArray[Any], like: Picture) -> Planes:
         header = like.extra.get("header")
         return header if isinstance(header, Planes) else super()._planes(array, like)
+
+
+def planes_of_picture(array: NDArray[Any], like: Picture) -> ArrayPlanes:
+    """Return a picture as a single plane with what it says about its axes.
+
+    Args:
+        array: (H, W) or (H, W, samples).
+        like: the picture whose array it is.
+    """
+    plane = array[..., 0] if array.shape[2:] == (1,) else array
+    planes = ArrayPlanes(plane, Axes.of(plane.shape), like.alpha is not None)
+    planes.calibration = like.calibration
+    return planes
+
+
+def empty_array(like: Picture) -> NDArray[Any]:
+    """Return an array like that of a picture which takes no memory."""
+    return np.broadcast_to(np.zeros((), like.scaling.dtype), like.shape)
 
 
 def put_planes(array: Any, letters: str, planes: Numbered, like: Planes) -> None:

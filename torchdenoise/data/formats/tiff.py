@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +13,8 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
-from torchdenoise.data.formats.tiff_calibration import holds
+from torchdenoise.data.formats.planes_format import planes_of_picture
+from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
 from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
@@ -23,19 +25,27 @@ from torchdenoise.data.formats.tiff_pages import (
     page_header,
     page_metadata,
 )
-from torchdenoise.data.formats.tiff_planes import TiffPlanes, is_single, write_tiff
+from torchdenoise.data.formats.tiff_planes import (
+    TiffPlanes,
+    is_single,
+    ome_of_picture,
+    ome_of_planes,
+    series_names,
+    write_tiff,
+)
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _HINT = " (only `denoise` and `inspect` take stacks)"
+_OME_END = b"OME>"
 _MANY_PAGES = 1000  # no picture has so many previews
 MAX_PAGES = 100_000
 """Files whose list of pages is longer are refused."""
 
 
 class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf"):
-    """Integers and floating point, lossless; stacks of ImageJ, OME and others; previews are ignored."""
+    """Integers and floating point, lossless; stacks and scenes of ImageJ, OME and others; previews are ignored."""
 
     suffixes = (".tiff", ".tif", ".ome.tiff", ".ome.tif")
     floats = True
@@ -57,8 +67,13 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             check_kind(page)
             check_data(page, tiff.filehandle.size)
             array = page.asarray()
+            metadata = page_metadata(page)
+            ome = ome_of_picture(tiff)
+            if tiff.is_ome:  # it may describe pictures in other files, too
+                metadata["tiff"]["description"] = ome.encode()
+            metadata["calibration"] = read_calibration(tiff, page, ome)
         array, note = colours(page, array)
-        return array, page_metadata(page) | ({"notes": (note,)} if note else {})
+        return array, metadata | ({"notes": (note,)} if note else {})
 
     @override
     def header(self, file: BinaryIO) -> Header | None:
@@ -77,6 +92,11 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         if like.alpha is not None:
             options["extrasamples"] = (EXTRASAMPLE.UNASSALPHA,)
         options |= like.tiff
+        planes = planes_of_picture(array, like)
+        described = options.get("description", b"")
+        if described.strip().endswith(_OME_END):
+            options["description"] = ome_of_planes(described.decode(), 1, array.dtype).encode()
+        ome = bool(like.calibration.said) and not described and holds(planes, array.dtype)
         if array.ndim == 2 or array.shape[-1] == 1:
             array = array.reshape(array.shape[:2])
             options["planarconfig"] = None
@@ -91,16 +111,26 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         buffer = io.BytesIO()
         colour = "rgb" if like.image.shape[1] == 3 else "minisblack"
         options |= {"iccprofile": like.icc, "software": like.comment or False}
-        tifffile.imwrite(buffer, array, photometric=colour, metadata=None, **options)
+        metadata = ome_metadata(planes) if ome else None
+        tifffile.imwrite(buffer, array, photometric=colour, ome=ome, metadata=metadata, **options)
         return buffer.getvalue()
 
     @override
     def open(self, path: Path, letters: str | None) -> Planes | None:
         """Return the planes of a file of several pages or channels."""
-        with path.open("rb") as file:
-            if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
-                raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")
+        _check_length(path)
         return None if letters is None and is_single(path) else TiffPlanes(path, letters)
+
+    @override
+    def scenes(self, path: Path) -> Sequence[str]:
+        """Return the names of pictures of different kinds, such as the series of an OME-TIFF."""
+        _check_length(path)
+        return series_names(path)
+
+    @override
+    def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
+        _check_length(path)
+        return TiffPlanes(path, letters, place)
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
@@ -116,3 +146,10 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write page by page, with the compression and the tags of the input TIFF, else deflate."""
         write_tiff(path, planes, like, dtype)
+
+
+def _check_length(path: Path) -> None:
+    """Raise PictureError if the list of pages is too long, or a loop."""
+    with path.open("rb") as file:
+        if sum(1 for _ in itertools.islice(directories(file), MAX_PAGES + 1)) > MAX_PAGES:
+            raise PictureError(f"lists more than {MAX_PAGES} pages; split it first")

@@ -20,18 +20,24 @@ _TYPES = frozenset(
 _LENGTHS = "ZYX"
 
 
-def read_calibration(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Calibration:
-    """Return what OME or ImageJ say in a TIFF; nothing where that makes no sense, since both are free text."""
+def read_calibration(tiff: tifffile.TiffFile, page: tifffile.TiffPage, ome: str) -> Calibration:
+    """Return what OME or ImageJ say in a TIFF; nothing where that makes no sense, since both are free text.
+
+    Args:
+        tiff: open.
+        page: the first one.
+        ome: OME-XML of one image; empty if there is none.
+    """
     with contextlib.suppress(Exception):
-        if tiff.is_ome and tiff.ome_metadata:
-            return _of_ome(tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"])
+        if ome:
+            return _of_ome(tifffile.xml2dict(ome)["OME"]["Image"])
         if tiff.is_imagej:
             return _of_imagej(tiff.imagej_metadata or {}, page)
     return Calibration()
 
 
 def _of_ome(image: Any) -> Calibration:
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    pixels = image["Pixels"]
     steps: dict[str, float] = {}
     units: dict[str, str] = {}
     named = [(letter, f"PhysicalSize{letter}", "µm") for letter in _LENGTHS] + [("T", "TimeIncrement", "s")]
@@ -40,7 +46,7 @@ def _of_ome(image: Any) -> Calibration:
             steps[letter] = float(pixels[name])
             unit = pixels.get(f"{name}Unit", default)
             units |= {} if unit in (NO_UNIT, "pixel") else {letter: unit_name(unit)}
-    channels = pixels.get("Channel", ())
+    channels = pixels.get("Channel", [])
     names = [str(each.get("Name", "")) for each in (channels if isinstance(channels, list) else [channels])]
     return Calibration(steps, units, tuple(names) if any(names) else ())
 

@@ -1,5 +1,6 @@
 """TIFF files of many planes: read page by page, and written page by page with the same metadata."""
 
+import html
 import itertools
 import json
 import math
@@ -21,6 +22,7 @@ from torchdenoise.data.formats.tiff_checks import check_data, nodata_value
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
 from torchdenoise.errors import PictureError
+from torchdenoise.scenes import find_scene
 
 CLASSIC_BYTES = 2**32 - 2**25
 """More do not fit into a TIFF whose offsets have 32 bits; some room is left for the tags."""
@@ -38,6 +40,10 @@ _POINTERS = {34665: "EXIF", 34853: "GPS", 40965: "interoperability"}
 _ALPHA = frozenset({EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA})
 _INTEGER_KINDS = "bu"
 _PAGE_AXES = ("YX", "YXS", "SYX")
+_IMAGE = re.compile(r"<(?:\w+:)?Image\b[^>]*>.*?</(?:\w+:)?Image\s*>", re.DOTALL)
+_IMAGE_REF = re.compile(r"<(?:\w+:)?ImageRef\b[^>]*/>")
+_ID = re.compile(r"\sID=\"([^\"]*)\"")
+"""Of OME-XML."""
 
 
 class TiffPlanes(Planes):
@@ -48,16 +54,17 @@ class TiffPlanes(Planes):
     Args:
         path: of the file.
         letters: of the axes; from the file by default.
+        place: of the series to read, from 0 on, if there are several.
 
     Raises:
-        PictureError: pages of several kinds, of a kind that is not supported, or axes that do not fit.
+        PictureError: several series, pages of a kind that is not supported, or axes that do not fit.
     """
 
-    def __init__(self, path: Path, letters: str | None = None) -> None:
+    def __init__(self, path: Path, letters: str | None = None, place: int | None = None) -> None:
         with quiet():
             tiff = tifffile.TiffFile(path)
             try:
-                series = _only_series(tiff)
+                series = _chosen(tiff, place)
                 page = series.keyframe
                 check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
                 _check_page(page)
@@ -71,6 +78,8 @@ class TiffPlanes(Planes):
         self.resources.callback(tiff.close)
         self.tiff = tiff
         self.series = series
+        self.ome = _ome_xml(tiff, series) if tiff.is_ome else ""
+        """What the OME-XML of the file says of these planes."""
         self.keyframe: tifffile.TiffPage = page
         self.options: dict[str, Any] = metadata["tiff"]
         self.samples = page.samplesperpixel if split else 1
@@ -83,7 +92,7 @@ class TiffPlanes(Planes):
         self.nodata = nodata_value(page)
         self.lost = tuple(_lost(self))
         self.carries = "the description and tags of the TIFF"
-        self.calibration = read_calibration(tiff, page)
+        self.calibration = read_calibration(tiff, page, self.ome)
         self._last: tuple[int, NDArray[Any]] | None = None
 
     @override
@@ -125,6 +134,18 @@ class TiffPlanes(Planes):
         if number == 0:
             return self.keyframe
         return None if self.virtual else self._page(number).aspage()
+
+
+def series_names(path: Path) -> list[str]:
+    """Return the names of the series of a TIFF at full resolution."""
+    with quiet(), tifffile.TiffFile(path) as tiff:
+        return [each.name for each in _full_series(tiff)]
+
+
+def ome_of_picture(tiff: tifffile.TiffFile) -> str:
+    """Return the OME-XML of a TIFF with one picture; nothing if it has none, or if that is of others."""
+    series = _full_series(tiff) if tiff.is_ome else []
+    return _ome_xml(tiff, series[0]) if len(series) == 1 else ""
 
 
 def is_single(path: Path) -> bool:
@@ -217,7 +238,7 @@ def _tags(like: Planes, number: int, dtype: np.dtype[Any]) -> dict[str, Any]:
     if number == 0 and like.series.kind not in KEPT_KINDS:
         found["description"] = _shaped(like)
     elif number == 0 and like.series.kind == "ome":
-        found["description"] = ome_of_planes(description.decode("utf-8"), len(like), dtype).encode()
+        found["description"] = ome_of_planes(like.ome, len(like), dtype).encode() if like.ome else _shaped(like)
     elif number == 0 and like.virtual and like.series.kind == "shaped":  # the result lists all pages
         found["description"] = json.dumps({**json.loads(description), "truncated": False})
     elif description:
@@ -270,19 +291,39 @@ def ome_of_planes(xml: str, planes: int, dtype: np.dtype[Any]) -> str:
 
 
 def _full_series(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
-    """Return the series at full resolution, without previews."""
-    return [each.levels[0] for each in tiff.series if not each.keyframe.is_reduced]
+    """Return the series at full resolution, without previews; of a set of files, those that begin in this one."""
+    series = [each.levels[0] for each in tiff.series if not each.keyframe.is_reduced]
+    return series if len(series) < 2 else [each for each in series if each.keyframe.parent is tiff] or series
 
 
-def _only_series(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+def _chosen(tiff: tifffile.TiffFile, place: int | None) -> tifffile.TiffPageSeries:
+    """Return a series at full resolution, the only one if no place is given."""
     series = _full_series(tiff)
-    if not series:
-        raise PictureError("holds no picture: empty or cut short; copy it again from its source")
-    if len(series) > 1:
-        shapes = ", ".join(" x ".join(map(str, each.shape)) for each in series[:3])
-        more = ", ..." if len(series) > 3 else ""
-        raise PictureError(f"holds {len(series)} pictures of different kinds ({shapes}{more}); split it into files")
-    return series[0]
+    return series[find_scene([each.name for each in series]) if place is None else place]
+
+
+def _ome_xml(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> str:
+    """Return what OME-XML says of a series; nothing if there is none, or if it does not tell which image that is."""
+    xml = tiff.ome_metadata or ""
+    images = list(_IMAGE.finditer(xml))
+    if len(images) < 2:
+        return xml
+    if series.kind != "ome":
+        return ""
+    if len(images) == len(tiff.series):
+        return _of_one_image(xml, images, tiff.series.index(series))
+    attribute = f'Name="{html.escape(series.name)}"'  # tifffile leaves out images of files that are missing
+    named = [place for place, image in enumerate(images) if attribute in image[0].partition(">")[0]]
+    return _of_one_image(xml, images, named[0]) if len(named) == 1 else ""
+
+
+def _of_one_image(xml: str, images: Sequence[re.Match[str]], kept: int) -> str:
+    """Return OME-XML without the other images, and without references to them."""
+    identity = _ID.search(images[kept][0])
+    between = [xml[one.end() : other.start()] for one, other in itertools.pairwise(images)]
+    between.insert(kept, images[kept][0])
+    whole = xml[: images[0].start()] + "".join(between) + xml[images[-1].end() :]
+    return _IMAGE_REF.sub(lambda found: found[0] if identity and f'"{identity[1]}"' in found[0] else "", whole)
 
 
 def _check_page(page: tifffile.TiffPage) -> None:
@@ -358,7 +399,7 @@ def _lost(planes: TiffPlanes) -> Iterable[str]:
     series, page = planes.series, planes.keyframe
     if series.is_pyramidal:
         yield "the smaller copies of a pyramid"
-    if series.kind not in KEPT_KINDS:
+    if series.kind not in KEPT_KINDS or (series.kind == "ome" and not planes.ome):
         yield f"the metadata of {series.kind.upper()}"
     for code, name in _POINTERS.items():
         if code in page.tags:

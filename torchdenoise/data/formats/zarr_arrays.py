@@ -3,11 +3,10 @@
 import contextlib
 import math
 import tempfile
-import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,11 @@ from torchdenoise.data.formats.ome_zarr import (
     read_multiscale,
 )
 from torchdenoise.data.formats.planes_format import PlanesFormat, put_planes
+from torchdenoise.data.formats.zarr_containers import MARKERS, Container, Folder, opened, quiet, storage, zarr_module
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import free_memory
 from torchdenoise.errors import PictureError
-from torchdenoise.extras import optional_module
+from torchdenoise.scenes import find_scene
 
 MAX_PLANES = 1_000_000
 """Arrays that claim more planes are refused."""
@@ -37,7 +37,6 @@ BLOCK_BYTES = 1 << 28
 """Of decoded chunks at most; those of a frame are kept, since the next frame may lie in them, too."""
 CHUNK = 1024
 """Rows and columns of the chunks of a new array."""
-_METADATA = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 _SPECIAL = frozenset({"labels", "OME"})
 _LEVEL = "0"
 
@@ -45,21 +44,40 @@ _LEVEL = "0"
 class Zarr(PlanesFormat, source="https://zarr.dev"):
     """A folder of chunks, versions 2 and 3: one array, or an OME-Zarr; needs the extra zarr."""
 
-    suffixes = (".zarr", ".ome.zarr")
+    suffixes: ClassVar[tuple[str, ...]] = (".zarr", ".ome.zarr")
     folder = True
     floats = True
 
+    def container(self, path: Path) -> Container:
+        """Return what holds the chunks of a picture."""
+        return Folder(path)
+
     @override
     def recognizes(self, folder: Path) -> bool:
-        return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+        return any((folder / name).is_file() for name in MARKERS)
 
     @override
     def planes(self, path: Path, letters: str | None) -> Planes:
         """Return the planes of an array, or of the full resolution of an OME-Zarr."""
-        if not self.recognizes(path):
-            raise PictureError("holds no Zarr (no zarr.json, .zarray or .zgroup); copy it again from its source")
-        with _quiet():
-            return _planes(path, letters)
+        return self._planes_at(path, None, letters)
+
+    @override
+    def scenes(self, path: Path) -> Sequence[str]:
+        """Return the names of the pictures in the layout of bioformats2raw."""
+        with quiet(), opened(self.container(path)) as node:
+            return _series_names(node) if _holds_series(node) else ()
+
+    @override
+    def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
+        return self._planes_at(path, place, letters)
+
+    def _planes_at(self, path: Path, place: int | None, letters: str | None) -> Planes:
+        container = self.container(path)
+        with quiet(), contextlib.ExitStack() as closing:
+            node = closing.enter_context(opened(container))
+            planes = _planes(node, container, letters, place)
+            planes.resources.push(closing.pop_all())
+        return planes
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
@@ -69,13 +87,13 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
 
     @override
     def check_planes(self, like: Planes, dtype: np.dtype[Any]) -> None:
-        _zarr()
+        zarr_module()
 
     @override
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
         """Write chunk by chunk: the kind of the input, else an OME-Zarr if the axes are of its kinds, else an array."""
         if isinstance(like, ZarrPlanes):
-            with _quiet():
+            with quiet():
                 array, letters = _array_like(path, like, dtype), like.axes.letters
         else:
             array, letters = _new_array(path, like, dtype)
@@ -141,44 +159,21 @@ class ZarrPlanes(Planes):
         return block
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress warnings about codecs and types that other programs may not know."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _zarr() -> Any:
-    return optional_module("zarr", "Zarr needs an extra: pip install 'torchdenoise[zarr]'")
-
-
-def _store(path: Path, read_only: bool = False) -> Any:
-    return optional_module("zarr.storage", "Zarr needs an extra: pip install 'torchdenoise[zarr]'").LocalStore(
-        path, read_only=read_only
-    )
-
-
-def _planes(path: Path, letters: str | None) -> ZarrPlanes:
+def _planes(node: Any, container: Container, letters: str | None, place: int | None) -> ZarrPlanes:
     """Return the planes of an array or a group."""
-    zarr = _zarr()
-    try:
-        node = zarr.open(_store(path, read_only=True), mode="r")
-        if not isinstance(node, zarr.Array):
-            return _group_planes(node, path, letters)
-        _check_array(node, path)
+    if isinstance(node, zarr_module().Array):
+        _check_array(node, container)
         return ZarrPlanes(node, Axes.of(node.shape, letters or _named_axes(node)))
-    except ValueError as error:
-        if "codec" in str(error):
-            raise PictureError(f"uses a codec that is not installed ({error}); install it or save it again") from error
-        raise
+    return _group_planes(node, container, letters, place)
 
 
-def _group_planes(group: Any, path: Path, letters: str | None) -> ZarrPlanes:
+def _group_planes(group: Any, container: Container, letters: str | None, place: int | None) -> ZarrPlanes:
     """Return the planes of the picture of an OME-Zarr at full resolution."""
     lost = []
-    if "bioformats2raw.layout" in described(group.attrs.asdict()):
-        group = _only_series(group)
+    if _holds_series(group):
+        names = _series_names(group)
+        key = _series_keys(group)[find_scene(names) if place is None else place]
+        group = group[key]
         lost.append("the layout of bioformats2raw")
     attributes = group.attrs.asdict()
     image = read_multiscale(attributes)
@@ -191,20 +186,26 @@ def _group_planes(group: Any, path: Path, letters: str | None) -> ZarrPlanes:
     if "image-label" in described(attributes):
         raise PictureError("holds labels, not a picture: there is no noise in them")
     array = group[image.path]
-    _check_array(array, path)
+    _check_array(array, container)
     planes = ZarrPlanes(array, Axes.of(array.shape, letters or image.letters), attributes, image.path)
     planes.calibration = image.calibration if planes.axes.letters == image.letters else Calibration()
     planes.lost = (*lost, *_lost(group, image))
     return planes
 
 
-def _only_series(group: Any) -> Any:
-    names = sorted(name for name in group.group_keys() if name.isdecimal())
-    if len(names) != 1:
-        raise PictureError(
-            f"holds {len(names)} pictures; copy each ({', '.join(names[:5])}) into a folder of its own, NAME.zarr"
-        )
-    return group[names[0]]
+def _holds_series(node: Any) -> bool:
+    """Return whether a group has the layout of bioformats2raw: a group for each picture."""
+    return not isinstance(node, zarr_module().Array) and "bioformats2raw.layout" in described(node.attrs.asdict())
+
+
+def _series_keys(group: Any) -> list[str]:
+    return sorted((name for name in group.group_keys() if name.isdecimal()), key=int)
+
+
+def _series_names(group: Any) -> list[str]:
+    """Return the names of the pictures; empty texts where the metadata do not name them."""
+    found = (described(group[key].attrs.asdict()).get("multiscales") or [{}] for key in _series_keys(group))
+    return [str(scales[0].get("name") or "") for scales in found]
 
 
 def _lost(group: Any, image: Multiscale) -> list[str]:
@@ -214,7 +215,7 @@ def _lost(group: Any, image: Multiscale) -> list[str]:
     return lost + [name for name in sorted(group.keys()) if name not in known]
 
 
-def _check_array(array: Any, path: Path) -> None:
+def _check_array(array: Any, container: Container) -> None:
     """Raise PictureError unless an array can be a picture."""
     if array.dtype.kind not in "iuf":
         raise PictureError(f"holds values of type {array.dtype}; convert them to integers or floating point first")
@@ -225,9 +226,7 @@ def _check_array(array: Any, path: Path) -> None:
     size = math.prod(array.shards or array.chunks) * array.dtype.itemsize
     if size > free_memory():
         raise PictureError(f"has chunks of {size / 1e9:.2g} GB, which do not fit into memory; save it in smaller ones")
-    folder = path / array.path
-    if not any(each.is_file() and each.name not in _METADATA for each in folder.rglob("*")):
-        raise PictureError("holds none of its chunks; copy it again from its source")
+    container.check_chunks(array.path, size)
 
 
 def _named_axes(array: Any) -> str | None:
@@ -241,7 +240,7 @@ def _named_axes(array: Any) -> str | None:
 
 def _array_like(path: Path, like: ZarrPlanes, dtype: np.dtype[Any]) -> Any:
     """Make an array, or a group with one, as that of the input."""
-    store, source = _store(path), like.array
+    store, source = storage().LocalStore(path), like.array
     version, metadata = source.metadata.zarr_format, source.metadata
     same = dtype == like.dtype
     options = {
@@ -264,8 +263,8 @@ def _array_like(path: Path, like: ZarrPlanes, dtype: np.dtype[Any]) -> Any:
         options |= {"dimension_names": metadata.dimension_names, "chunk_key_encoding": metadata.chunk_key_encoding}
         options |= {"serializer": source.serializer} if same else {}
     if like.attributes is None:
-        return _zarr().create_array(store, zarr_format=version, **options)
-    group = _zarr().create_group(store, zarr_format=version, attributes=one_level(like.attributes))
+        return zarr_module().create_array(store, zarr_format=version, **options)
+    group = zarr_module().create_group(store, zarr_format=version, attributes=one_level(like.attributes))
     return group.create_array(like.name, **options)
 
 
@@ -277,9 +276,10 @@ def _new_array(path: Path, like: Planes, dtype: np.dtype[Any]) -> tuple[Any, str
     chunks = [min(sizes[each], CHUNK) if each in "YXS" else 1 for each in order]
     options = {"shape": [sizes[each] for each in order], "chunks": chunks, "dtype": dtype}
     if letters is None:
-        return _zarr().create_array(_store(path), dimension_names=[each.lower() for each in order], **options), order
+        names = [each.lower() for each in order]
+        return zarr_module().create_array(storage().LocalStore(path), dimension_names=names, **options), order
     attributes = new_attributes(order, like.calibration, dtype, _LEVEL)
-    group = _zarr().create_group(_store(path), attributes=attributes)
+    group = zarr_module().create_group(storage().LocalStore(path), attributes=attributes)
     return group.create_array(_LEVEL, dimension_names=[axis_name(each) for each in order], **options), order
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import copy_planes, random_pixels
 
-from torchdenoise.data import open_planes
+from torchdenoise.data import open_planes, scene_names
 from torchdenoise.errors import PictureError, UserError
 
 czifile = pytest.importorskip("czifile")
@@ -15,7 +15,8 @@ KINDS = {"uint8": 0, "uint16": 1}
 XML = """<ImageDocument><Metadata>
 <Information><Image><Dimensions><Channels>
 <Channel Id="Channel:0" Name="DAPI"/><Channel Id="Channel:1" Name="GFP"/>
-</Channels></Dimensions></Image></Information>
+</Channels><S><Scenes><Scene Index="0" Name="P1"/><Scene Index="1" Name="P2"/></Scenes></S>
+</Dimensions></Image></Information>
 <Scaling><Items>
 <Distance Id="X"><Value>1e-07</Value></Distance><Distance Id="Y"><Value>2e-07</Value></Distance>
 <Distance Id="Z"><Value>5e-07</Value></Distance>
@@ -39,7 +40,7 @@ def entry(place, plane, at, scene):
 
 
 def save(path, array, letters, scenes=1):
-    """Write planes of two tiles each."""
+    """Write planes of two tiles each; the values of a scene are larger by its number."""
     outer = letters.removesuffix("YX")
     parts, entries = [], []
     position = 32 + 512
@@ -50,7 +51,7 @@ def save(path, array, letters, scenes=1):
                 begin, end = entry(place, tile, at + 1000 * scene, scene)
                 described = begin + struct.pack("<q", position) + end
                 head = struct.pack("<iiq", 0, 0, tile.nbytes) + described
-                parts.append(segment(b"ZISRAWSUBBLOCK", head.ljust(256, b"\0") + tile.tobytes()))
+                parts.append(segment(b"ZISRAWSUBBLOCK", head.ljust(256, b"\0") + (tile + scene).tobytes()))
                 entries.append(described)
                 position += len(parts[-1])
     directory = segment(b"ZISRAWDIRECTORY", struct.pack("<i124x", len(entries)) + b"".join(entries))
@@ -83,9 +84,19 @@ def test_a_picture_becomes_an_ome_tiff(tmp_path, letters, dtype):
 
 
 @pytest.mark.usefixtures("new_library")
+def test_scenes(tmp_path):
+    array = random_pixels((9, 8), "uint16") // 2
+    path = save(tmp_path / "a.czi", array, "YX", scenes=2)
+    assert scene_names(path) == ["P1", "P2"]
+    for scene, more in (("P1", 0), (2, 1)):
+        with open_planes(path, scene=scene) as planes:
+            np.testing.assert_array_equal(planes.plane(0), array + more)
+
+
+@pytest.mark.usefixtures("new_library")
 def test_what_is_refused(tmp_path):
     array = random_pixels((9, 8))
-    with pytest.raises(PictureError, match=r"a.czi: holds 2 pictures \(0, 1\); export the one to denoise"):
+    with pytest.raises(PictureError, match=r"a.czi: holds 2 scenes \(1 P1, 2 P2\); choose one with --scene"):
         open_planes(save(tmp_path / "a.czi", array, "YX", scenes=2))
     path = save(tmp_path / "b.czi", array, "YX")
     for data in (path.read_bytes()[:99], path.read_bytes()[:700], b"ZISRAWFILE" + bytes(999)):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from helpers import copy_planes, random_pixels
 
-from torchdenoise.data import check_planes_output, open_planes, read_picture
+from torchdenoise.data import check_planes_output, open_planes, read_picture, scene_names
 from torchdenoise.errors import PictureError
+from torchdenoise.fitting import denoise
 
 liffile = pytest.importorskip("liffile")
 
@@ -49,8 +50,10 @@ def element(name, array, letters):
     return xml, block(b"\x2a", head) + array.tobytes()
 
 
-def save(path, letters="", **pictures):
-    parts = [element(name, array, letters) for name, array in pictures.items()]
+def save(path, letters, **pictures):
+    """Write pictures of the same axes; a pair of axes and array has its own."""
+    own = {name: each if isinstance(each, tuple) else (letters, each) for name, each in pictures.items()}
+    parts = [element(name, array, axes) for name, (axes, array) in own.items()]
     children = "".join(xml for xml, _ in parts)
     xml = (
         '<LMSDataContainerHeader Version="2"><Element Name="night" Visibility="1" UniqueID="root"><Data>'
@@ -82,8 +85,10 @@ def test_a_picture_becomes_an_ome_tiff(tmp_path, letters, dtype):
 
 def test_what_is_refused(tmp_path):
     path = save(tmp_path / "a.lif", "YX", one=random_pixels((9, 8)), two=random_pixels((9, 8)))
-    with pytest.raises(PictureError, match=r"a.lif: holds 2 pictures \(one, two\); export the one to denoise"):
+    with pytest.raises(PictureError, match=r"a.lif: holds 2 scenes \(1 one, 2 two\); choose one with --scene"):
         open_planes(path)
+    with pytest.raises(PictureError, match=r"a.lif, scene three: holds no scene three, but 2 scenes \(1 one, 2 two\)"):
+        open_planes(path, scene="three")
     path = save(tmp_path / "b.lif", "YX", one=random_pixels((9, 8)))
     assert read_picture(path).shape == (9, 8)
     with open_planes(path) as planes, pytest.raises(PictureError, match=r"LIF can only be read; write .ome.tif"):
@@ -102,3 +107,20 @@ def test_the_command_writes_an_ome_tiff(run, tmp_path):
     assert f"warning: {path}: not kept in .ome.tif: the metadata of the LIF" in outcome.out
     with open_planes(tmp_path / "a_denoised.ome.tif") as planes:
         assert planes.axes.letters == "TYX"
+
+
+def test_each_picture_is_a_scene(run, tmp_path):
+    dusk, dawn = random_pixels((9, 8)), random_pixels((3, 9, 8))[1:]
+    path = save(tmp_path / "a.lif", "", dusk=("YX", dusk), dawn=("ZYX", dawn))
+    assert scene_names(path) == ["dusk", "dawn"]
+    with open_planes(path, scene="dawn") as planes:
+        assert planes.axes.letters == "ZYX"
+        np.testing.assert_array_equal(planes.plane(1), dawn[1])
+    np.testing.assert_array_equal(denoise(path, scene=2, strength=0, max_steps=1, device="cpu"), dawn)
+    outcome = run("denoise", path, "--strength", "0", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert f"{path}, scene dawn -> {tmp_path / 'a_dawn_denoised.ome.tif'}" in outcome.out
+    for name, array in (("dusk", dusk), ("dawn", dawn)):
+        with open_planes(tmp_path / f"a_{name}_denoised.ome.tif", "ZYX"[-array.ndim :]) as planes:
+            assert planes.calibration.units["X"] == "micrometer"
+            np.testing.assert_array_equal(planes.plane(0), array.reshape(-1, 9, 8)[0])

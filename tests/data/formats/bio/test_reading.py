@@ -8,7 +8,7 @@ from helpers import random_pixels
 
 from torchdenoise.data import read_picture
 from torchdenoise.data.formats.bio.czi import czi_planes
-from torchdenoise.data.formats.bio.nd2 import nd2_planes
+from torchdenoise.data.formats.bio.nd2 import ND2
 from torchdenoise.data.formats.bio.reading import LibraryPlanes
 from torchdenoise.errors import PictureError
 
@@ -69,18 +69,41 @@ class Nd2File:
         return SimpleNamespace(x=0.1, y=0.2, z=0.5)
 
 
-@pytest.mark.parametrize("letters", ["YX", "TPZCYX", "ZCYX", "TYXS"])
+@pytest.mark.parametrize("letters", ["YX", "TZCYX", "ZCYX", "TYXS"])
 def test_nd2(letters):
-    sizes = {"T": 2, "P": 3, "Z": 2, "C": 2, "Y": 9, "X": 8, "S": 3}
+    sizes = {"T": 2, "Z": 2, "C": 2, "Y": 9, "X": 8, "S": 3}
     array = random_pixels(tuple(sizes[letter] for letter in letters), "uint16")
     file = Nd2File(array, letters)
-    planes = nd2_planes(file, None)
+    (scene,) = ND2().scenes_of(file)
+    planes = scene.planes(None)
     assert planes.axes.letters == letters
     for number in range(len(planes)):
         np.testing.assert_array_equal(planes.plane(number), planes.axes.plane(array, number))
     assert file.reads == list(range(len(file.frames)))  # each once, for all its channels
     assert planes.calibration.steps["T"] == 2.5
     assert planes.calibration.channels == ("DAPI", "GFP")
+
+
+@pytest.mark.parametrize("names", [["A1", None, "A2"], ["A1"], []])
+def test_positions_of_nd2_are_scenes(names):
+    array = random_pixels((2, 3, 2, 2, 9, 8), "uint16")
+    file = Nd2File(array, "TPZCYX")
+    points = [SimpleNamespace(name=name) for name in names]
+    file.experiment.append(SimpleNamespace(type="XYPosLoop", parameters=SimpleNamespace(points=points)))
+    scenes = ND2().scenes_of(file)
+    assert [scene.name for scene in scenes] == (["A1", "", "A2"] if len(names) == 3 else [""] * 3)
+    for position, scene in enumerate(scenes):
+        planes = scene.planes(None)
+        assert planes.axes.letters == "TZCYX"
+        for number in range(len(planes)):
+            np.testing.assert_array_equal(planes.plane(number), planes.axes.plane(array[:, position], number))
+
+
+def test_a_file_that_claims_millions_of_positions_is_refused():
+    file = Nd2File(random_pixels((9, 8)), "YX")
+    file.sizes["P"] = 10**9
+    with pytest.raises(PictureError, match="claims 1000000000 positions: damaged"):
+        ND2().scenes_of(file)
 
 
 def test_jpeg_2000_under_another_name_is_no_old_nd2(tmp_path):

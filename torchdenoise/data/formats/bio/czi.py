@@ -1,39 +1,48 @@
 """CZI."""
 
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
-from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryPlanes, check_only, planes_of
-from torchdenoise.data.formats.planes_format import PlanesFormat
-from torchdenoise.data.frames import Planes
+from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryFormat, LibraryPlanes, Scene
 from torchdenoise.errors import UserError
 from torchdenoise.extras import optional_module
 
 _REMEDY = "CZI needs an extra, and Python 3.12 or newer: pip install 'torchdenoise[bio]'"
 
 
-class CZI(PlanesFormat, source="https://www.zeiss.com/czi"):
-    """Zeiss microscopes, one scene, mosaics put together; read only; needs the extra bio and Python 3.12."""
+class CZI(LibraryFormat, source="https://www.zeiss.com/czi"):
+    """Zeiss microscopes, mosaics put together; read only; needs the extra bio and Python 3.12."""
 
     suffixes = (".czi",)
     magic = (b"ZISRAWFILE",)
     output_suffix = ".ome.tif"
 
     @override
-    def planes(self, path: Path, letters: str | None) -> Planes:
-        """Return the planes of the only scene at full resolution."""
+    def open_file(self, path: Path) -> Any:
         library = optional_module("czifile", _REMEDY)
         if not hasattr(library.CziFile, "scenes"):  # that of older Pythons
             raise UserError(_REMEDY)
+        return library.CziFile(path)
 
-        def find(file: Any) -> Planes:
-            check_only([str(scene) for scene in file.scenes])
-            return czi_planes(next(iter(file.scenes.values())), letters)
+    @override
+    def scenes_of(self, file: Any) -> Sequence[Scene]:
+        """Return the scenes at full resolution."""
+        names = _scene_names(file)
+        return [Scene(names.get(index, ""), partial(czi_planes, image)) for index, image in file.scenes.items()]
 
-        return planes_of(library.CziFile(path), find)
+
+def _scene_names(file: Any) -> Mapping[int, str]:
+    """Return the names that the metadata give to scenes, by their index; none where these make no sense."""
+    with contextlib.suppress(Exception):
+        scenes = file.xml_element.iterfind(".//Dimensions/S/Scenes/Scene")
+        return {int(scene.attrib["Index"]): scene.get("Name", "") for scene in scenes}
+    return {}
 
 
 def czi_planes(image: Any, letters: str | None) -> LibraryPlanes:

@@ -1,5 +1,7 @@
 """LIF."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,28 +9,24 @@ from typing_extensions import override
 
 from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.formats.bio.extra import bio_module
-from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryPlanes, check_only, planes_of
-from torchdenoise.data.formats.planes_format import PlanesFormat
-from torchdenoise.data.frames import Planes
+from torchdenoise.data.formats.bio.reading import MICROMETERS, LibraryFormat, LibraryPlanes, Scene
 
 
-class LIF(PlanesFormat, source="https://www.leica-microsystems.com"):
-    """Leica microscopes, one picture; read only; needs the extra bio."""
+class LIF(LibraryFormat, source="https://www.leica-microsystems.com"):
+    """Leica microscopes; its pictures are scenes; read only; needs the extra bio."""
 
     suffixes = (".lif",)
     magic = (b"\x70\0\0\0",)
     output_suffix = ".ome.tif"
 
     @override
-    def planes(self, path: Path, letters: str | None) -> Planes:
-        """Return the planes of the only picture."""
+    def open_file(self, path: Path) -> Any:
+        return bio_module("liffile", "LIF").LifFile(path)
 
-        def find(file: Any) -> Planes:
-            images = [image for image in file.images if not image.is_flim]
-            check_only([str(image.name) for image in images])
-            return lif_planes(images[0], letters)
-
-        return planes_of(bio_module("liffile", "LIF").LifFile(path), find)
+    @override
+    def scenes_of(self, file: Any) -> Sequence[Scene]:
+        """Return the pictures, each called by the folders in which it lies, and its name."""
+        return [Scene(str(image.path), partial(lif_planes, image)) for image in file.images if not image.is_flim]
 
 
 def lif_planes(image: Any, letters: str | None) -> LibraryPlanes:

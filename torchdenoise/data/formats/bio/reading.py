@@ -1,16 +1,20 @@
-"""What the formats that can only be read share: planes from a library's own reader."""
+"""What the formats that can only be read share: scenes and planes from a library's own reader."""
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.axes import Axes, letters_of
 from torchdenoise.data.formats.base import check_size
+from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import Planes
 from torchdenoise.errors import PictureError
+from torchdenoise.scenes import find_scene
 
 MICROMETERS = 1e6
 """Of a meter."""
@@ -46,26 +50,47 @@ class LibraryPlanes(Planes):
         return plane.reshape(self.axes.plane_shape(self.shape)).astype(self.dtype, copy=False)
 
 
-def planes_of(file: Any, find: Callable[[Any], Planes]) -> Planes:
-    """Return the planes that are found in a library's open file; closing them closes it, and an error does at once."""
-    with contextlib.ExitStack() as closing:
-        closing.callback(file.close)
-        planes = find(file)
-        planes.resources.push(closing.pop_all())
-    return planes
+class Scene(NamedTuple):
+    """A picture of a library's open file."""
+
+    name: str
+    """Empty if it has none."""
+    planes: Callable[[str | None], Planes]
+    """Returns its planes; takes the letters of the axes, if the user gives them."""
 
 
-def check_only(names: Sequence[str]) -> None:
-    """Raise PictureError unless a file holds one picture.
+class LibraryFormat(PlanesFormat):
+    """A format that a library reads: write ``open_file`` and ``scenes_of`` in a subclass, name ``output_suffix``."""
 
-    Example:
-        >>> check_only(["night", "day"])
-        Traceback (most recent call last):
-        ...
-        torchdenoise.errors.PictureError: holds 2 pictures (night, day); export the one to denoise as .ome.tif
-    """
-    if not names:
-        raise PictureError("holds no picture: damaged or cut short; copy it again from its source")
-    if len(names) != 1:
-        some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise PictureError(f"holds {len(names)} pictures ({some}); export the one to denoise as .ome.tif")
+    @abstractmethod
+    def open_file(self, path: Path) -> Any:
+        """Return the library's open file, which has ``close``."""
+
+    @abstractmethod
+    def scenes_of(self, file: Any) -> Sequence[Scene]:
+        """Return the pictures of an open file."""
+
+    @override
+    def scenes(self, path: Path) -> Sequence[str]:
+        with contextlib.closing(self.open_file(path)) as file:
+            return [scene.name for scene in self.scenes_of(file)]
+
+    @override
+    def planes(self, path: Path, letters: str | None) -> Planes:
+        """Return the planes of the only picture."""
+        return self._planes_at(path, None, letters)
+
+    @override
+    def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
+        return self._planes_at(path, place, letters)
+
+    def _planes_at(self, path: Path, place: int | None, letters: str | None) -> Planes:
+        """Return the planes of a scene; closing them closes the file, and an error does at once."""
+        with contextlib.ExitStack() as closing:
+            file = self.open_file(path)
+            closing.callback(file.close)
+            scenes = self.scenes_of(file)
+            place = find_scene([scene.name for scene in scenes]) if place is None else place
+            planes = scenes[place].planes(letters)
+            planes.resources.push(closing.pop_all())
+        return planes
