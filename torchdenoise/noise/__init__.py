@@ -16,7 +16,15 @@ from torchdenoise.noise.given import given_profile
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measured import MeasuredNoise, draw_noise
 from torchdenoise.noise.measuring import FramesNoise, Profiles, level_patches, measure_noise
-from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.models import (
+    ClippedNoise,
+    GaussianNoise,
+    MixedNoise,
+    NoiseModel,
+    PoissonNoise,
+    StoredNoise,
+    SummedNoise,
+)
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.profile_files import load_profile, save_profile
@@ -53,6 +61,7 @@ __all__ = [
     "Profiles",
     "RowNoise",
     "SharedNoise",
+    "StoredNoise",
     "StripeNoise",
     "SummedNoise",
     "anscombe",

@@ -256,6 +256,32 @@ class ClippedNoise(NoiseModel, name="clip", source="as in an 8-bit file; biased 
         return f"{self.noise.spec}:clip"
 
 
+class StoredNoise(NoiseModel, name="bits", source="whole numbers of a file, as in an 8-bit picture"):
+    """What storing in whole numbers does: clipped to 0..1 and rounded, as in ``gaussian:25+bits:8``.
+
+    Args:
+        bits: of a value; 1 to 16.
+
+    Raises:
+        UserError: other than a whole number from 1 to 16.
+
+    Example:
+        >>> StoredNoise(1)(torch.tensor([-0.3, 0.4, 0.6, 1.2]).view(1, 1, 2, 2)).flatten()
+        tensor([0., 0., 1., 1.])
+    """
+
+    def __init__(self, bits: float = 8) -> None:
+        if bits not in range(1, 17):
+            raise UserError(f"bits:{bits:g}: give a whole number from 1 to 16")
+        self.bits = bits
+
+    @override
+    def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return images in 0..1 of ``2 ** bits`` values."""
+        white = 2 ** int(self.bits) - 1
+        return clean.clamp(0, 1).mul(white).round() / white
+
+
 def check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool, highest: float = float("inf")) -> Level:
     """Return a level or range of a model's constructor as floats.
 
