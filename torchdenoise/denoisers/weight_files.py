@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from torchdenoise.bounded import load_json
@@ -97,7 +97,7 @@ def write_weights(
         for name, value in checkpoint["state_dict"].items()
     }
     with completed(path) as partial:
-        save_file(weights, partial, {KEY: json.dumps({**ours, "training": facts})})
+        partial.write_bytes(save(weights, {KEY: json.dumps({**ours, "training": facts})}))
 
 
 def _whole(value: Tensor) -> Tensor:

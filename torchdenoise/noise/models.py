@@ -279,7 +279,8 @@ class StoredNoise(NoiseModel, name="bits", source="whole numbers of a file, as i
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return images in 0..1 of ``2 ** bits`` values."""
         white = 2 ** int(self.bits) - 1
-        return clean.clamp(0, 1).mul(white).round() / white
+        stored: Tensor = clean.clamp(0, 1).mul(white).round() / white
+        return stored
 
 
 def check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool, highest: float = float("inf")) -> Level:
