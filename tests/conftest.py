@@ -13,6 +13,18 @@ from helpers import noisy_scene, write_png
 
 from torchdenoise.cli import main
 
+FIGURE = "figure"
+"""The property of a test whose text stands at the end of pytest's output."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded, as ``record_property("figure", "7 tried, 7 right")``."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [value for report in reports for name, value in report.user_properties if name == FIGURE]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(sorted(map(str, figures))))
+
 
 class Outcome(NamedTuple):
     """What a command gave back."""

@@ -51,7 +51,7 @@ def test_the_random_state_and_the_seed_variables_come_back(monkeypatch, fails):
     assert "PL_SEED_WORKERS" not in os.environ
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize("seed", [-1, 2**32, None, 1.5])
 def test_seeds_out_of_range(seed):
     with pytest.raises(UserError, match=f"^seed {seed}: must lie in 0 to 4294967295"):
         check_seed(seed)

@@ -7,6 +7,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
+from numbers import Integral
 
 import torch
 from lightning.fabric.utilities.seed import seed_everything
@@ -24,7 +25,7 @@ OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator", "could not create a primitive",
 
 def check_seed(seed: int) -> None:
     """Raise UserError for a seed that not every random number generator accepts."""
-    if not 0 <= seed <= MAX_SEED:
+    if not isinstance(seed, Integral) or not 0 <= seed <= MAX_SEED:  # a recipe may hold anything
         raise UserError(f"seed {seed}: must lie in 0 to {MAX_SEED}")
 
 

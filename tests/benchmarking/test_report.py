@@ -47,3 +47,15 @@ def test_a_browser_runs_the_script_of_the_report_and_no_other(run, clean):
     [script] = re.findall("<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_no_character_of_a_table_steers_a_browser(run, clean):
+    words = ("compare", "--recipes", "tv", "--data", clean, "--noise", "gaussian:25", "--threads", "1", "-o", "res")
+    assert run(*words).code == 0
+    path, odd = Path("res/results.csv"), "\x1b[2J\u202e"
+    version = result_rows(Path("res"))[0]["torch"]
+    path.write_text(path.read_text().replace(version, odd))
+    assert run(*words).code == 0
+    page = Path("res/report.html").read_text()
+    assert "\\x1b[2J\\u202e" in page
+    assert not set(odd[::5]) & set(page)

@@ -1,6 +1,7 @@
 """The folder of a comparison: resuming, truncated files, and folders with other contents."""
 
 import csv
+import os
 import sys
 from pathlib import Path
 
@@ -228,6 +229,8 @@ def test_long_picture_names_are_shortened_to_distinct_folders(run, tmp_path):
         ("seed", "", "line 2: invalid literal for int()"),
         ("status", "perfect", "line 2: status 'perfect'"),
         ("batch", "1e3", "line 2: invalid literal for int()"),
+        ("seconds", "-1", "line 2: -1 seconds"),
+        ("seconds", "nan", "line 2: nan seconds"),
         ("error", '"', "unexpected end of data"),
     ],
 )
@@ -270,3 +273,71 @@ def test_names_that_look_like_formulas_are_text_in_a_spreadsheet_and_come_back(t
 def test_every_cell_comes_back(cell):
     assert store._without_mark(store._marked(cell)) == cell
     assert not store._marked(cell).startswith(store._FORMULA) or store._is_number(cell)
+
+
+TV = ("compare", "--recipes", "tv", "--noise", "gaussian:25", "--threads", "1", "-o", "out", "--data")
+
+
+@pytest.mark.parametrize("name", ["results.csv", "curves.csv", "comparison.json"])
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("no")]
+)
+def test_what_is_no_file_is_not_waited_for(run, clean, name, put):
+    assert run(*TV, clean).code == 0
+    path = Path("out") / name
+    path.unlink(missing_ok=True)
+    put(path)
+    outcome = run(*TV, clean)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"out: {name} is not what a comparison writes (it is no file)" in outcome.err
+
+
+def test_a_table_larger_than_any_is_not_read(run, clean):
+    assert run(*TV, clean).code == 0
+    os.truncate("out/results.csv", 64 << 30)
+    outcome = run(*TV, clean)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "results.csv is not what a comparison writes (it is larger than 64 MiB)" in outcome.err
+
+
+def test_pages_and_pictures_take_the_place_of_pipes_and_links(run, clean, tmp_path):
+    assert run(*TV, clean).code == 0
+    kept, places = tmp_path / "kept.txt", ["out/report.html", "out/table.md", "out/pictures/p0_gaussian-25_0/tv.png"]
+    kept.write_text("mine")
+    for put in (os.mkfifo, lambda path: path.symlink_to(kept)):
+        for place in places:
+            Path(place).unlink()
+            put(Path(place))
+        Path("out/results.csv").unlink()
+        assert run(*TV, clean).code == 0
+        assert all(Path(place).is_file() and not Path(place).is_symlink() for place in places)
+    assert kept.read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_a_page_is_kept(run, clean):
+    Path("out/report.html").mkdir(parents=True)
+    Path("out/report.html/mine.txt").touch()
+    Path("out/comparison.json").write_text('{"pictures": "clean", "crop": null}')
+    outcome = run(*TV, clean)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert Path("out/report.html/mine.txt").exists()
+
+
+def test_a_step_that_no_fit_has_is_one_line(run, clean):
+    assert run(*TV, clean).code == 0
+    Path("out/curves.csv").write_text("fingerprint,step,psnr\nx,0,30\n")
+    outcome = run(*TV, clean)
+    assert outcome.code == 2
+    assert "curves.csv is not what a comparison writes (line 2: step 0)" in outcome.err
+
+
+def test_rows_without_seconds_have_a_report(run, clean):
+    assert run(*TV, clean).code == 0
+    rows = result_rows(Path("out"))
+    with Path("out/results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in rows[0] if name != "seconds"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    outcome = run(*TV, clean)
+    assert outcome.code == 0, outcome.err
+    assert "2 of 2 jobs were done before" in outcome.out

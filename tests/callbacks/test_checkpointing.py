@@ -40,6 +40,14 @@ def test_a_resumed_fit_knows_the_best_score_although_its_folder_is_another():
     assert (resumed.best_model_score, resumed.best_model_path, resumed.dirpath) == (0.25, "b", None)
 
 
+@pytest.mark.parametrize("callback", [BestCheckpoint, LastCheckpoint])
+@pytest.mark.parametrize("name", ["best_model_path", "last_model_path", "kth_best_model_path"])
+def test_a_state_with_a_path_that_is_none_is_refused(callback, name):
+    state = callback().state_dict() | {name: float("nan")}
+    with pytest.raises(TypeError, match=f"^{name} is no text"):
+        callback().load_state_dict(state)
+
+
 @pytest.mark.parametrize(("stage", "loggers"), [("fit", []), ("test", ["logger"])])
 def test_no_configuration_is_saved_without_a_logger_or_outside_a_fit(stage, loggers):
     callback = SavedConfig(None, None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import noisy_scene, scene, write_png
 
-from torchdenoise.data import read_picture
+from torchdenoise.data import memory, read_picture
 from torchdenoise.noise import load_profile, measure_noise
 
 
@@ -103,6 +103,16 @@ def test_tiny_pictures_get_an_answer(run, tmp_path, shape):
     outcome = run("inspect", "tiny.png", "--json", "p.json", "--html", "p.html")
     assert outcome.code == 0, outcome.err
     load_profile("p.json")
+
+
+def test_a_picture_too_large_for_the_memory_is_refused_unread(run, tmp_path, monkeypatch):
+    write_png(tmp_path / "a.png", np.zeros((3000, 3000, 1)))
+    monkeypatch.setattr(memory, "free_memory", lambda: 2 * 10**8)
+    outcome = run("inspect", "a.png")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(
+        "torchdenoise: a.png: 3000 x 3000 pixels need about 0.59 GB of memory, 0.2 GB are free"
+    )
 
 
 def test_help_has_examples(run):

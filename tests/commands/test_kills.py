@@ -1,23 +1,26 @@
 """Commands that are killed at random moments: nothing is lost, and the next command ends what they began.
 
-``TORCHDENOISE_KILLS=full``: a folder of 40 pictures, a fit and a comparison 20 times, a stack of 200 frames 10 times.
+``TORCHDENOISE_TORTURE=full``: a folder of 40 pictures, a fit and a comparison 20 times, a stack of 200 frames 10 times.
 """
 
+import contextlib
 import csv
 import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 import torch
 from helpers import noisy_scene, random_pixels, write_png
 
-FULL = os.environ.get("TORCHDENOISE_KILLS") == "full"
+FULL = os.environ.get("TORCHDENOISE_TORTURE") == "full"
 WORDS = ("--recipe", "zsn2n", "--max-steps", "8", "--device", "cpu", "--threads", "1")
 
 
@@ -44,6 +47,13 @@ def kill_at_random(folder, moments, seconds, *words):
     time.sleep(moments.uniform(seconds / 4, seconds))
     process.kill()
     process.communicate()
+
+
+def write_noisy(folder, count, side):
+    """Write noisy pictures to a new folder."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        write_png(folder / f"{number:02d}.png", noisy_scene(side, side, seed=number))
 
 
 def finish(folder, *words):
@@ -84,21 +94,20 @@ def check_complete(folder, words, expected):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("more", [(), ("--workers", "2")] if FULL else [()])
-def test_a_folder_that_is_killed_again_and_again(tmp_path, more):
+def test_a_folder_that_is_killed_again_and_again(tmp_path, more, record_property):
     pictures, kills = (40, 20) if FULL else (6, 2)
-    (tmp_path / "in").mkdir()
-    for number in range(pictures):
-        write_png(tmp_path / "in" / f"{number:02d}.png", noisy_scene(64, 64, seed=number))
+    write_noisy(tmp_path / "in", pictures, 64)
     before, work = finish(tmp_path, "in", "-o", "whole")
     words, moments = ("in", "-o", "out", *more), random.Random(0)
     for _ in range(kills):
         kill(tmp_path, moments.uniform(before / 2, before + 2 * work / kills), *words)
     check_complete(tmp_path, words, contents(tmp_path / "whole"))
+    record_property("figure", f"denoise, folder{' by two workers' if more else ''}: {kills} kills, the same bytes")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_stack_that_is_killed_again_and_again(tmp_path):
+def test_a_stack_that_is_killed_again_and_again(tmp_path, record_property):
     frames, kills = (200, 10) if FULL else (20, 2)
     (tmp_path / "in").mkdir()
     array = random_pixels((frames, 48, 48))
@@ -108,13 +117,12 @@ def test_a_stack_that_is_killed_again_and_again(tmp_path):
     for _ in range(kills):
         kill(tmp_path, moments.uniform(before / 2, before + work), *words)
     check_complete(tmp_path, words, contents(tmp_path / "whole"))
+    record_property("figure", f"denoise, stack: {kills} kills, the same bytes")
 
 
 @pytest.mark.slow
 def test_two_commands_on_one_folder_do_not_remove_each_others_unfinished_results(tmp_path):
-    (tmp_path / "in").mkdir()
-    for number in range(6):
-        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(64, 64, seed=number))
+    write_noisy(tmp_path / "in", 6, 64)
     np.save(tmp_path / "slow.npy", random_pixels((60, 64, 64)))
     (tmp_path / "out").mkdir()
     slow = start(tmp_path, "slow.npy", "--axes", "TYX", "-o", "out/slow.npy")
@@ -131,9 +139,7 @@ def test_two_commands_on_one_folder_do_not_remove_each_others_unfinished_results
 
 @pytest.mark.slow
 def test_two_commands_on_one_folder_at_once_both_end_well(tmp_path):
-    (tmp_path / "in").mkdir()
-    for number in range(5):
-        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(64, 64, seed=number))
+    write_noisy(tmp_path / "in", 5, 64)
     both = [start(tmp_path, "in", "-o", "out") for _ in range(2)]
     for process in both:
         _, err = process.communicate()
@@ -156,35 +162,91 @@ def last_checkpoint(folder):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_fit_that_is_killed_again_and_again(tmp_path):
+def test_a_fit_that_is_killed_again_and_again(tmp_path, record_property):
     for folder in ("whole", "killed"):
-        (tmp_path / folder / "in").mkdir(parents=True)
-        for number in range(4):
-            write_png(tmp_path / folder / "in" / f"{number}.png", noisy_scene(24, 24, seed=number))
+        write_noisy(tmp_path / folder / "in", 4, 24)
     code, err, seconds = run(tmp_path / "whole", *FIT)
     assert code == 0, err
-    here, moments = tmp_path / "killed", random.Random(0)
-    for _ in range(20 if FULL else 1):
+    here, moments, kills = tmp_path / "killed", random.Random(0), 20 if FULL else 1
+    for _ in range(kills):
         kill_at_random(here, moments, seconds, *FIT, *last_checkpoint(here))
     code, err, _ = run(here, *FIT, *last_checkpoint(here))
     assert code == 0 or "fitted for 8 epochs already" in err  # it was killed after the last step
     states = [torch.load(last_checkpoint(folder)[1], weights_only=True) for folder in (tmp_path / "whole", here)]
     assert states[0]["global_step"] == states[1]["global_step"] == 640
     assert all(torch.equal(states[0]["state_dict"][name], value) for name, value in states[1]["state_dict"].items())
+    record_property("figure", f"fit: {kills} kills, the same weights")
+
+
+TWO = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+
+
+def begin_two(folder, *words):
+    """Begin a fit in two processes, which are a group of their own, with its errors in a file."""
+    with (folder / "errors.txt").open("wb") as errors:
+        command = [sys.executable, "-m", "torchdenoise", *words]
+        return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+
+
+def members(group):
+    """Return the processes of a group that run, the first one first."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return sorted(found, key=lambda process: process.pid != group)
+
+
+def end_of(process, seconds=90):
+    """Wait until no process of a group runs; the group is killed and the test fails if that takes too long."""
+    late = time.monotonic() + seconds
+    while process.poll() is None or members(process.pid):
+        if time.monotonic() > late:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            pytest.fail(f"a process still runs {seconds} s after the other one was killed")
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_comparison_that_is_killed_again_and_again(tmp_path):
-    (tmp_path / "in").mkdir()
-    for number in range(4):
-        write_png(tmp_path / "in" / f"{number}.png", noisy_scene(40, 40, seed=number))
+@pytest.mark.parametrize("victims", ["both", "one"])
+def test_a_fit_in_two_processes_that_are_killed_again_and_again(tmp_path, victims, record_property):
+    whole, here = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, here):
+        write_noisy(folder / "in", 4, 24)
+    begin = time.monotonic()
+    process = begin_two(whole, *FIT, *TWO)
+    assert process.wait() == 0, (whole / "errors.txt").read_text()
+    seconds, moments, kills = time.monotonic() - begin, random.Random(0), 8 if FULL else 1
+    for _ in range(kills):
+        process = begin_two(here, *FIT, *TWO, *last_checkpoint(here))
+        time.sleep(moments.uniform(seconds / 3, seconds))
+        running = members(process.pid)
+        for each in running if victims == "both" else moments.sample(running, min(1, len(running))):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        end_of(process)
+    process = begin_two(here, *FIT, *TWO, *last_checkpoint(here))
+    code, err = process.wait(), (here / "errors.txt").read_text()
+    assert code == 0 or "fitted for 8 epochs already" in err, err
+    states = [torch.load(last_checkpoint(folder)[1], weights_only=True) for folder in (whole, here)]
+    assert states[0]["global_step"] == states[1]["global_step"] == 320
+    assert all(torch.equal(states[0]["state_dict"][name], value) for name, value in states[1]["state_dict"].items())
+    record_property("figure", f"fit in two processes, {victims} killed: {kills} kills, the same weights")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_comparison_that_is_killed_again_and_again(tmp_path, record_property):
+    write_noisy(tmp_path / "in", 4, 40)
     words = ("compare", "--recipes", "zsn2n,tv,nlm", "--data", "in", "--noise", "gaussian:25,poisson:25")
     words = (*words, "--max-steps", "60", "--threads", "1")
     code, err, seconds = run(tmp_path, *words, "-o", "whole")
     assert code == 0, err
-    moments = random.Random(0)
-    for _ in range(20 if FULL else 1):
+    moments, kills = random.Random(0), 20 if FULL else 1
+    for _ in range(kills):
         kill_at_random(tmp_path, moments, seconds, *words, "-o", "killed")
     code, err, _ = run(tmp_path, *words, "-o", "killed")
     assert code == 0, err
@@ -195,3 +257,4 @@ def test_a_comparison_that_is_killed_again_and_again(tmp_path):
         tables.append([(row["recipe"], row["image"], row["noise"], row["psnr"], row["ssim"]) for row in rows])
     assert tables[0] == tables[1]
     assert len(tables[0]) == 24
+    record_property("figure", f"compare: {kills} kills, the same rows")

@@ -84,3 +84,47 @@ def test_the_checkpoint_of_a_finished_fit_has_no_steps_left(run, noisy_png):
     assert f"{LAST}: fitted for 3 steps already: raise --trainer.max_steps 3" in outcome.err
     assert torch.load(LAST, weights_only=True)["global_step"] == 3
     assert run(*words, "--ckpt_path", LAST, "--trainer.max_steps", "4").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--trainer.devices", "1000000"), "--trainer.devices 1000000: at most "),
+        (("--trainer.devices", "-7"), "trainer: "),
+        (("--trainer.accumulate_grad_batches", "0"), "--trainer.accumulate_grad_batches 0: must be at least 1"),
+        (("--model.scheduler.step_size", "0"), "refused (ZeroDivisionError: "),
+    ],
+)
+def test_values_that_lightning_and_torch_refuse_late_are_one_line(run, noisy_png, words, reason):
+    outcome = run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, *words)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
+    assert reason in outcome.err
+
+
+CALLBACK = """
+import lightning
+
+class Divides(lightning.Callback):
+    def on_train_batch_start(self, trainer, *_):
+        1 / 0
+"""
+
+
+def test_an_error_in_the_users_callback_names_its_line(run, noisy_png, tmp_path):
+    (tmp_path / "dividing.py").write_text(CALLBACK)
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.callbacks", "dividing.Divides")
+    outcome = run("--import", "dividing", *words)
+    assert outcome.code == 2
+    assert "dividing.py:6, in Divides.on_train_batch_start: ZeroDivisionError" in outcome.err
+
+
+@pytest.mark.parametrize("damage", ["x", torch.zeros(1), -1])
+def test_a_fit_whose_state_does_not_count_is_not_resumed(run, noisy_png, damage):
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW)
+    assert run(*words).code == 0
+    content = torch.load(LAST, weights_only=True)
+    content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"] = damage
+    torch.save(content, LAST)
+    outcome = run(*words, "--trainer.max_steps", "5", "--ckpt_path", LAST)
+    assert outcome.code == 2
+    assert outcome.err.endswith("holds no state of a fit to go on with; start from its weights with --init_from\n")

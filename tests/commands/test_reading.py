@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from helpers import noisy_scene, random_pixels, write_png
 from PIL import Image
 
@@ -74,6 +75,18 @@ def test_conversions_and_losses_are_said(run, tmp_path):
     assert "a.jpg: is CMYK: converted to RGB, and the result is RGB" in outcome.out
     outcome = run("denoise", "b.png", "-o", "b.bmp", *FEW)
     assert "b.bmp: cannot hold what the input has: colour profile" in outcome.out
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".jpg", ".tif"])
+def test_what_only_a_tiff_keeps_of_a_single_one_is_named(run, tmp_path, suffix):
+    tags = [(33550, "d", 3, (1.0, 1.0, 0.0), True)]
+    save = {"description": "stained with eosin", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", random_pixels((24, 24)), extratags=tags, **save)
+    tifffile.imwrite(tmp_path / "b.tif", random_pixels((24, 24)))  # with a description of its shape only
+    line = "cannot hold what the input has: the description of the TIFF, GeoTIFF tags"
+    outcome = run("denoise", "a.tif", "-o", f"c{suffix}", *FEW)
+    assert (f"c{suffix}: {line}" in outcome.out) == (suffix != ".tif")
+    assert "cannot hold" not in run("denoise", "b.tif", "-o", f"d{suffix}", *FEW).out
 
 
 def test_names_reach_the_terminal_without_escape_sequences(run, tmp_path):

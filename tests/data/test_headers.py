@@ -1,12 +1,15 @@
 """Headers: size and type of a picture before it is decoded."""
 
+import contextlib
+
 import numpy as np
 import pytest
+import tifffile
 from helpers import scene, write_png, write_tiff
 from PIL import Image
 
 from torchdenoise.data import ImageFolder, read_picture
-from torchdenoise.data.headers import check_crop, header
+from torchdenoise.data.headers import check_crop, check_fits, header
 from torchdenoise.errors import PictureError
 
 
@@ -52,3 +55,15 @@ def test_the_smallest_picture_decides_the_crop(folder):
         PictureError, match=r"0\.png: 20x12 pixels, smaller than the crop of 14 and 1 more: set --crop 12"
     ):
         check_crop(paths, 14, "--crop")
+
+
+def test_what_a_library_says_of_a_damaged_header_is_not_printed(tmp_path, capfd):
+    path = write_tiff(tmp_path / "a.tif", scene(6, 9))
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[0].tags["StripOffsets"].offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 2] = b"\xff\xfe"
+    path.write_bytes(data)
+    with contextlib.suppress(PictureError):
+        check_fits(path)
+    assert capfd.readouterr().err == ""

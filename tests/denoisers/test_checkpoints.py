@@ -255,3 +255,27 @@ def test_a_checkpoint_that_unpacks_to_more_than_it_holds_is_refused_before_it_is
             archive.writestr(name, content + bytes(10**6))
     with pytest.raises(CheckpointError, match="it is compressed"):
         Denoiser.load(path)
+
+
+def deep(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (torch.zeros(2), "it holds a Tensor"),
+        ({1: 2}, "a key is no text"),
+        ({"class_path": 1}, "class_path is no text"),
+        ({"class_path": "SmallCNN", "init_args": "x"}, "init_args is no mapping"),
+        (deep(70), "more than 64 deep"),
+    ],
+)
+def test_a_recipe_that_no_fit_wrote_is_one_line(checkpoint, damage, reason):
+    path, _ = checkpoint
+    changed(path, lambda content: content["torchdenoise"]["recipe"]["init_args"].update(network=damage))
+    with pytest.raises(CheckpointError, match=rf"fitted.ckpt: a checkpoint whose recipe is damaged \({reason}\)"):
+        Denoiser.load(path)

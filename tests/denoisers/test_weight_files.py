@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from helpers import random_pixels, save_picture
+from safetensors.torch import save
 
-from torchdenoise.denoisers import weight_files
+from torchdenoise.cli import main
+from torchdenoise.denoisers import Denoiser, Noise2Clean, ResidualUNet, weight_files
 from torchdenoise.denoisers.weight_files import located, read_weights, shipped_weights, write_weights
 from torchdenoise.errors import CheckpointError
 
@@ -54,3 +57,52 @@ def test_a_cut_file(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged, or no safetensors file"):
         read_weights(path)
+
+
+def model_and_file(tmp_path, dtype=torch.float32):
+    torch.manual_seed(0)
+    model = Noise2Clean(ResidualUNet(1, widths=(8, 8, 8), blocks=1))
+    content = {"torchdenoise": {"format": 1, "recipe": model.recipe()}, "state_dict": model.state_dict()}
+    write_weights(tmp_path / "grey.safetensors", content, dtype)
+    return model, tmp_path / "grey.safetensors"
+
+
+def test_a_denoiser_from_weights(tmp_path):
+    model, path = model_and_file(tmp_path)
+    noisy = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(1))
+    loaded = Denoiser.load(path)
+    assert isinstance(loaded, Noise2Clean)
+    assert loaded.fitted
+    assert torch.equal(loaded.restore(noisy), model.eval().restore(noisy))
+    model_and_file(tmp_path, torch.float16)
+    torch.testing.assert_close(Denoiser.load(path).restore(noisy), model.restore(noisy), atol=2e-3, rtol=0)
+
+
+def test_the_commands_take_weights_by_file_and_by_name(tmp_path, monkeypatch, capfd):
+    _, path = model_and_file(tmp_path)
+    monkeypatch.setattr(weight_files, "_FOLDER", tmp_path)
+    save_picture(tmp_path / "a.png", random_pixels((24, 32)))
+    pictures = []
+    for name in (str(path), "torchdenoise:grey"):
+        assert main(["denoise", str(tmp_path / "a.png"), "--ckpt", name, "--overwrite"]) == 0
+        pictures.append((tmp_path / "a_denoised.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    assert main(["denoise", str(tmp_path / "a.png"), "--ckpt", "torchdenoise:blue", "--overwrite"]) == 2
+    assert "torchdenoise:blue: no such weights" in capfd.readouterr().err
+
+
+def test_a_fit_begins_from_weights(tmp_path):
+    model, path = model_and_file(tmp_path)
+    fresh = Noise2Clean(ResidualUNet(1, widths=(8, 8, 8), blocks=1))
+    fresh.start_from(path)
+    assert all(torch.equal(fresh.state_dict()[name], value) for name, value in model.state_dict().items())
+
+
+def test_weights_that_describe_no_denoiser(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(save({"w": torch.zeros(2)}))
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: a checkpoint, but not one of torchdenoise"):
+        Denoiser.load(path)
+    path.write_bytes(save({"w": torch.zeros(2)}, {"torchdenoise": "{"}))
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: not a JSON file"):
+        Denoiser.load(path)

@@ -6,7 +6,7 @@ import torch
 
 from torchdenoise.cli import main
 from torchdenoise.fitting import Options, fit_image
-from torchdenoise.fitting.trainers import precision_here
+from torchdenoise.fitting.trainers import make_trainer, precision_here
 from torchdenoise.recipes import load_recipe
 
 
@@ -55,3 +55,8 @@ def test_another_precision_is_the_users_own_business(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", without_bf16, raising=False)
     assert precision_here("bf16-true", "cpu") == "bf16-true"
     assert precision_here(None, "cpu") is None
+
+
+def test_a_recipe_starts_no_other_machines():
+    trainer = make_trainer({"num_nodes": 3, "max_steps": 1}, Options(device="cpu"))
+    assert trainer.num_nodes == 1

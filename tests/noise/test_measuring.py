@@ -187,3 +187,16 @@ def test_a_level_from_single_photons_has_no_patches():
     few = torch.poisson(torch.full((1, 1, 96, 96), 0.5), generator=torch.Generator().manual_seed(0)) / 5
     assert level_patches(few, measure_noise(few))[0].shape == (1, 0)
     assert level_patches(torch.rand(1, 3, 8, 8), NoiseProfile(NoiseLevelFunction(0.0, 0.1)))[0].shape == (1, 0)
+
+
+@pytest.mark.parametrize(("level", "raised"), [(2.5, True), (25, False)])
+def test_weak_noise_that_is_weaker_in_flat_regions_has_the_level_of_all(level, raised):
+    """As cameras and JPEG leave it; strong noise they do not take out of flat regions."""
+    noise = level / 255 * smoothed(256, 256, 3)
+    noise[..., :128] *= 0.7
+    brightness = torch.linspace(0.3, 0.7, 256)[:, None].expand(1, 3, 256, 256)
+    profile = measure_noise(brightness + noise)
+    assert profile.correlated
+    measured = 255 * profile.curve.deviation.mean().item()
+    assert (measured > 0.8 * level) == raised
+    assert measured < 0.95 * level

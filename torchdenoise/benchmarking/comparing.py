@@ -24,7 +24,7 @@ from torchdenoise.errors import DataError, UserError
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
-from torchdenoise.paths import read_errors, write_errors
+from torchdenoise.paths import read_errors
 from torchdenoise.registry import load_plugins
 from torchdenoise.workers import Workers
 
@@ -155,9 +155,8 @@ def compare(
         store.tidy()
         rows = store.rows_of(jobs)
         if output is not None:
-            with write_errors(folder):
-                (folder / "table.md").write_text(markdown(rows, command), encoding="utf-8")
-                (folder / "report.html").write_text(report(store, jobs, command), encoding="utf-8")
+            store.write_page("table.md", markdown(rows, command))
+            store.write_page("report.html", report(store, jobs, command))
     known = columns()
     return [{name: known[name].typed(row[name]) for name in known} for row in rows]
 

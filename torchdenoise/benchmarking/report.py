@@ -23,6 +23,7 @@ from torchdenoise.benchmarking.scoring import as_bytes, read_images
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import HINTS, Line, lines, setting, table_columns, warning_lines
 from torchdenoise.charts import Series, chart
+from torchdenoise.errors import printable
 
 MAX_SCENES = 8
 """The largest number of pictures that a report shows; browsers are slow with hundreds."""
@@ -70,8 +71,15 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
     }
     template = (files("torchdenoise.benchmarking") / "report.html.jinja").read_text(encoding="utf-8")
     page["script_hash"] = _script_hash(template)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_steering_nothing
+    )
     return environment.from_string(template).render(page)
+
+
+def _steering_nothing(value: Any) -> Any:
+    """Return a value of the page, a text without characters that turn its direction; charts as they are."""
+    return printable(value) if type(value) is str else value
 
 
 def _script_hash(template: str) -> str:
@@ -187,14 +195,15 @@ def _scene(job: Job, rows: Sequence[Row], store: Store) -> dict[str, Any]:
     noisy_psnr = next((f"{float(row['noisy_psnr']):.2f} dB" for row in mine if row["noisy_psnr"]), "")
     tiles.append(Tile("noisy", noisy_psnr, [_url(cut(as_bytes(noisy)))]))
     for row in sorted(mine, key=lambda row: -float(row["psnr"] or 0)):
-        if not store.picture_path(row).exists():  # rows may be kept without their pictures
+        if not store.picture_path(row).is_file():  # rows may be kept without their pictures
             continue
         picture = store.picture(row)
         shown_images = [cut(picture)]
         if clean is not None:
             error = 128 + ERROR_GAIN * (picture.astype(np.float32) - 255 * clean[0].permute(1, 2, 0).numpy())
             shown_images.append(cut(error.clip(0, 255).astype(np.uint8)))
-        score = f"{float(row['psnr']):.2f} dB, {float(row['seconds']):.1f} s" if row["psnr"] else f"{row['seconds']} s"
+        figures = (row["psnr"], ".2f", "dB"), (row["seconds"], ".1f", "s")
+        score = ", ".join(f"{float(cell):{form}} {unit}" for cell, form, unit in figures if cell)
         tiles.append(Tile(row["recipe"], score, [_url(array) for array in shown_images]))
     return {"name": f"{job.scene.name}, {job.noise}", "tiles": tiles}
 

@@ -1,11 +1,14 @@
 """The folder of a comparison: rows, curves and pictures, written when each job ends."""
 
+import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
+import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from torchdenoise.benchmarking.columns import KEY, Row, columns, row_key
+from torchdenoise.benchmarking.columns import KEY, Column, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import Outcome
 from torchdenoise.bounded import load_json, read_text
 from torchdenoise.errors import UserError
+from torchdenoise.partial_files import completed
 from torchdenoise.paths import read_errors, write_errors
 
 ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
@@ -27,6 +31,8 @@ REQUIRED = {*KEY, "status", "fingerprint"}
 """The columns without which a file is no comparison's."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters of a cell that a spreadsheet computes."""
+_MAX_TABLE = 1 << 26
+"""Bytes of a table that are read: about 200,000 rows."""
 _MAX_ABOUT = 100_000
 """Bytes of a ``comparison.json`` that are read; a true one has fewer than 100."""
 MAX_NAME_BYTES = 200
@@ -54,6 +60,8 @@ class Store:
         about = {"pictures": " and ".join(kinds), "crop": crop}
         with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            for name in (ROWS, CURVES, ABOUT):
+                _check_file(folder / name)
             self.fields = _fields(folder / ROWS)
             if not (folder / ABOUT).exists():
                 if any(path.name != f"{ABOUT}.new" for path in folder.iterdir()):
@@ -79,8 +87,9 @@ class Store:
     @staticmethod
     def read(folder: Path) -> list[Row]:
         """Return the rows of a folder, with all known columns; none if there is no such folder."""
-        empty = dict.fromkeys(columns(), "")
-        newest = {row_key(row): empty | row for row in _read(folder / ROWS, _check_row)}
+        known = columns()
+        empty = dict.fromkeys(known, "")
+        newest = {row_key(row): empty | row for row in _read(folder / ROWS, lambda row: _check_row(row, known))}
         return list(newest.values())
 
     def rows_of(self, jobs: Iterable[Job]) -> list[Row]:
@@ -100,7 +109,8 @@ class Store:
             if outcome.picture is not None:
                 path = self.picture_path(row)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _image(outcome.picture).save(path)
+                with _replaced(path) as partial:
+                    _image(outcome.picture).save(partial, "PNG")
             points = [(row["fingerprint"], str(step), f"{psnr:.3f}") for step, psnr in outcome.curve]
             _append(self.folder / CURVES, CURVE_FIELDS, [dict(zip(CURVE_FIELDS, each, strict=True)) for each in points])
             _append(self.folder / ROWS, self.fields, [row])
@@ -113,6 +123,11 @@ class Store:
             fresh.unlink(missing_ok=True)
             _append(fresh, self.fields, rows)
             fresh.replace(self.folder / ROWS)
+
+    def write_page(self, name: str, text: str) -> None:
+        """Write a page about the comparison: a new file, whatever has its name."""
+        with write_errors(self.folder), _replaced(self.folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
 
     def picture_path(self, row: Row) -> Path:
         """Return the path of a row's picture."""
@@ -140,12 +155,10 @@ def _read(path: Path, check: Callable[[Row], None]) -> list[Row]:
     Raises:
         UserError: the file is not what a comparison writes; ``check`` raises ValueError or KeyError for such a row.
     """
-    if not path.is_file():
-        return []
+    content = _content(path)
     rows = []
     line = 0
     try:
-        content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1].decode()
         reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
         for found in reader:
@@ -161,20 +174,53 @@ def _read(path: Path, check: Callable[[Row], None]) -> list[Row]:
     return rows
 
 
-def _check_row(row: Row) -> None:
+@contextlib.contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which takes the place of a file, a pipe or a link when the block is done."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with completed(path) as partial:
+        yield partial
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, such as a pipe, which would be waited for."""
+    if os.path.lexists(path) and not path.is_file():
+        raise _foreign(path, "it is no file")
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a table; none if it is missing.
+
+    Raises:
+        UserError: it is no file, or larger than that of any comparison.
+    """
+    _check_file(path)
+    if not path.exists():
+        return b""
+    if path.stat().st_size > _MAX_TABLE:
+        raise _foreign(path, f"it is larger than {_MAX_TABLE >> 20} MiB")
+    return path.read_bytes()
+
+
+def _check_row(row: Row, known: Mapping[str, Column]) -> None:
     """Raise ValueError or KeyError for a row that no comparison writes."""
-    known = columns()
     int(row["seed"])
     if row["status"] not in ("done", "failed"):
         raise ValueError(f"status {row['status']!r}")
     for name, cell in row.items():
         if name in known:
             known[name].typed(cell)
+    seconds = float(row.get("seconds") or 0)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"{row['seconds']} seconds")
 
 
 def _check_point(row: Row) -> None:
     """Raise ValueError or KeyError for a point of a curve that no comparison writes."""
-    int(row["step"]), float(row["psnr"]), row["fingerprint"]
+    float(row["psnr"]), row["fingerprint"]
+    if int(row["step"]) < 1:
+        raise ValueError(f"step {row['step']}")
 
 
 def _foreign(path: Path, why: str = "") -> UserError:
@@ -213,11 +259,9 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 def _header(path: Path) -> list[str]:
     """Return the columns of a file; none if it is missing or empty."""
-    if not path.is_file():
-        return []
+    content = _content(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return next(csv.reader(file), [])
+        return next(csv.reader(io.StringIO(content.decode(), newline="")), [])
     except (ValueError, csv.Error):
         raise _foreign(path) from None
 
@@ -231,7 +275,7 @@ def _fields(path: Path) -> list[str]:
 
 
 def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
-    content = path.read_bytes() if path.exists() else b""
+    content = _content(path)
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         os.truncate(path, whole)  # the last row was cut off: remove it, or the next one would continue it

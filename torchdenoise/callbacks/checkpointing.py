@@ -23,6 +23,12 @@ class LastCheckpoint(ModelCheckpoint):
         return super().state_key.replace(type(self).__qualname__, "Last", 1)
 
     @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state of a fit that goes on."""
+        _check_paths(state_dict)
+        super().load_state_dict(state_dict)
+
+    @override
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Keep the state if the user stopped the fit."""
         if isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
@@ -52,7 +58,15 @@ class BestCheckpoint(ModelCheckpoint):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score, which Lightning would drop because a resumed fit has another folder."""
+        _check_paths(state_dict)
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+def _check_paths(state: dict[str, Any]) -> None:
+    """Raise TypeError for a state of an edited checkpoint, in whose paths Lightning would find no mistake."""
+    for name in ("best_model_path", "last_model_path", "kth_best_model_path"):
+        if not isinstance(state.get(name, ""), str):
+            raise TypeError(f"{name} is no text")
 
 
 class SavedConfig(SaveConfigCallback):

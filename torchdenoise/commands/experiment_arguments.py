@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchdenoise.data import SingleImage
+from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import RecipeError
 from torchdenoise.recipes.class_defaults import with_class_defaults
@@ -93,6 +94,7 @@ def _with_checkpoint(words: list[str]) -> list[str]:
         else:
             unknown.append(name)
     require_known(unknown, f"{path}: ")
+    check_size(Path(path), recipe)
     model = [] if option_value(words, "--model") else ["--model", json.dumps(recipe)]
     data = [] if option_value(words, "--data") else ["--data", SingleImage.__name__]
     return [*model, *data, *words]

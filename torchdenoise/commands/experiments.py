@@ -8,8 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import lightning
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 
+import torchdenoise
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint
 from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
@@ -22,7 +26,12 @@ from torchdenoise.paths import REFUSED, shown, write_problem
 from torchdenoise.recipes.building import unwrapped_user_errors
 from torchdenoise.recipes.trust import only_trusted
 from torchdenoise.registry import load_plugins
+from torchdenoise.user_code import find_error
 from torchdenoise.user_modules import paths_in
+
+_PACKAGE = Path(torchdenoise.__file__).parent
+_REFUSING = [Path(module.__file__).parent for module in (lightning, torch.optim) if module.__file__]
+"""The folders of the libraries that look at some values only when they use them."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -39,7 +48,7 @@ def run(words: Sequence[str]) -> int:
     arguments = [command, *rewritten(command, rest)]
     with contextlib.ExitStack() as surroundings:
         for each in (only_trusted(paths_in(rest)), _process_arguments(arguments), quiet(), interruptible(),
-                     _short_warnings(), unwrapped_user_errors(), _disk_errors(),
+                     _short_warnings(), _refused_values(), unwrapped_user_errors(), _disk_errors(),
                      _restored(checkpoint_file(rest))):  # fmt: skip
             surroundings.enter_context(each)
         ExperimentCLI(command, callbacks.get(command, []), words, init_from)
@@ -72,6 +81,35 @@ def _restored(path: str | None) -> Iterator[None]:
         raise CheckpointError(
             f"{path}: its state cannot be restored ({reason}): start from its weights with --init_from"
         ) from error
+
+
+@contextlib.contextmanager
+def _refused_values() -> Iterator[None]:
+    """Turn what Lightning and PyTorch refuse in the middle of a run, as a step size of 0, into a UserError.
+
+    An error in this package or in the user's own code stays what it is.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, MisconfigurationException) as error:
+        if find_error(error) is not None or not _is_from_library(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UserError(
+            f"refused ({reason}): check the values of the trainer, the optimizer and the schedule"
+        ) from error
+
+
+def _is_from_library(error: BaseException) -> bool:
+    """Return whether Lightning, or an optimizer or schedule of PyTorch, raised an error, and not this package."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename).is_relative_to(_PACKAGE):
+            return False
+        if any(Path(frame.filename).is_relative_to(folder) for folder in _REFUSING):
+            return True
+    return False
 
 
 @contextlib.contextmanager

@@ -116,7 +116,10 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
 
 def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
     from torchdenoise.data import open_planes, read_picture
+    from torchdenoise.data.headers import check_fits
     from torchdenoise.inspection import inspect_noise, suitable_recipes
+    from torchdenoise.isolation import memory_errors
+    from torchdenoise.paths import read_errors
 
     words = ["torchdenoise", "denoise", str(source.path)]
     if options.axes is not None:
@@ -128,11 +131,13 @@ def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
         words += ["--data-range", ",".join(f"{end:g}" for end in ends)]
     planes = open_planes(source.path, options.axes, source.scene)
     if planes is None:
+        check_fits(source.path)
         image, profile, stack = read_picture(source.path, options.data_range).image, None, ""
     else:
         with planes:
             image, profile, stack = _sampled(source, planes, options)
-    inspection = inspect_noise(image, profile)
+    with read_errors(source), memory_errors():
+        inspection = inspect_noise(image, profile)
     return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack)
 
 

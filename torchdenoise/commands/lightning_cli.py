@@ -27,9 +27,11 @@ from torchdenoise.commands.experiment_help import EXAMPLES
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.denoisers.checkpoints import read_checkpoint
+from torchdenoise.denoisers.resuming import check_counts
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed
+from torchdenoise.paths import shown
 from torchdenoise.recipes.building import one_line_error
 from torchdenoise.recipes.files import read_config, recipe_path
 from torchdenoise.registry import resolve
@@ -43,6 +45,8 @@ _LOGGER_PACKAGES = {
     "NeptuneLogger": ("neptune",),
 }
 """Any of the packages that each logger needs."""
+_MANY_PROCESSES = 64
+"""Of one fit, which every machine may start."""
 RUNS = "runs"
 """The folder, inside the working folder, where fits are kept unless ``--trainer.default_root_dir`` names another."""
 
@@ -130,8 +134,11 @@ class ExperimentCLI(LightningCLI):
         precision = precision_here(chosen.precision, chosen.accelerator)
         try:
             trainer = super().instantiate_trainer(precision=precision, **kwargs)
-        except (ValueError, ImportError, RuntimeError, MisconfigurationException) as error:
+        except (ValueError, TypeError, ImportError, RuntimeError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())}") from None
+        if trainer.accumulate_grad_batches < 1:  # Lightning divides by it
+            raise UserError(f"--trainer.accumulate_grad_batches {trainer.accumulate_grad_batches}: must be at least 1")
+        _check_processes(trainer)
         _check_cluster(trainer)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the user has not chosen another
             trainer.strategy.checkpoint_io = WholeCheckpoints()
@@ -173,7 +180,7 @@ class ExperimentCLI(LightningCLI):
             + ("" if loss is None else f", loss {float(loss):.4g}")
         )
         paths = {
-            type(callback): os.path.relpath(callback.best_model_path)
+            type(callback): shown(Path(os.path.relpath(callback.best_model_path)))
             for callback in self.trainer.checkpoint_callbacks
             if isinstance(callback, ModelCheckpoint) and callback.best_model_path
         }
@@ -229,6 +236,13 @@ def _check_logger(logger: Namespace) -> None:
         raise UserError(f"--trainer.logger {name} needs a package: pip install {install}")
 
 
+def _check_processes(trainer: Any) -> None:
+    """Refuse far more processes than the machine has processors: starting them would bring it to a halt."""
+    most = max(_MANY_PROCESSES, 4 * (os.cpu_count() or 1))
+    if trainer.num_devices > most:
+        raise UserError(f"--trainer.devices {trainer.num_devices}: at most {most} processes run on this machine")
+
+
 def _check_cluster(trainer: Any) -> None:
     """Refuse several machines where nothing starts the others: the first would wait for them forever."""
     alone = isinstance(getattr(trainer.strategy, "cluster_environment", None), LightningEnvironment)
@@ -247,7 +261,8 @@ def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
     try:
         done = int(checkpoint["global_step"])
         epochs = int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
-    except (KeyError, TypeError, ValueError):
+        check_counts(checkpoint["loops"])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise UserError(
             f"{path}: holds no state of a fit to go on with; start from its weights with --init_from"
         ) from None

@@ -13,9 +13,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
+from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.resuming import begin_next_epoch
 from torchdenoise.denoisers.stages import class_names
+from torchdenoise.denoisers.weight_files import SUFFIX, located, read_weights
 from torchdenoise.errors import CheckpointError, UserError
 from torchdenoise.registry import Recipe, Registered, resolve
 from torchdenoise.stored_recipes import build, class_paths, require_known, with_public_paths
@@ -24,6 +26,8 @@ KEY = "torchdenoise"
 """Of our part of a checkpoint."""
 FORMAT = 1
 """Version of that part; checkpoints without one are older."""
+_MAX_DEPTH = 64
+"""Lists and mappings inside each other in a recipe; those of this package have 7."""
 REMEDY = "give one that `torchdenoise fit` wrote"
 
 
@@ -132,12 +136,13 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
         checkpoint = read_checkpoint(path)
         recipe = checkpoint[KEY]["recipe"]
         require_known(class_paths(recipe), f"{path}: ")
+        check_size(located(path), recipe)
         try:
             denoiser = build(recipe)
             if not isinstance(denoiser, cls):
                 raise CheckpointError(f"{path}: holds a {type(denoiser).__name__}, not a {cls.__name__}")
             denoiser.load_state_dict(checkpoint["state_dict"])
-        except (RuntimeError, TypeError, AttributeError, KeyError) as error:  # the file was edited
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:  # edited
             raise CheckpointError(f"{path}: its model cannot be built ({_short(error)}): {REMEDY}") from error
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
@@ -223,21 +228,50 @@ def _check_packing(path: Path) -> None:
             raise CheckpointError(f"{path}: not a checkpoint of torchdenoise (it is compressed): {REMEDY}")
 
 
+def _check_plain(path: Path, value: Any, depth: int = 0) -> None:
+    """Raise CheckpointError for what ``recipe`` never writes: other types, descriptions without arguments, depths."""
+    match value:
+        case {"class_path": classes} if not isinstance(classes, str):
+            found = "class_path is no text"
+        case {"class_path": _, "init_args": arguments} if not isinstance(arguments, dict):
+            found = "init_args is no mapping"
+        case dict() if not all(isinstance(name, str) for name in value):
+            found = "a key is no text"
+        case dict() | list() if depth == _MAX_DEPTH:
+            found = f"more than {_MAX_DEPTH} deep"
+        case dict() | list():
+            for each in value.values() if isinstance(value, dict) else value:
+                _check_plain(path, each, depth + 1)
+            return
+        case None | bool() | int() | float() | str():
+            return
+        case _:
+            found = f"it holds a {type(value).__name__}"
+    raise CheckpointError(f"{path}: a checkpoint whose recipe is damaged ({found}): {REMEDY}")
+
+
+def _unpickled(path: Path) -> Any:
+    _check_packing(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns about files that it then refuses
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's plain content, on the CPU; pickled code is refused, not run.
+
+    Args:
+        path: of a checkpoint or a safetensors file of weights, or the name of weights that come with the package.
 
     Raises:
         CheckpointError: no such file, or not one of our checkpoints.
     """
-    path = Path(path)
+    path = located(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:
-        _check_packing(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about files that it then refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except CheckpointError:
+        content = read_weights(path) if path.suffix == SUFFIX else _unpickled(path)
+    except UserError:
         raise
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
@@ -249,5 +283,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             raise CheckpointError(f"{path}: written by a newer torchdenoise (format {number}): upgrade torchdenoise")
         case {"torchdenoise": {"recipe": {"class_path": str(), "init_args": Mapping()}}, "state_dict": Mapping()}:
             ours = content[KEY]
+            _check_plain(path, ours["recipe"])
             return {**content, KEY: {**ours, "recipe": with_public_paths(ours["recipe"])}}
     raise CheckpointError(f"{path}: a checkpoint, but not one of torchdenoise: {REMEDY}")

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+_COUNTS = ("ready", "started", "processed", "completed")
+"""The names of what loops count."""
+
 
 def begin_next_epoch(loops: MutableMapping[str, Any]) -> None:
     """Change the state of the loops in a checkpoint of an epoch's end to that of the next one's beginning.
@@ -32,6 +35,25 @@ def begin_next_epoch(loops: MutableMapping[str, Any]) -> None:
     batches["is_last_batch"] = False
     for name in batches["current"]:
         batches["current"][name] = 0
+
+
+def check_counts(loops: Mapping[str, Any]) -> None:
+    """Check that the loops of a checkpoint count by whole numbers: Lightning would stumble over others in the fit.
+
+    Raises:
+        TypeError: it names the first count that is none.
+
+    Example:
+        >>> check_counts({"fit_loop": {"epoch_progress": {"total": {"ready": "x"}}}})
+        Traceback (most recent call last):
+        ...
+        TypeError: ready is 'x'
+    """
+    for name, value in loops.items():
+        if isinstance(value, Mapping):
+            check_counts(value)
+        elif name in _COUNTS and (type(value) is not int or value < 0):
+            raise TypeError(f"{name} is {value!r}")
 
 
 def _epoch_is_processed(epoch: Mapping[str, int]) -> bool:

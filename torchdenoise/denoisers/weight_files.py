@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from torchdenoise.bounded import load_json
-from torchdenoise.errors import CheckpointError, did_you_mean
+from torchdenoise.errors import CheckpointError, UserError, did_you_mean
 from torchdenoise.partial_files import completed
 
 SHIPPED = "torchdenoise:"
@@ -67,7 +67,11 @@ def read_weights(path: Path) -> dict[str, Any]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path}: damaged, or no safetensors file ({error}): get the file again") from None
-    return {KEY: load_json(described), "state_dict": {name: _whole(value) for name, value in weights.items()}}
+    try:
+        ours = load_json(described)
+    except UserError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return {KEY: ours, "state_dict": {name: _whole(value) for name, value in weights.items()}}
 
 
 def write_weights(

@@ -55,7 +55,7 @@ def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Tr
         UserError: the device is not available.
         RecipeError: the Trainer refuses an argument of the recipe.
     """
-    given = {**arguments, **HYGIENE, **accelerator(options.device)}
+    given = {**arguments, **HYGIENE, **accelerator(options.device), "num_nodes": 1}
     given["precision"] = precision_here(given.get("precision"), given["accelerator"])
     for name, value in given.items():
         if any(isinstance(each, Namespace) for each in (value if isinstance(value, list) else [value])):

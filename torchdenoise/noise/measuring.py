@@ -21,12 +21,19 @@ from torchdenoise.noise.stabilization import stabilize
 from torchdenoise.noise.stripes import StripeNoise, remove_stripes, row_column_noise
 from torchdenoise.noise.tone_curve import measured_gamma
 from torchdenoise.noise.variation import level_map
+from torchdenoise.noise.whitened import level_in_all_patches
 from torchdenoise.noise.windows import level_ratio
 
 MIN_RATIO = 0.5
 """If the quietest windows have less than this share of the noise, structure was taken for noise."""
 MAX_RATIO = 1.3
 """If they have more than this multiple, a level that varies was measured where it is low."""
+WEAK = 4 / 255
+"""Cameras and JPEG take noise below this level out of flat regions, and leave it in others."""
+AGREES = 1.1
+"""Up to this multiple of the flat blocks' level, all patches have the same: those with blurred noise have 1.02."""
+TEXTURED = 1.6
+"""With more, texture shows in every direction, and the level of the flat blocks stays: most clean photographs."""
 BLOCK = 12
 """Side in pixels of the blocks that the estimators need."""
 MIN_COMPLETE = 0.6
@@ -162,7 +169,22 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
     ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
     if ratio < MIN_RATIO and not level.gain:
         return NoiseProfile(NoiseLevelFunction(0.0, level_ratio(image, torch.ones(()), None, informative)))
+    if profile.curve is not None:
+        return _as_in_all_patches(profile, image, informative)
     return profile if profile.variation is None else _raised(profile, image, informative)
+
+
+def _as_in_all_patches(profile: NoiseProfile, image: Tensor, informative: Tensor | None) -> NoiseProfile:
+    """Return a profile of weak correlated noise with the level of all patches, if the flat blocks had less."""
+    assert profile.curve is not None
+    assert profile.covariance is not None
+    deviation = profile.deviation(image)
+    if deviation.mean() > WEAK:
+        return profile
+    ratio = level_in_all_patches(image, deviation, profile.covariance, informative)
+    if not AGREES < ratio < TEXTURED:
+        return profile
+    return replace(profile, curve=LevelCurve(profile.curve.brightness, profile.curve.deviation * ratio))
 
 
 def _raised(profile: NoiseProfile, image: Tensor, informative: Tensor | None) -> NoiseProfile:

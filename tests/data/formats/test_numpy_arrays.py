@@ -1,12 +1,15 @@
 """NumPy's files: stacks on the disk."""
 
+import io
+import shutil
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import random_pixels
 
-from torchdenoise.data import open_planes, read_picture, write_picture, write_planes
+from torchdenoise.data import memory, open_planes, read_picture, write_picture, write_planes
 from torchdenoise.data.headers import Header, header
 from torchdenoise.errors import PictureError
 
@@ -75,3 +78,35 @@ def test_arrays_that_say_too_little_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(PictureError, match=r"a.npy: damaged or cut short"):
         open_planes(path, "TYX")
+
+
+def write_archive(path, shape, data):
+    """An archive with an array whose header tells another length than its data have."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", head.getvalue() + data)
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (5, 9, 7)])
+@pytest.mark.parametrize("size", [50, 10**7])
+def test_an_archive_with_too_few_or_far_too_many_values_is_refused_unpacked(tmp_path, shape, size):
+    write_archive(tmp_path / "a.npz", shape, bytes(size))
+    with pytest.raises(PictureError, match=rf"damaged \({size} bytes of data for {np.prod(shape)} bytes of values\)"):
+        open_planes(tmp_path / "a.npz", "TYX"[-len(shape) :])
+    with pytest.raises(PictureError, match=r"damaged \("):
+        read_picture(tmp_path / "a.npz")
+
+
+def test_an_archive_is_unpacked_only_where_there_is_room(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", random_pixels((5, 9, 7)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**7))
+    with pytest.raises(PictureError, match=r"a.npz: unpacks to .* folder for temporary files has 0.01 GB .* TMPDIR"):
+        open_planes(tmp_path / "a.npz", "TYX")
+
+
+def test_a_picture_in_an_archive_that_does_not_fit_into_memory_is_refused_unpacked(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", np.zeros((6000, 6000), np.uint8))
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**8)
+    with pytest.raises(PictureError, match=r"a.npz: 6000 x 6000 pixels need about 0.32 GB of memory"):
+        read_picture(tmp_path / "a.npz")

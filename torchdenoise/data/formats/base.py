@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -26,6 +27,9 @@ MAX_PIXELS = 500_000_000
 
 MAX_BYTES = 4_000_000_000
 """Longer files are refused, except for formats that are read in parts."""
+
+_SPARE_BYTES = 10**8
+"""Of a disk, left to others."""
 
 EXIF_PREFIX = b"Exif\0\0"
 
@@ -209,6 +213,24 @@ def check_claim(pixel_bytes: int, packed_bytes: int, ratio: int = 1) -> None:
         raise PictureError(
             f"damaged or cut short ({packed_bytes} bytes cannot hold the size in its header); "
             "copy it again from its source"
+        )
+
+
+def check_unpacked(size: int, folder: str | Path) -> None:
+    """Raise PictureError unless a temporary folder has room for a file that is unpacked there, and some to spare.
+
+    Example:
+        >>> from tempfile import gettempdir
+        >>> check_unpacked(10**18, gettempdir())  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.PictureError: unpacks to 1e+09 GB, and the folder for temporary files has ...
+    """
+    free = shutil.disk_usage(folder).free
+    if size + _SPARE_BYTES > free:
+        raise PictureError(
+            f"unpacks to {size / 1e9:.2g} GB, and the folder for temporary files has {free / 1e9:.2g} GB free: "
+            "name another one in the environment variable TMPDIR, or unpack it first"
         )
 
 

@@ -1,6 +1,7 @@
 """NumPy's files."""
 
 import io
+import math
 import shutil
 import tempfile
 import zipfile
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
-from torchdenoise.data.formats.base import Header, PictureFormat, Pixels
+from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_unpacked
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
+from torchdenoise.data.memory import check_memory
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
@@ -31,6 +33,8 @@ class NumPy(PictureFormat, source="https://numpy.org/doc/stable/reference/genera
     @override
     def read(self, file: BinaryIO) -> Pixels:
         """Load an array."""
+        _check_picture(_npy_header(file)[0])
+        file.seek(0)
         array: NDArray[Any] = np.load(file, allow_pickle=False)
         return array, {}
 
@@ -44,10 +48,7 @@ class NumPy(PictureFormat, source="https://numpy.org/doc/stable/reference/genera
     @override
     def header(self, file: BinaryIO) -> Header | None:
         shape, _, dtype = _npy_header(file)
-        axes = Axes.of(shape)
-        colours = {1: 1, 2: 1, 3: 3, 4: 3}[(*shape, 1)[2]]
-        height, width = axes.plane_shape(shape)[:2]
-        return Header(colours, height, width, dtype.newbyteorder("="))
+        return _picture_header(shape, dtype)
 
     @override
     def open(self, path: Path, letters: str | None) -> Planes | None:
@@ -81,9 +82,16 @@ class NumPyArchive(
         """Load the only array."""
         with zipfile.ZipFile(file) as archive:
             member = _only_member(archive)
+            _check_picture(_checked_header(archive, member)[0])
             with archive.open(member) as stored:
                 array = npy.read_array(stored, allow_pickle=False)
         return array, {"extra": {"member": member.filename, "compression": member.compress_type}}
+
+    @override
+    def header(self, file: BinaryIO) -> Header | None:
+        with zipfile.ZipFile(file) as archive:
+            shape, _, dtype = _checked_header(archive, _only_member(archive))
+        return _picture_header(shape, dtype)
 
     @override
     def write(self, array: NDArray[Any], like: Picture) -> bytes:
@@ -100,11 +108,11 @@ class NumPyArchive(
         """Return the planes of the only array, unpacked into a temporary file."""
         with zipfile.ZipFile(path) as archive:
             member = _only_member(archive)
-            with archive.open(member) as stored:
-                shape, _, _ = _npy_header(stored)
+            shape, _, _ = _checked_header(archive, member)
             if letters is None and len(shape) == 2:
                 return None
             with tempfile.TemporaryDirectory() as folder:  # the mapped file stays open after its name is gone
+                check_unpacked(member.file_size, folder)
                 unpacked = Path(folder, "array.npy")
                 with archive.open(member) as stored, unpacked.open("wb") as file:
                     shutil.copyfileobj(stored, file, _COPY_BYTES)
@@ -152,6 +160,19 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
+def _picture_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
+    """Return the header of an array that is one picture."""
+    height, width = Axes.of(shape).plane_shape(shape)[:2]
+    colours = {1: 1, 2: 1, 3: 3, 4: 3}[(*shape, 1)[2]]
+    return Header(colours, height, width, dtype.newbyteorder("="))
+
+
+def _check_picture(shape: tuple[int, ...]) -> None:
+    """Raise PictureError unless an array is one picture that fits into memory."""
+    height, width, *samples = Axes.of(shape).plane_shape(shape)
+    check_memory(width, height, math.prod(samples))
+
+
 def _mapped(path: Path) -> NDArray[Any]:
     array: NDArray[Any] = npy.open_memmap(path, "r")
     return array
@@ -167,8 +188,19 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [each for each in archive.infolist() if each.filename.endswith(".npy")]
     if len(members) != 1:
         names = ", ".join(each.filename.removesuffix(".npy") for each in members[:5])
-        raise PictureError(f"holds {len(members)} arrays ({names}); save the one to denoise alone, as .npy")
+        held = f"{len(members)} arrays ({names})" if members else "no array"
+        raise PictureError(f"holds {held}; save the one to denoise alone, as .npy")
     return members[0]
+
+
+def _checked_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and type of an array; PictureError if its length is another one, such as that of a bomb."""
+    with archive.open(member) as stored:
+        shape, fortran, dtype = _npy_header(stored)
+        held, due = member.file_size - stored.tell(), math.prod(shape) * dtype.itemsize
+    if held != due and not dtype.hasobject:
+        raise PictureError(f"damaged ({held} bytes of data for {due} bytes of values); save it again from its source")
+    return shape, fortran, dtype
 
 
 def _member(name: Any) -> str:

@@ -17,6 +17,9 @@ from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
+CARRIES = "carries"
+"""Key in ``Picture.extra`` of what only a result of the same format keeps, in words."""
+
 
 class PlanesFormat(PictureFormat):
     """A format that is read and written by planes: write ``planes``, ``check_planes``, ``write_planes`` in a subclass.
@@ -123,6 +126,8 @@ def planes_of_picture(array: NDArray[Any], like: Picture) -> ArrayPlanes:
     plane = array[..., 0] if array.shape[2:] == (1,) else array
     planes = ArrayPlanes(plane, Axes.of(plane.shape), like.alpha is not None)
     planes.calibration = like.calibration
+    planes.carries = like.extra.get(CARRIES, "")
+    planes.metadata = {"tiff": like.tiff}
     return planes
 
 

@@ -26,11 +26,14 @@ from torchdenoise.data.picture import Picture
 from torchdenoise.errors import PictureError
 
 _METRES_PER_INCH = 0.0254
-# Chunks that define the colour space; the ICC profile has a separate field.
-_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
+_COLOUR_BYTES = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4}
+"""Lengths of the chunks that define the colour space; the ICC profile has a separate field."""
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp\0"
-_MAX_UNPACKED = 1 << 24
+_MAX_PROFILE = 1 << 24
+_MAX_TEXT = 1 << 20
+"""Bytes of an unpacked text; Pillow reads no picture with a longer one."""
+_LEFT_OUT = f"has text notes that are damaged or longer than {_MAX_TEXT >> 20} MB: left out"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _HEAD_BYTES = 33  # signature and IHDR
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -58,19 +61,19 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         content = {name: bytes(chunk[8:-4]) for name, chunk in chunks if name not in _PIXEL_CHUNKS}
         check_single(struct.unpack_from(">I", content[b"acTL"])[0] if b"acTL" in content else 1)
         metadata: dict[str, Any] = {
-            "png": {name: content[name] for name in _COLOUR_CHUNKS if name in content},
+            "png": {name: content[name] for name, size in _COLOUR_BYTES.items() if len(content.get(name, b"")) == size},
             "exif": content.get(b"eXIf"),
         }
         texts = [(name, bytes(chunk[8:-4])) for name, chunk in chunks if name in _TEXT_CHUNKS]
-        metadata["text"] = tuple(each for each in texts if not each[1].startswith(_XMP))
-        metadata["xmp"] = next((_packet(text) for _, text in texts if text.startswith(_XMP)), None)
+        notes = [each for each in texts if not each[1].startswith(_XMP)]
+        metadata["text"] = tuple(each for each in notes if _text(*each) is not None)
+        metadata["notes"] = (_LEFT_OUT,) if len(metadata["text"]) < len(notes) else ()
+        metadata["xmp"] = next((_text(*each) for each in texts if each[1].startswith(_XMP)), None)
         if len(content.get(b"pHYs", b"")) == 9:
             across, down, per_metre = struct.unpack(">IIB", content[b"pHYs"])
             metadata["dpi"] = valid_dpi((across, down), _METRES_PER_INCH if per_metre else 0)
         if b"iCCP" in content:
-            _, _, profile = content[b"iCCP"].partition(b"\0")
-            with contextlib.suppress(zlib.error):  # a broken profile does not stop reading
-                metadata["icc"] = zlib.decompressobj().decompress(profile[1:], _MAX_UNPACKED)
+            metadata["icc"] = _unpacked(content[b"iCCP"].partition(b"\0")[2][1:], _MAX_PROFILE)
         # The decoder prints warnings about other chunks, such as slightly malformed profiles.
         pixels = [chunk for name, chunk in chunks if name in _PIXEL_CHUNKS]
         packed = sum(len(chunk) for name, chunk in chunks if name == b"IDAT")
@@ -117,16 +120,25 @@ class PNG(PictureFormat, source="https://www.w3.org/TR/png-3/"):
         return Header(channels, height, width, np.dtype(np.uint16 if depth == 16 else np.uint8))
 
 
-def _packet(text: bytes) -> bytes | None:
-    """Return the XMP of an iTXt chunk, which may be compressed; None if it is damaged."""
-    rest = text[len(_XMP) :]
-    *languages, packet = rest[2:].split(b"\0", 2)
+def _text(name: bytes, content: bytes) -> bytes | None:
+    """Return the text of a chunk; None if it is damaged or too long."""
+    _, _, rest = content.partition(b"\0")
+    if name == b"zTXt":
+        return _unpacked(rest[1:], _MAX_TEXT)
+    if name == b"tEXt":
+        return rest
+    *languages, text = rest[2:].split(b"\0", 2)
     if len(languages) < 2:
         return None
-    if rest[:1] != b"\1":
-        return packet
+    return _unpacked(text, _MAX_TEXT) if rest[:1] == b"\1" else text
+
+
+def _unpacked(packed: bytes, limit: int) -> bytes | None:
+    """Return what was compressed; None if it is damaged or too long, which does not stop reading."""
+    unpacker = zlib.decompressobj()
     with contextlib.suppress(zlib.error):
-        return zlib.decompressobj().decompress(packet, _MAX_UNPACKED)
+        found = unpacker.decompress(packed, limit)
+        return None if unpacker.unconsumed_tail else found
     return None
 
 
@@ -139,4 +151,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise PictureError(f"holds more than {_MANY_CHUNKS} tiny chunks; open and save it in an image editor first")
         length, name = struct.unpack_from(">I4s", data, at)
         yield name, view[at : at + length + 12]
+        if name == b"IEND":
+            return
         at += length + 12

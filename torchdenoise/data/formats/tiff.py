@@ -13,12 +13,21 @@ from tifffile import COMPRESSION, EXTRASAMPLE
 from typing_extensions import override
 
 from torchdenoise.data.formats.base import Header, PictureFormat, Pixels, check_single, check_size
-from torchdenoise.data.formats.planes_format import planes_of_picture
+from torchdenoise.data.formats.planes_format import CARRIES, planes_of_picture
 from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
-from torchdenoise.data.formats.tiff_checks import check_data, claimed_pages, directories
+from torchdenoise.data.formats.tiff_checks import (
+    NO_SENSE,
+    check_data,
+    check_stack,
+    claimed_pages,
+    directories,
+    ignores_description,
+    opened,
+)
 from torchdenoise.data.formats.tiff_pages import (
     ORIENTATION,
     XMP,
+    carried,
     check_kind,
     colours,
     orientation,
@@ -27,9 +36,9 @@ from torchdenoise.data.formats.tiff_pages import (
 )
 from torchdenoise.data.formats.tiff_planes import (
     TiffPlanes,
-    is_single,
     ome_of_picture,
     ome_of_planes,
+    open_stack,
     series_names,
     write_tiff,
 )
@@ -58,11 +67,14 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
         count = sum(1 for _ in directories(file))
         if count > _MANY_PAGES:
             check_single(count, _HINT)
-        with tifffile.TiffFile(file) as tiff:
-            pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
+        with opened(file) as tiff:
+            pages = [page for page in (each.aspage() for each in tiff.pages) if not page.is_reduced]
             check_single(len(pages), _HINT)
             page = pages[0]
-            check_single(claimed_pages(tiff, page), _HINT)
+            claimed = claimed_pages(tiff, page)
+            if claimed > 1:
+                check_stack(page, claimed, tiff.filehandle.size)
+                check_single(claimed, _HINT)
             check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
             check_kind(page)
             check_data(page, tiff.filehandle.size)
@@ -72,8 +84,13 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
             if tiff.is_ome:  # it may describe pictures in other files, too
                 metadata["tiff"]["description"] = ome.encode()
             metadata["calibration"] = read_calibration(tiff, page, ome)
+            without_sense = ignores_description(tiff)
+            if without_sense:
+                metadata["tiff"].pop("description", None)
+            metadata["extra"] = {CARRIES: carried(metadata["tiff"])}
         array, note = colours(page, array)
-        return array, metadata | ({"notes": (note,)} if note else {})
+        metadata["notes"] = tuple(filter(None, [note, without_sense and f"has {NO_SENSE}: left out"]))
+        return array, metadata
 
     @override
     def header(self, file: BinaryIO) -> Header | None:
@@ -119,7 +136,7 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     def open(self, path: Path, letters: str | None) -> Planes | None:
         """Return the planes of a file of several pages or channels."""
         _check_length(path)
-        return None if letters is None and is_single(path) else TiffPlanes(path, letters)
+        return open_stack(path, letters)
 
     @override
     def scenes(self, path: Path) -> Sequence[str]:
@@ -130,11 +147,11 @@ class TIFF(PictureFormat, source="https://www.itu.int/itudoc/itu-t/com16/tiff-fx
     @override
     def open_scene(self, path: Path, place: int, letters: str | None) -> Planes:
         _check_length(path)
-        return TiffPlanes(path, letters, place)
+        return TiffPlanes(opened(path), letters, place)
 
     @override
     def not_kept(self, like: Planes) -> list[str]:
-        if isinstance(like, TiffPlanes):
+        if isinstance(like, TiffPlanes) or like.metadata.get("tiff"):
             return []
         return [like.carries] if holds(like, like.dtype) else super().not_kept(like)
 

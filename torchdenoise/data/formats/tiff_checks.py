@@ -5,6 +5,7 @@ import math
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import tifffile
@@ -13,8 +14,12 @@ from tifffile import COMPRESSION
 from torchdenoise.data.formats.base import MAX_PIXELS, check_claim
 from torchdenoise.errors import PictureError
 
+_BY_PAGES: dict[str, Any] = {"is_shaped": False, "is_imagej": False, "is_ome": False}
+"""Arguments of ``TiffFile`` to ignore all kinds of descriptions that anybody may write."""
+NO_SENSE = "a description that makes no sense"
 _REMEDY = "; copy it again from its source"
 _BIG = 43
+_BITS = 258
 _GDAL_NODATA = 42113
 _RATIOS = {
     COMPRESSION.NONE: 1,
@@ -75,6 +80,25 @@ def _number(file: BinaryIO, at: int, kind: str) -> int | None:
     return None
 
 
+def opened(source: Path | BinaryIO) -> tifffile.TiffFile:
+    """Return an open TIFF; what its description says about its pages is ignored if it makes no sense."""
+    tiff = tifffile.TiffFile(source, offset=0)
+    try:
+        _ = tiff.series
+    except MemoryError:
+        tiff.close()
+        raise
+    except Exception:  # tifffile raises what it meets
+        tiff.close()
+        return tifffile.TiffFile(source, offset=0, **_BY_PAGES)
+    return tiff
+
+
+def ignores_description(tiff: tifffile.TiffFile) -> bool:
+    """Return whether the description of an ``opened`` TIFF makes no sense."""
+    return any(getattr(tiff.pages.first, name) and not getattr(tiff, name) for name in _BY_PAGES)
+
+
 def claimed_pages(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
     """Return how many pages a comment claims to follow in one; 1 if there is no comment or if it makes no sense.
 
@@ -94,16 +118,32 @@ def check_data(data: tifffile.TiffPage | tifffile.TiffFrame, file_bytes: int) ->
     page: Any = data.keyframe  # a frame has the tags of its key frame
     if page.is_tiled and page.tilewidth * page.tilelength > MAX_PIXELS:
         raise PictureError(f"damaged (tiles of {page.tilewidth} x {page.tilelength} pixels){_REMEDY}")
-    bits: Any = page.bitspersample
-    depth = sum(bits) / len(bits) if isinstance(bits, tuple) else bits
-    pixels = math.ceil(page.imagewidth * page.imagelength * page.samplesperpixel * depth / 8)
+    depth = _depth(page)
+    pixels = _pixel_bytes(page)
     parts = list(zip(data.dataoffsets, data.databytecounts, strict=False))
     packed = sum(max(min(count, file_bytes - at), 0) for at, count in parts if at)
     check_claim(pixels, packed, _RATIOS.get(COMPRESSION(page.compression), _UNKNOWN_RATIO))
     padded = max(pixels, len(parts) * page.tilewidth * page.tilelength * page.samplesperpixel * depth / 8)
     growth = _FAX_GROWTH if page.compression in _FAX else _GROWTH
-    if page.compression != COMPRESSION.NONE and packed > growth * padded + _SLACK * max(len(parts), 1):
+    # Programs give plain data any length; but without a depth, which stands for one bit, it tells what is missing.
+    told = page.compression != COMPRESSION.NONE or _BITS not in page.tags
+    if told and packed > growth * padded + _SLACK * max(len(parts), 1):
         raise PictureError(f"damaged ({packed} bytes of data for {pixels} bytes of pixels){_REMEDY}")
+
+
+def check_stack(page: tifffile.TiffPage, pages: int, file_bytes: int) -> None:
+    """Raise PictureError if a file is too short for pages like this one, such as pages that share their data."""
+    check_claim(pages * _pixel_bytes(page), file_bytes, _RATIOS.get(COMPRESSION(page.compression), _UNKNOWN_RATIO))
+
+
+def _depth(page: tifffile.TiffPage) -> float:
+    """Return the bits of a sample, the mean where they differ."""
+    bits: Any = page.bitspersample
+    return float(sum(bits) / len(bits) if isinstance(bits, tuple) else bits)
+
+
+def _pixel_bytes(page: tifffile.TiffPage) -> int:
+    return math.ceil(page.imagewidth * page.imagelength * page.samplesperpixel * _depth(page) / 8)
 
 
 def nodata_value(page: tifffile.TiffPage) -> float | None:

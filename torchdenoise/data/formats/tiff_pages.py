@@ -1,6 +1,8 @@
 """What a page of a TIFF holds: its kind, its values as grey levels or colours, and its metadata."""
 
 import contextlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ XMP = 700
 _ICC = 34675
 _PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 """Of GeoTIFF and GDAL: where the picture lies, and the value for no data."""
+_SHAPE_WORDS = {"shape", "axes", "truncated"}
+"""What tifffile's own descriptions say of an array."""
 PALETTE = "has a palette: converted to RGB, and the result is RGB"
 LOOKUP_TABLE = "has ImageJ's colours for display: left out, the values count"
 _LOSSLESS = frozenset(
@@ -46,7 +50,9 @@ def grey_levels(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
     white = 2**page.bitspersample - 1
     array = array.astype(np.uint8) if array.dtype == bool else array
     array = white - array if page.photometric == PHOTOMETRIC.MINISWHITE else array
-    levels: NDArray[Any] = array * max(1, 255 // white)
+    if page.bitspersample >= 8:
+        return array
+    levels: NDArray[Any] = np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[array]
     return levels
 
 
@@ -138,6 +144,23 @@ def page_metadata(page: tifffile.TiffPage) -> dict[str, Any]:
         exif[ORIENTATION] = turned
         metadata["exif"] = exif.tobytes().removeprefix(EXIF_PREFIX)
     return metadata
+
+
+def carried(tiff: Mapping[str, Any]) -> str:
+    """Return what only a TIFF keeps of the field ``tiff`` of a Picture, in words; a bare shape is not worth a word.
+
+    Example:
+        >>> carried({"description": b"stained", "extratags": [(34735, 3, 4, (1, 1, 0, 0), True)]})
+        'the description of the TIFF, GeoTIFF tags'
+        >>> carried({"description": b'{"shape": [32, 40]}'})
+        ''
+    """
+    description = tiff.get("description", b"").strip(b"\0 \n")
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        description = description if set(json.loads(description)) - _SHAPE_WORDS else b""
+    words = ["the description of the TIFF"] if description else []
+    words += ["GeoTIFF tags"] if tiff.get("extratags") else []
+    return ", ".join(words)
 
 
 def _is_place(tag: tifffile.TiffTag) -> bool:

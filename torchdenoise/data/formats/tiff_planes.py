@@ -1,5 +1,6 @@
 """TIFF files of many planes: read page by page, and written page by page with the same metadata."""
 
+import contextlib
 import html
 import itertools
 import json
@@ -18,7 +19,14 @@ from typing_extensions import override
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.formats.base import check_size, quiet
 from torchdenoise.data.formats.tiff_calibration import holds, ome_metadata, read_calibration
-from torchdenoise.data.formats.tiff_checks import check_data, nodata_value
+from torchdenoise.data.formats.tiff_checks import (
+    NO_SENSE,
+    check_data,
+    check_stack,
+    ignores_description,
+    nodata_value,
+    opened,
+)
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
 from torchdenoise.errors import PictureError
@@ -52,7 +60,7 @@ class TiffPlanes(Planes):
     The samples of a page are colours of one plane (S), or planes of their own where they are channels or frames.
 
     Args:
-        path: of the file.
+        tiff: as ``opened`` returns it; ``close`` closes it, and so does an error.
         letters: of the axes; from the file by default.
         place: of the series to read, from 0 on, if there are several.
 
@@ -60,20 +68,21 @@ class TiffPlanes(Planes):
         PictureError: several series, pages of a kind that is not supported, or axes that do not fit.
     """
 
-    def __init__(self, path: Path, letters: str | None = None, place: int | None = None) -> None:
-        with quiet():
-            tiff = tifffile.TiffFile(path)
-            try:
-                series = _chosen(tiff, place)
-                page = series.keyframe
-                check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
-                _check_page(page)
-                axes, shape = _axes(series, letters)
-                split = "S" in page.axes and "S" not in axes.letters
-                metadata = page_metadata(page)
-            except BaseException:
-                tiff.close()
-                raise
+    def __init__(self, tiff: tifffile.TiffFile, letters: str | None = None, place: int | None = None) -> None:
+        with quiet(), contextlib.ExitStack() as after_error:
+            after_error.callback(tiff.close)
+            series = _chosen(tiff, place)
+            page = series.keyframe
+            check_size(page.imagewidth, page.imagelength, page.samplesperpixel)
+            _check_page(page)
+            if not series.is_multifile:
+                pages = series.size // page.size
+                in_file = pages if len(series.pages) == 1 else min(pages, len(tiff.pages))  # some may be missing
+                check_stack(page, in_file, tiff.filehandle.size)
+            axes, shape = _axes(series, letters)
+            split = "S" in page.axes and "S" not in axes.letters
+            metadata = page_metadata(page)
+            after_error.pop_all()
         super().__init__(axes, shape, stored_dtype(page), not split and page.samplesperpixel in (2, 4))
         self.resources.callback(tiff.close)
         self.tiff = tiff
@@ -88,6 +97,7 @@ class TiffPlanes(Planes):
         self.virtual = len(series.pages) == 1 and self.pages > 1
         """Whether the file lists one page only, and the others follow it without a list."""
         if self.virtual and series.dataoffset is None:
+            self.close()
             raise PictureError(f"lists 1 page of {self.pages}: cut short, or of a kind that is not supported")
         self.nodata = nodata_value(page)
         self.lost = tuple(_lost(self))
@@ -138,7 +148,7 @@ class TiffPlanes(Planes):
 
 def series_names(path: Path) -> list[str]:
     """Return the names of the series of a TIFF at full resolution."""
-    with quiet(), tifffile.TiffFile(path) as tiff:
+    with quiet(), opened(path) as tiff:
         return [each.name for each in _full_series(tiff)]
 
 
@@ -148,16 +158,24 @@ def ome_of_picture(tiff: tifffile.TiffFile) -> str:
     return _ome_xml(tiff, series[0]) if len(series) == 1 else ""
 
 
-def is_single(path: Path) -> bool:
-    """Return whether a TIFF holds one grey or colour picture, which ``TIFF.read`` takes."""
-    with quiet(), tifffile.TiffFile(path) as tiff:
-        series = _full_series(tiff)
-        if len(series) != 1:
-            return len(series) == 0  # the reader of single pictures says what is wrong
-        page = series[0].keyframe
-        if series[0].size != page.size or page.axes not in _PAGE_AXES:
-            return series[0].size == page.size
-        return "S" not in page.axes or "S" in _axes(series[0], None)[0].letters
+def open_stack(path: Path, letters: str | None) -> TiffPlanes | None:
+    """Return the planes of a TIFF; None if it holds one grey or colour picture, which ``TIFF.read`` takes."""
+    with quiet(), contextlib.ExitStack() as after_error:
+        tiff = after_error.enter_context(opened(path))
+        if letters is None and _is_single(tiff):
+            return None
+        after_error.pop_all()
+        return TiffPlanes(tiff, letters)
+
+
+def _is_single(tiff: tifffile.TiffFile) -> bool:
+    series = _full_series(tiff)
+    if len(series) != 1:
+        return len(series) == 0  # the reader of single pictures says what is wrong
+    page = series[0].keyframe
+    if series[0].size != page.size or page.axes not in _PAGE_AXES:
+        return series[0].size == page.size
+    return "S" not in page.axes or "S" in _axes(series[0], None)[0].letters
 
 
 def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
@@ -234,7 +252,7 @@ def _tags(like: Planes, number: int, dtype: np.dtype[Any]) -> dict[str, Any]:
     page = like.described(number)
     tags = [] if page is None else [_raw(tag) for tag in page.tags if _copied(tag)]
     found: dict[str, Any] = {"extratags": tags, "software": False}
-    description = b"" if page is None else _text(page)
+    description = b"" if page is None or ignores_description(like.tiff) else _text(page)
     if number == 0 and like.series.kind not in KEPT_KINDS:
         found["description"] = _shaped(like)
     elif number == 0 and like.series.kind == "ome":
@@ -397,6 +415,8 @@ def _distinct(names: Sequence[str], sample: str) -> str:
 def _lost(planes: TiffPlanes) -> Iterable[str]:
     """Yield what a TIFF of the result cannot keep."""
     series, page = planes.series, planes.keyframe
+    if ignores_description(planes.tiff):
+        yield NO_SENSE
     if series.is_pyramidal:
         yield "the smaller copies of a pyramid"
     if series.kind not in KEPT_KINDS or (series.kind == "ome" and not planes.ome):

@@ -1,6 +1,6 @@
 """Noise2Fast's network: a separate one for each channel, computed together."""
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ class Noise2FastNet(Network, source="Lequyer et al., Noise2Fast, Nature Machine 
         self.channels = groups = channels or 3
         self.bounded = bounded
         layers: list[nn.Module] = []
-        for before, after in pairwise([1] + [width] * (depth - 1)):
+        for before, after in pairwise(chain([1], repeat(width, depth - 1))):
             convolution = nn.Conv2d(groups * before, groups * after, 3, padding=1, groups=groups)
             layers += [convolution, nn.ReLU(inplace=True)]
         layers += [nn.Conv2d(groups * width, groups, 1, groups=groups), nn.Sigmoid() if bounded else nn.Identity()]

@@ -1,6 +1,6 @@
 """ZS-N2N's small plain CNN."""
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -22,7 +22,7 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
         residual: predict the noise and subtract it from the input (as in the paper), instead of predicting the image.
 
     Raises:
-        UserError: a width below 1 or a depth below 2.
+        UserError: a width below 1, a depth below 2 or a slope outside 0..1.
 
     Example:
         >>> sum(p.numel() for p in SmallCNN(3).parameters()), sum(p.numel() for p in SmallCNN(1).parameters())
@@ -38,14 +38,15 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
         residual: bool = True,
     ) -> None:
         super().__init__()
-        if width < 1 or depth < 2:
-            raise UserError(f"SmallCNN: width {width} and depth {depth} must be at least 1 and 2")
+        if width < 1 or depth < 2 or not 0 <= slope <= 1:
+            raise UserError(
+                f"SmallCNN: width {width} and depth {depth} must be at least 1 and 2, slope {slope} in 0 to 1"
+            )
         self.channels = channels or 3
         self.residual = residual
         self.reach = depth - 1
-        widths = [self.channels] + [width] * (depth - 1)
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
+        for before, after in pairwise(chain([self.channels], repeat(width, depth - 1))):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(slope, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, self.channels, 1))
 

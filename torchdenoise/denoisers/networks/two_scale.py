@@ -1,6 +1,6 @@
 """A small CNN that works at two scales."""
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -58,6 +58,6 @@ class TwoScaleCNN(Network, source="a U-Net of one step, after Ronneberger et al.
 
 def _layers(before: int, width: int, depth: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise([before, *[width] * depth]):
+    for inputs, outputs in pairwise(chain([before], repeat(width, depth))):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
     return nn.Sequential(*layers)

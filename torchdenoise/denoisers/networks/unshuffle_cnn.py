@@ -1,6 +1,6 @@
 """A plain CNN that works at half size on four times the channels."""
 
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -38,11 +38,11 @@ class UnshuffleCNN(Network, source="after Zhang, Zuo & Zhang, FFDNet, IEEE TIP 2
             raise UserError(f"UnshuffleCNN: width {width} and depth {depth} must be at least 1 and 2")
         self.channels = channels or 3
         self.reach = 2 * depth + 1
-        widths = [4 * self.channels] + [width] * (depth - 1)
+        outer = 4 * self.channels
         layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
-        for before, after in pairwise(widths):
+        for before, after in pairwise(chain([outer], repeat(width, depth - 1))):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(width, widths[0], 3, padding=1), nn.PixelShuffle(2))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, outer, 3, padding=1), nn.PixelShuffle(2))
 
     @override
     def forward(self, image: Tensor) -> Tensor:

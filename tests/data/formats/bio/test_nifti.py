@@ -1,7 +1,9 @@
 """NIfTI: pixels, header and extensions come back."""
 
 import gzip
+import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,6 +128,13 @@ def test_damaged_files_are_one_line(tmp_path, damage, message, suffix):
     with pytest.raises(PictureError, match=message) as caught:
         open_planes(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_scan_is_unpacked_only_where_there_is_room(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.nii.gz", random_pixels((9, 8, 4), "uint16").astype("int16"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**7))
+    with pytest.raises(PictureError, match=r"a.nii.gz: unpacks to .* folder for temporary files has 0.01 GB .* TMPDIR"):
+        open_planes(path)
 
 
 def test_the_missing_extra_is_named(tmp_path, monkeypatch):

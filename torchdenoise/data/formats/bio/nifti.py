@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.calibration import Calibration, unit_name, unit_symbol
-from torchdenoise.data.formats.base import check_claim, check_size
+from torchdenoise.data.formats.base import check_claim, check_size, check_unpacked
 from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.raw_arrays import RawArray
 from torchdenoise.data.formats.planes_format import PlanesFormat
@@ -52,6 +52,7 @@ class NIfTI(PlanesFormat, source="https://nifti.nimh.nih.gov"):
             header = _read_header(stream)  # type: ignore[arg-type]
             needed = _offset(header) + _layout(header).nbytes
             check_claim(needed, path.stat().st_size, _GZIP_RATIO)
+            check_unpacked(needed, folder)
             stream.seek(0)
             unpacked = Path(folder, "array.nii")
             with unpacked.open("wb") as file:
