@@ -1,23 +1,19 @@
 """Synthetic noise of the kinds that cameras make, each with the clean image to compare with."""
 
-import io
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from torchdenoise.noise.camera import COLOURS, GAMMA, as_jpeg, developed, in_colours
 
 LEVEL = 25
 BLURS = (0.5, 0.7, 1.2)
 QUALITIES = (95, 80)
-GAMMA = 2.2
 BALANCE = (2.0, 1.0, 1.6)
 """White balance: the factors of red, green and blue."""
-COLOURS = ((1.6, -0.4, -0.2), (-0.3, 1.5, -0.2), (-0.1, -0.5, 1.6))
-"""From the sensor's colours to those of the screen."""
 GAIN, READ = 0.004, 0.01
 """Variance of the sensor's noise: ``GAIN x + READ^2``."""
 ROW_LEVEL, WHITE_LEVEL = 12, 15
@@ -49,33 +45,11 @@ def camera_noise(clean: Tensor, generator: Generator, quality: int | None = None
         generator: of the noise.
         quality: of a JPEG file with colours at half size (4:2:0); None compresses nothing.
     """
-    factors = torch.tensor(BALANCE).view(1, 3, 1, 1)
-    sensor = (_in_colours(clean**GAMMA, torch.linalg.inv(torch.tensor(COLOURS))) / factors).clamp(min=0)
+    balance, colours = torch.tensor(BALANCE).view(1, 3, 1, 1), torch.tensor(COLOURS)
+    sensor = (in_colours(clean**GAMMA, torch.linalg.inv(colours)) / balance).clamp(min=0)
     noise = (GAIN * sensor + READ**2).sqrt() * torch.randn(sensor.shape, generator=generator)
-    noisy = developed(sensor + noise).mul(255).round() / 255
-    return noisy if quality is None else as_jpeg(noisy, quality), developed(sensor)
-
-
-def developed(sensor: Tensor) -> Tensor:
-    """Return the picture of a sensor's values ``(1, 3, H, W)``, of which each pixel keeps one colour (RGGB)."""
-    mask = torch.zeros_like(sensor)
-    for colour, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
-        mask[:, colour, row::2, column::2] = 1
-    corners = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 4
-    cross = torch.tensor([[0.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 0.0]]) / 4
-    kernels = torch.stack([corners, cross, corners])[:, None]
-    bilinear = F.conv2d(F.pad(sensor * mask, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
-    balanced = bilinear * torch.tensor(BALANCE).view(1, 3, 1, 1)
-    return _in_colours(balanced, torch.tensor(COLOURS)).clamp(0, 1) ** (1 / GAMMA)
-
-
-def as_jpeg(image: Tensor, quality: int) -> Tensor:
-    """Return an image ``(1, 3, H, W)`` from a JPEG file with 4:2:0 subsampling."""
-    file = io.BytesIO()
-    pixels = image[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    stored = np.array(Image.open(file), dtype=np.float32) / 255
-    return torch.from_numpy(stored).permute(2, 0, 1)[None].contiguous()
+    noisy = developed(sensor + noise, balance, colours).mul(255).round() / 255
+    return noisy if quality is None else as_jpeg(noisy, quality), developed(sensor, balance, colours)
 
 
 def row_pattern(clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -83,10 +57,6 @@ def row_pattern(clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     white = WHITE_LEVEL / 255 * torch.randn(clean.shape, generator=generator)
     rows = ROW_LEVEL / 255 * torch.randn(1, 1, clean.shape[-2], 1, generator=generator)
     return clean + white + rows, clean
-
-
-def _in_colours(image: Tensor, matrix: Tensor) -> Tensor:
-    return torch.einsum("oc,bchw->bohw", matrix, image)
 
 
 KINDS: dict[str, Kind] = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchdenoise.errors import UserError
-from torchdenoise.noise import ClippedNoise, GaussianNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise import ClippedNoise, GaussianNoise, NoiseModel, PoissonNoise, SummedNoise, from_spec
 from torchdenoise.stored_recipes import build
 
 
@@ -51,6 +51,22 @@ def test_poisson_moments(photons, value):
 
 def test_negative_pixels_count_as_black():
     assert not PoissonNoise(25)(grey(-0.5, size=8), seeded()).any()
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 16])
+def test_stored_values_are_whole_numbers_in_range(bits):
+    clean = torch.linspace(-0.5, 1.5, 1001).view(1, 1, 7, 143)
+    stored = from_spec(f"bits:{bits}")(clean)
+    white = 2**bits - 1
+    assert stored.min() == 0
+    assert stored.max() == 1
+    np.testing.assert_allclose(stored * white, np.rint(np.clip(clean.numpy(), 0, 1) * np.float32(white)), atol=1e-2)
+
+
+@pytest.mark.parametrize("bits", [0, 17, 2.5])
+def test_wrong_numbers_of_bits(bits):
+    with pytest.raises(UserError, match=f"bits:{bits:g}: give a whole number from 1 to 16"):
+        from_spec(f"bits:{bits}")
 
 
 def test_nothing_is_clipped_unless_asked():

@@ -13,6 +13,7 @@ from torchdenoise.benchmarking.sources import digest, state_of_code
 from torchdenoise.bounded import load_yaml
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
+from torchdenoise.denoisers.weight_files import located
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.registry import find
@@ -147,7 +148,7 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
     if recipe is None and (overrides or _names_recipe(str(source))):
         recipe = load_recipe(str(source))
     if recipe is None:
-        path = Path(str(source))
+        path = located(str(source))
         stored = read_checkpoint(path)[KEY]["recipe"]
         own = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
         start = own if own and fits_one_picture(own) else None
@@ -163,7 +164,7 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
 
 def _names_recipe(source: str) -> bool:
     """Return whether a source is a recipe's name or file, or else a checkpoint."""
-    path = Path(source)
+    path = located(source)
     return source in recipe_names() or path.suffix in (".yaml", ".yml") or not (path.suffix or path.exists())
 
 

@@ -13,7 +13,7 @@ from torchdenoise.denoisers.methods.neighbor2neighbor import (
 )
 from torchdenoise.denoisers.methods.nl_ridge import NLRidge
 from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
-from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, TargetLoss
+from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, PSNRLoss, TargetLoss
 from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
 from torchdenoise.denoisers.methods.recorrupted import Recorrupted, RecorruptedLoss
 from torchdenoise.denoisers.methods.scikit_image import Baseline, NLMeans, TotalVariation, Wavelet
@@ -29,6 +29,7 @@ from torchdenoise.denoisers.networks import (
     Network,
     Noise2FastNet,
     PartialUNet,
+    ResidualUNet,
     SkipNet,
     SmallCNN,
     TwoScaleCNN,
@@ -102,12 +103,14 @@ __all__ = [
     "NonLocalRidge",
     "OnCrops",
     "OnePass",
+    "PSNRLoss",
     "PartialUNet",
     "RampDown",
     "RandomMaskDownsampler",
     "Readout",
     "Recorrupted",
     "RecorruptedLoss",
+    "ResidualUNet",
     "RunningMean",
     "Self2Self",
     "Self2SelfLoss",

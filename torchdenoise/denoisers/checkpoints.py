@@ -17,6 +17,7 @@ from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.resuming import begin_next_epoch
 from torchdenoise.denoisers.stages import class_names
+from torchdenoise.denoisers.weight_files import SUFFIX, located, read_weights
 from torchdenoise.errors import CheckpointError, UserError
 from torchdenoise.registry import Recipe, Registered, resolve
 from torchdenoise.stored_recipes import build, class_paths, require_known, with_public_paths
@@ -135,7 +136,7 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
         checkpoint = read_checkpoint(path)
         recipe = checkpoint[KEY]["recipe"]
         require_known(class_paths(recipe), f"{path}: ")
-        check_size(Path(path), recipe)
+        check_size(located(path), recipe)
         try:
             denoiser = build(recipe)
             if not isinstance(denoiser, cls):
@@ -249,21 +250,28 @@ def _check_plain(path: Path, value: Any, depth: int = 0) -> None:
     raise CheckpointError(f"{path}: a checkpoint whose recipe is damaged ({found}): {REMEDY}")
 
 
+def _unpickled(path: Path) -> Any:
+    _check_packing(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns about files that it then refuses
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's plain content, on the CPU; pickled code is refused, not run.
+
+    Args:
+        path: of a checkpoint or a safetensors file of weights, or the name of weights that come with the package.
 
     Raises:
         CheckpointError: no such file, or not one of our checkpoints.
     """
-    path = Path(path)
+    path = located(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:
-        _check_packing(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about files that it then refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except CheckpointError:
+        content = read_weights(path) if path.suffix == SUFFIX else _unpickled(path)
+    except UserError:
         raise
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None

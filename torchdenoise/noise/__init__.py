@@ -6,7 +6,9 @@
 from torchdenoise.deprecation import renamed
 from torchdenoise.noise.assumptions import Assumption, broken_assumptions
 from torchdenoise.noise.blocks import LevelCurve
+from torchdenoise.noise.camera import CameraNoise, JPEGNoise
 from torchdenoise.noise.clipping import clipped_moments, undo_clipped_mean
+from torchdenoise.noise.correlated_models import BlurredNoise, RowNoise, SharedNoise
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
@@ -14,7 +16,15 @@ from torchdenoise.noise.given import given_profile
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measured import MeasuredNoise, draw_noise
 from torchdenoise.noise.measuring import FramesNoise, Profiles, level_patches, measure_noise
-from torchdenoise.noise.models import ClippedNoise, GaussianNoise, MixedNoise, NoiseModel, PoissonNoise, SummedNoise
+from torchdenoise.noise.models import (
+    ClippedNoise,
+    GaussianNoise,
+    MixedNoise,
+    NoiseModel,
+    PoissonNoise,
+    StoredNoise,
+    SummedNoise,
+)
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile
 from torchdenoise.noise.profile_files import load_profile, save_profile
@@ -33,10 +43,13 @@ from torchdenoise.noise.variation import LevelVariation, level_map
 
 __all__ = [
     "Assumption",
+    "BlurredNoise",
+    "CameraNoise",
     "ClippedNoise",
     "FramesNoise",
     "GaussianNoise",
     "Impulses",
+    "JPEGNoise",
     "LevelCurve",
     "LevelVariation",
     "MeasuredNoise",
@@ -46,6 +59,9 @@ __all__ = [
     "NoiseProfile",
     "PoissonNoise",
     "Profiles",
+    "RowNoise",
+    "SharedNoise",
+    "StoredNoise",
     "StripeNoise",
     "SummedNoise",
     "anscombe",

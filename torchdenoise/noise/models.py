@@ -107,7 +107,7 @@ class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x 
     """
 
     def __init__(self, sigma: Level = 25.0) -> None:
-        self.sigma = _check_level("gaussian", sigma, allow_zero=True)
+        self.sigma = check_level("gaussian", sigma, allow_zero=True)
 
     @property
     @override
@@ -125,7 +125,7 @@ class GaussianNoise(NoiseModel, name="gaussian", source="white, additive: y = x 
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``clean`` plus noise."""
-        sigma = _draw_levels(self.sigma, clean, generator) / 255
+        sigma = draw_levels(self.sigma, clean, generator) / 255
         return clean + sigma * torch.randn(clean.shape, generator=generator, device=clean.device, dtype=clean.dtype)
 
 
@@ -142,7 +142,7 @@ class PoissonNoise(NoiseModel, name="poisson", source="photon counts: y = Poisso
     """
 
     def __init__(self, photons: Level = 25.0) -> None:
-        self.photons = _check_level("poisson", photons, allow_zero=False)
+        self.photons = check_level("poisson", photons, allow_zero=False)
 
     @override
     def profile(self) -> NoiseProfile:
@@ -154,7 +154,7 @@ class PoissonNoise(NoiseModel, name="poisson", source="photon counts: y = Poisso
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return photon counts divided by lambda."""
-        photons = _draw_levels(self.photons, clean, generator)
+        photons = draw_levels(self.photons, clean, generator)
         return torch.poisson(photons * clean.clamp(min=0), generator=generator) / photons
 
 
@@ -256,7 +256,43 @@ class ClippedNoise(NoiseModel, name="clip", source="as in an 8-bit file; biased 
         return f"{self.noise.spec}:clip"
 
 
-def _check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool) -> Level:
+class StoredNoise(NoiseModel, name="bits", source="whole numbers of a file, as in an 8-bit picture"):
+    """What storing in whole numbers does: clipped to 0..1 and rounded, as in ``gaussian:25+bits:8``.
+
+    Args:
+        bits: of a value; 1 to 16.
+
+    Raises:
+        UserError: other than a whole number from 1 to 16.
+
+    Example:
+        >>> StoredNoise(1)(torch.tensor([-0.3, 0.4, 0.6, 1.2]).view(1, 1, 2, 2)).flatten()
+        tensor([0., 0., 1., 1.])
+    """
+
+    def __init__(self, bits: float = 8) -> None:
+        if bits not in range(1, 17):
+            raise UserError(f"bits:{bits:g}: give a whole number from 1 to 16")
+        self.bits = bits
+
+    @override
+    def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return images in 0..1 of ``2 ** bits`` values."""
+        white = 2 ** int(self.bits) - 1
+        stored: Tensor = clean.clamp(0, 1).mul(white).round() / white
+        return stored
+
+
+def check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool, highest: float = float("inf")) -> Level:
+    """Return a level or range of a model's constructor as floats.
+
+    Raises:
+        UserError: it is negative, not finite or above ``highest``, 0 where that is not allowed, or no level or range.
+
+    Example:
+        >>> check_level("gaussian", [5, 50], allow_zero=True)
+        (5.0, 50.0)
+    """
     ends: Sequence[Any] = level if isinstance(level, (list, tuple)) else [level, level]
     if len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
         raise UserError(f"{name}: a level is one number or a range of two numbers, not {level!r}")
@@ -264,13 +300,20 @@ def _check_level(name: str, level: Level | Sequence[float], *, allow_zero: bool)
     lowest = "at least 0" if allow_zero else "above 0"
     if not (low >= 0 and high < float("inf")) or (low == 0 and not allow_zero):  # NaN fails every comparison
         raise UserError(f"{name}:{_level_text(level)}: the level must be {lowest} and finite")
+    if high > highest:
+        raise UserError(f"{name}:{_level_text(level)}: the level must be at most {highest:g}")
     if high < low:
         raise UserError(f"{name}:{_level_text(level)}: write a range from the lower level to the higher one")
     return (low, high) if ends is level else low
 
 
-def _draw_levels(level: Level, like: Tensor, generator: Generator | None) -> Tensor:
-    """Return ``(B, 1, 1, 1)`` levels for the images of ``like``."""
+def draw_levels(level: Level, like: Tensor, generator: Generator | None) -> Tensor:
+    """Return ``(B, 1, 1, 1)`` levels for the images of ``like``, each its own from a range.
+
+    Example:
+        >>> draw_levels(5.0, torch.zeros(2, 1, 4, 4), None).flatten()
+        tensor([5., 5.])
+    """
     low, high = level if isinstance(level, tuple) else (level, level)
     size = (like.shape[0], 1, 1, 1)
     if low == high:

@@ -13,6 +13,8 @@ from torchdenoise.denoisers.parts.schedules import RampDown
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 
 SOURCE = "Lehtinen et al., Noise2Noise, ICML 2018"
+SMALLEST_ERROR = 1e-7
+"""Mean squared difference, 70 dB, below which images count no more."""
 
 
 class TargetLoss(DenoisingLoss, source=SOURCE):
@@ -32,6 +34,27 @@ class TargetLoss(DenoisingLoss, source=SOURCE):
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
         """Return the only term."""
         return {"target": mse(denoise(batch["noisy"]), batch["target"])}
+
+
+class PSNRLoss(DenoisingLoss, source="Chen et al., HINet, CVPRW 2021"):
+    """Minus the PSNR to a target, the mean over the images: for training at many noise levels, which count the same.
+
+    The mean squared difference would be that of the noisiest images. Only for clean targets: a noisy one hides how
+    near the clean image is.
+
+    Example:
+        >>> batch = {"noisy": torch.ones(1, 1, 2, 2), "target": torch.full((1, 1, 2, 2), 0.9)}
+        >>> PSNRLoss()(lambda image: image, batch, {}, 0.0)["psnr"].round()
+        tensor(-20.)
+    """
+
+    requires = ("target",)
+
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the only term."""
+        squares = (denoise(batch["noisy"]) - batch["target"]).square().mean((1, 2, 3))
+        return {"psnr": 10 * (squares + SMALLEST_ERROR).log10().mean()}
 
 
 def n2n_adam(parameters: Iterable[Any]) -> Optimizer:
