@@ -9,7 +9,12 @@ from torchdenoise.denoisers.networks.calling import padded_call
 from torchdenoise.registry import find
 from torchdenoise.stored_recipes import build
 
-NARROW = {"Noise2FastNet": {"width": 4, "depth": 4}, "TwoScaleCNN": {"width": 6, "inner": 6}, "SkipNet": {"width": 4}}
+NARROW = {
+    "Noise2FastNet": {"width": 4, "depth": 4},
+    "ResidualUNet": {"widths": (6, 6, 6)},
+    "SkipNet": {"width": 4},
+    "TwoScaleCNN": {"width": 6, "inner": 6},
+}
 NETWORKS = [getattr(networks, name) for name in networks.__all__ if name != "Network"]
 PICKY = [cls for cls in NETWORKS if cls.multiple > 1]
 
