@@ -33,7 +33,7 @@ test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyprojec
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow tests
 
-torture: $(READY)  ## kills at random moments, full disks, closed pipes, files of strangers; 21 minutes of processor time
+torture: $(READY)  ## kills at random moments, full disks, closed pipes, files of strangers; 11 minutes on two cores
 	TORCHDENOISE_TORTURE=full $(BIN)/python -m pytest $(PARALLEL) -m slow tests/strangers tests/commands/test_kills.py \
 		tests/commands/test_working_folder.py tests/test_full_disk.py tests/test_standard_streams.py
 
