@@ -13,7 +13,7 @@ FINE = Ended(code=2, seconds=0.1, grown=0, out="", err="torchdenoise: damaged\n"
 
 
 class Commands:
-    """Ends each command as it is told, and leaves a file."""
+    """Stands for the runner: every command ends in one given way, and leaves one given file."""
 
     def __init__(self, ended, left=""):
         self.ended, self.left = ended, left

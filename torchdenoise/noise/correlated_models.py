@@ -73,9 +73,7 @@ class SharedNoise(NoiseModel, name="shared", source="white Gaussian noise, the s
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``clean`` plus noise."""
-        sigma = draw_levels(self.sigma, clean, generator) / 255
-        like = clean[:, :1]
-        return clean + sigma * torch.randn(like.shape, generator=generator, device=clean.device, dtype=clean.dtype)
+        return clean + _white(self.sigma, clean[:, :1], generator)
 
 
 class RowNoise(NoiseModel, name="rows", source="a Gaussian offset of each row, the same in all channels"):
@@ -99,6 +97,10 @@ class RowNoise(NoiseModel, name="rows", source="a Gaussian offset of each row, t
     @override
     def forward(self, clean: Tensor, generator: Generator | None = None) -> Tensor:
         """Return ``clean`` plus the offsets."""
-        sigma = draw_levels(self.sigma, clean, generator) / 255
-        like = clean[:, :1, :, :1]
-        return clean + sigma * torch.randn(like.shape, generator=generator, device=clean.device, dtype=clean.dtype)
+        return clean + _white(self.sigma, clean[:, :1, :, :1], generator)
+
+
+def _white(sigma: Level, like: Tensor, generator: Generator | None) -> Tensor:
+    """Return white Gaussian noise of a tensor's shape, of a level on the 0-255 scale for each image."""
+    noise = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    return draw_levels(sigma, like, generator) / 255 * noise

@@ -125,9 +125,9 @@ def check_data(data: tifffile.TiffPage | tifffile.TiffFrame, file_bytes: int) ->
     check_claim(pixels, packed, _RATIOS.get(COMPRESSION(page.compression), _UNKNOWN_RATIO))
     padded = max(pixels, len(parts) * page.tilewidth * page.tilelength * page.samplesperpixel * depth / 8)
     growth = _FAX_GROWTH if page.compression in _FAX else _GROWTH
-    # Programs give plain data any length; but without a depth, which stands for one bit, it tells what is missing.
-    told = page.compression != COMPRESSION.NONE or _BITS not in page.tags
-    if told and packed > growth * padded + _SLACK * max(len(parts), 1):
+    # Programs store plain data of any length. If the depth is missing, which means one bit, the length shows a mistake.
+    length_matters = page.compression != COMPRESSION.NONE or _BITS not in page.tags
+    if length_matters and packed > growth * padded + _SLACK * max(len(parts), 1):
         raise PictureError(f"damaged ({packed} bytes of data for {pixels} bytes of pixels){_REMEDY}")
 
 

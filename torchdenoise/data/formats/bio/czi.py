@@ -39,7 +39,7 @@ class CZI(LibraryFormat, source="https://www.zeiss.com/czi"):
 
 def _scene_names(file: Any) -> Mapping[int, str]:
     """Return the names that the metadata give to scenes, by their index; none where these make no sense."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(AttributeError, KeyError, SyntaxError, TypeError, ValueError):
         scenes = file.xml_element.iterfind(".//Dimensions/S/Scenes/Scene")
         return {int(scene.attrib["Index"]): scene.get("Name", "") for scene in scenes}
     return {}
