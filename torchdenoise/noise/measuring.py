@@ -31,7 +31,7 @@ MAX_RATIO = 1.3
 WEAK = 4 / 255
 """Cameras and JPEG take noise below this level out of flat regions, and leave it in others."""
 AGREES = 1.1
-"""Up to this multiple of the flat blocks' level, all patches have the same: those with blurred noise have 1.02."""
+"""Up to this multiple of the level of the flat blocks, all patches have the same; the rest is chance."""
 TEXTURED = 1.6
 """With more, texture shows in every direction, and the level of the flat blocks stays: most clean photographs."""
 BLOCK = 12
