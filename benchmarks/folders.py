@@ -162,7 +162,8 @@ def main() -> None:
         "Each row is `torchdenoise denoise FOLDER -o OUT` in one process, start-up included. *The fit* is the time in "
         "the Trainer's loop and in the readout; everything else is overhead: imports, recipe, reading, measuring the "
         "noise, building network and Trainer, writing. *Memory* is that of the process after the last picture; "
-        "*growth* is the mean of the last tenth of the pictures minus that of the second tenth; both in MiB.",
+        "*growth* is the mean of the last tenth of the pictures minus that of the second tenth; both in MiB. "
+        "Memory and the ratio are the point here: other work may slow down the whole of a run.",
         "",
         "| recipe | pictures | all, s | a picture, s | its fit, s | its overhead, s | all / fits | memory | growth |",
         "|---|---|---|---|---|---|---|---|---|",
