@@ -16,6 +16,7 @@ from pathlib import Path
 
 import lightning
 import torch
+from PIL import Image
 from studies import RECIPES, data_folder
 from training import runs_folder, trained
 
@@ -26,6 +27,8 @@ from torchdenoise.denoisers.weight_files import KEY, SHIPPED, SUFFIX, read_weigh
 WEIGHTS = Path(torchdenoise.__file__).parent / "weights"
 HELD_OUT = 50
 """Every so many training images, one is left for validation."""
+HALVED = 4
+"""Every so many of the others, one is there at half its size, too: sharper, and without traces of JPEG."""
 MIXTURE = "|".join(
     (
         "gaussian:0-25",
@@ -34,7 +37,7 @@ MIXTURE = "|".join(
         "poisson:3-30",
         "poisson:30-300+bits:8",
         "poisson:5-300+gaussian:0-20+bits:8",
-        "blurred:3-40:0.3-1.5+bits:8",
+        "blurred:3-40:0.3-2.5+bits:8",
         "camera:20-5000+bits:8",
         "camera:20-5000+bits:8+jpeg:60-95",
         "gaussian:3-40+jpeg:50-95",
@@ -73,8 +76,8 @@ class Shipped:
 
 
 NETWORKS = {
-    "colour": Shipped(3, (40, 80, 112), (Round(50_000, 0.02), Round(60_000, 0.01))),
-    "grey": Shipped(1, (24, 48, 96), (Round(40_000, 0.02),)),
+    "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.02),)),
+    "grey": Shipped(1, (32, 64, 64), (Round(20_000, 0.02),)),
 }
 
 
@@ -85,21 +88,20 @@ def finished_rounds(name: str) -> int:
 
 
 def split_images() -> tuple[Path, Path]:
-    """Return folders of links to the images to train on and to validate on."""
+    """Return folders of the images to train on and to validate on."""
     images = sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))
-    folders = []
-    for part, chosen in (
-        ("train", [image for number, image in enumerate(images) if number % HELD_OUT]),
-        ("validation", images[::HELD_OUT]),
-    ):
-        folder = runs_folder() / "pretrained-images" / part
-        folder.mkdir(parents=True, exist_ok=True)
+    training = [image for number, image in enumerate(images) if number % HELD_OUT]
+    folder = runs_folder() / "pretrained-images"
+    for part, chosen in (("train", training), ("validation", images[::HELD_OUT])):
+        (folder / part).mkdir(parents=True, exist_ok=True)
         for image in chosen:
-            link = folder / image.name
+            link = folder / part / image.name
             if not link.is_symlink():
                 link.symlink_to(image.resolve())
-        folders.append(folder)
-    return folders[0], folders[1]
+    for image in training[::HALVED]:
+        with Image.open(image) as whole:
+            whole.reduce(2).save(folder / "train" / f"{image.stem}-half.png")
+    return folder / "train", folder / "validation"
 
 
 def train(name: str, number: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SmallCNN,
         Stage,
         ZSN2NLoss,
+        load,
     )
     from torchdenoise.errors import (
         AssumptionWarning,
@@ -59,6 +60,7 @@ _HOMES = {
         "SmallCNN",
         "Stage",
         "ZSN2NLoss",
+        "load",
     ],
     "fitting": ["denoise"],
     "benchmarking": ["compare"],
@@ -96,6 +98,7 @@ __all__ = [
     "compare",
     "denoise",
     "from_spec",
+    "load",
 ]
 
 

@@ -104,6 +104,11 @@ class Registered:
                 init_args[name] = _plain(value, f"{cls.__name__}({name}=...)")
         return {"class_path": class_path(cls), "init_args": init_args}
 
+    @classmethod
+    def state(cls) -> str:
+        """Return what changes when the results of the class do: its revision; empty for the first one."""
+        return f"{cls.__name__} {cls.revision}" if cls.revision > 1 else ""
+
     def rebuilt(self, **changes: Any) -> Self:
         """Return a new object of the same class, with the same arguments except ``changes``."""
         return type(self)(**{**self.arguments, **changes})

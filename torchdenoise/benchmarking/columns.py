@@ -46,8 +46,9 @@ class Column:
 def columns() -> dict[str, Column]:
     """Return all columns by name, in the order of ``results.csv``.
 
-    ``batch`` images were fitted together: ``seconds`` is one image's share, ``memory_mb`` that of all. ``noise_found``
-    is the method's line about the noise of the picture, empty if it makes no use of it; ``warning`` says which of its
+    ``batch`` images were fitted together: ``seconds`` is one image's share, ``memory_mb`` that of all. ``weights``
+    holds the first digits of the SHA-256 of weights trained on other pictures that the method may use, ``noise_found``
+    the method's line about the noise of the picture; both are empty where there is none. ``warning`` says which of its
     assumptions the noise violates.
 
     Raises:
@@ -76,7 +77,7 @@ def columns() -> dict[str, Column]:
         Column("memory_mb", float, "MiB", "the largest growth of memory in use", 0, False),
         *(Column(name, int) for name in ("batch", "crop", "threads", "workers")),
         *(Column(name) for name in ("device", "torch", "lightning", "torchdenoise", "fingerprint")),
-        *(Column(name) for name in ("noise_found", "warning", "error")),
+        *(Column(name) for name in ("weights", "noise_found", "warning", "error")),
     ]
     found = {each.name: each for each in ordered}
     if len(found) < len(ordered):

@@ -13,7 +13,8 @@ from torchdenoise.benchmarking.sources import digest, state_of_code
 from torchdenoise.bounded import load_yaml
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
-from torchdenoise.denoisers.weight_files import located
+from torchdenoise.denoisers.networks import PretrainedUNet
+from torchdenoise.denoisers.weight_files import located, shipped_weights
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.registry import find
@@ -22,6 +23,8 @@ Source = str | Path | Mapping[str, Any]
 """A recipe's name, a YAML file, a plain recipe, or a checkpoint."""
 Recipes = str | Path | Sequence[str | Path] | Mapping[str, Source | tuple[Source, Sequence[str]]]
 """Words, or a mapping of names to a source or (recipe, overrides)."""
+SHORT = 8
+"""Digits of the digests of weights in rows."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class Method:
         """Everything that decides its result."""
         checkpoint = None if self.checkpoint is None else digest(self.checkpoint)
         return [self.recipe, checkpoint, *([self.overrides] if self.overrides else [])]
+
+    @property
+    def weights(self) -> list[str]:
+        """The digests of the weights, trained on other pictures, that it may use; none for a fit from scratch."""
+        shipped = PretrainedUNet.__name__ in json.dumps([self.recipe, self.overrides], default=str)
+        files = [*shipped_weights().values()] if shipped else []
+        return [digest(path)[:SHORT] for path in [*files, *([self.checkpoint] if self.checkpoint else [])]]
 
     @property
     def fit_key(self) -> str:

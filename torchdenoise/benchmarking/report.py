@@ -21,7 +21,7 @@ from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import as_bytes, read_images
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import HINTS, Line, lines, setting, table_columns, warning_lines
+from torchdenoise.benchmarking.tables import HINTS, Line, lines, pretrained_line, setting, table_columns, warning_lines
 from torchdenoise.charts import Series, chart
 from torchdenoise.errors import printable
 
@@ -56,6 +56,7 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
         "title": "Comparison of denoisers",
         "summary": _summary(table),
         "setting": setting(rows).replace("**", ""),  # Markdown
+        "pretrained": pretrained_line(rows),
         "command": command,
         "columns": [*HINTS.items(), *((column.heading, column.hint) for column in table_columns())],
         "parts": [_part(noise, table, rows, curves, numbers) for noise in noises],

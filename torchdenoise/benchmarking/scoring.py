@@ -155,6 +155,7 @@ def _row(job: Job, workers: int) -> Row:
             "lightning": lightning.__version__,
             "torchdenoise": VERSION,
             "fingerprint": job.fingerprint(),
+            "weights": " ".join(job.method.weights),
         }
     )
 
@@ -202,7 +203,7 @@ def starting_point(method: Method) -> Denoiser | None:
 
 def starting_parts(start: Denoiser | None) -> dict[str, Any]:
     """Return the constructor arguments of a fit that starts from a trained denoiser."""
-    return {} if start is None else {"network": start.stages()[-1].network}
+    return {} if start is None else {"network": start.result_network}
 
 
 def _several_pictures(jobs: Sequence[Job]) -> bool:

@@ -37,7 +37,7 @@ def _digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001  # a c
 def state_of_code(description: Any) -> tuple[str, ...]:
     """Return what changes with the code that a plain description names.
 
-    Digests of the user's files, and the revisions of registered classes that are above 1.
+    Digests of the user's files, and the states of registered classes: revisions above 1, digests of shipped weights.
 
     Args:
         description: nested mappings, lists and strings: import paths, ``module.name``, and names of registered classes.
@@ -52,8 +52,8 @@ def state_of_code(description: Any) -> tuple[str, ...]:
     modules = {name.rpartition(".")[0] for name in names}
     modules |= {cls.__module__ for cls in registered if names & {cls.__name__, cls.short_name}}
     files = {file for file in map(_own_file, modules) if file is not None}
-    named = (cls for cls in registered if cls.revision > 1 and last_parts & {cls.__name__, cls.short_name})
-    return (*sorted(digest(file) for file in files), *sorted(f"{cls.__name__} {cls.revision}" for cls in named))
+    states = {cls.state() for cls in registered if last_parts & {cls.__name__, cls.short_name}}
+    return (*sorted(digest(file) for file in files), *sorted(states - {""}))
 
 
 def _strings(description: Any) -> Iterator[str]:

@@ -137,6 +137,8 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     text = ["# Comparison", "", f"`{_plain(command)}`", "", f"{_plain(setting(rows))}.", ""]
     text.append("Means over the n pictures that all methods of a table have finished, ± their standard deviation.")
     text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns())]
+    if trained := pretrained_line(rows):
+        text += ["", _plain(trained)]
     for noise in dict.fromkeys(row["noise"] for row in rows):
         text += ["", f"## {_plain(noise)}", "", *_table([line for line in lines(rows) if line.noise == noise])]
     if warnings := warning_lines(rows):
@@ -147,6 +149,13 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         named = (f"{row['recipe']} on {row['image']}, {row['noise']}: {row['error']}" for row in failures)
         text += [f"- {_plain(line)}" for line in named]
     return "\n".join([*text, ""])
+
+
+def pretrained_line(rows: Sequence[Row]) -> str:
+    """Return which methods use weights trained on other pictures, a league of their own; empty if none does."""
+    used = {row["recipe"]: row["weights"] for row in rows if row.get("weights")}
+    named = ", ".join(f"{recipe} ({weights})" for recipe, weights in used.items())
+    return f"With weights trained on other pictures: {named}. The others see one picture alone." if used else ""
 
 
 def warning_lines(rows: Sequence[Row]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
-from torchdenoise.recipes import describe, recipe_names
+from torchdenoise.recipes import describe, learns_from, recipe_names
 
 KINDS = (
     "recipes",
@@ -56,7 +56,7 @@ def run(words: Sequence[str]) -> int:
 
 def _rows(kind: str, pattern: str) -> Iterator[Row]:
     if kind == "recipes":
-        yield from ((kind, name, describe(name), "") for name in _matching(recipe_names(), pattern))
+        yield from ((kind, name, describe(name), learns_from(name)) for name in _matching(recipe_names(), pattern))
         return
     from torchdenoise import data, denoisers, metrics, noise
     from torchdenoise.registry import Registered, entries, load_plugins, one_line
@@ -94,7 +94,15 @@ def _show(rows: list[Row]) -> None:
 
     console = Console()
     for kind in dict.fromkeys(row[0] for row in rows):
-        shown = Table("name", "what it is", "source", title=kind, title_justify="left", box=None, pad_edge=False)
+        shown = Table(
+            "name",
+            "what it is",
+            "learnt from" if kind == "recipes" else "source",
+            title=kind,
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+        )
         for _, name, line, source in (row for row in rows if row[0] == kind):
             shown.add_row(name, line, source)
         console.print(shown, width=min(shutil.get_terminal_size().columns, 140))

@@ -1,6 +1,7 @@
 """Denoising methods and what they are made of."""
 
 from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.loading import load
 from torchdenoise.denoisers.methods.bm3d import BM3D, AnscombeBM3D, BM3DOracle
 from torchdenoise.denoisers.methods.bm3d_correlated import BM3DCorrelated
 from torchdenoise.denoisers.methods.classical import Classical
@@ -15,6 +16,7 @@ from torchdenoise.denoisers.methods.nl_ridge import NLRidge
 from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
 from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, PSNRLoss, TargetLoss
 from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
+from torchdenoise.denoisers.methods.pretrained import Pretrained
 from torchdenoise.denoisers.methods.recorrupted import Recorrupted, RecorruptedLoss
 from torchdenoise.denoisers.methods.scikit_image import Baseline, NLMeans, TotalVariation, Wavelet
 from torchdenoise.denoisers.methods.self2self import Self2Self, Self2SelfLoss, Self2SelfMean
@@ -29,6 +31,7 @@ from torchdenoise.denoisers.networks import (
     Network,
     Noise2FastNet,
     PartialUNet,
+    PretrainedUNet,
     ResidualUNet,
     SkipNet,
     SmallCNN,
@@ -105,6 +108,8 @@ __all__ = [
     "OnePass",
     "PSNRLoss",
     "PartialUNet",
+    "Pretrained",
+    "PretrainedUNet",
     "RampDown",
     "RandomMaskDownsampler",
     "Readout",
@@ -132,6 +137,7 @@ __all__ = [
     "ZSN2MLoss",
     "ZSN2MStar",
     "ZSN2NLoss",
+    "load",
     "stacking_obstacle",
 ]
 

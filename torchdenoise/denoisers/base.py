@@ -120,6 +120,11 @@ class Denoiser(Checkpointed):
         return self.readout
 
     @property
+    def result_network(self) -> Network:
+        """The network that the result is read from; the last stage's by default."""
+        return self.stages()[-1].network
+
+    @property
     def seed(self) -> int:
         """The seed of everything random in the current run."""
         return self._seed
@@ -181,7 +186,7 @@ class Denoiser(Checkpointed):
     def forward(self, image: Tensor, **extra: Tensor) -> Tensor:
         """Return the result network's output ``(B, C, H, W)`` for images of any size, not clamped."""
         call = tiled_call if self.tileable else padded_call
-        return call(self.stages()[-1].network, image, extra)
+        return call(self.result_network, image, extra)
 
     @torch.no_grad()
     def restore(self, noisy: Tensor, neighbours: Tensor | None = None, **known: Tensor) -> Tensor:

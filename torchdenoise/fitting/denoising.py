@@ -337,7 +337,7 @@ def _full_restorer(
         return _for_any_size(lambda images, near=(): fit_each(images, apply, near), start.smallest)
     loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
     if start is not None:
-        options = replace(options, parts={"network": start.stages()[-1].network, **options.parts})
+        options = replace(options, parts={"network": start.result_network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
     if options.budget is not None and not denoiser.stages():

@@ -72,6 +72,19 @@ def describe(name: str) -> str:
     return first.removeprefix("#").strip()
 
 
+def learns_from(name: str) -> str:
+    """Return what the result of a recipe is learnt from: one picture, pretrained weights, or a data set.
+
+    Example:
+        >>> learns_from("zsn2n"), learns_from("pretrained-best"), learns_from("n2c")
+        ('one picture', 'pretrained weights', 'a data set')
+    """
+    content = _text(recipe_path(name))
+    if "PretrainedUNet" in content:
+        return "pretrained weights"
+    return "one picture" if "SingleImage" in content else "a data set"
+
+
 def _text(path: Path) -> str:
     try:
         return read_text(path, MAX_YAML)

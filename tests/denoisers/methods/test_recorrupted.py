@@ -269,7 +269,7 @@ def test_a_preview_has_the_size_of_the_picture_and_sees_the_current_scale():
     pyramid = Pyramid(noisy, model.context(noisy).transformed_profiles[0], 3)
     with torch.no_grad():
         coarse = model.coarse[0](pyramid.level(0, None)[0])
-        finest = model.network(model._level(model.context(noisy), 2)[0])
+        finest = model.network(model.level(model.context(noisy), 2)[0])
     assert torch.allclose(seen[3], pyramid.enlarged(coarse, 0), atol=1e-5)
     assert torch.allclose(seen[9], finest, atol=1e-5)
 

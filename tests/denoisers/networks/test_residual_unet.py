@@ -12,11 +12,11 @@ def random_image(*shape):
 
 
 def test_parameter_count():
-    first_and_last = 2 * 9 * 12 * 40
-    blocks = 18 * (4 * 40**2 + 4 * 80**2 + 2 * 112**2)
-    between = (4 + 4) * (40 * 80 + 80 * 112)
+    first_and_last = 2 * 9 * 12 * 48
+    blocks = 18 * (4 * 48**2 + 4 * 64**2 + 2 * 96**2)
+    between = (4 + 4) * (48 * 64 + 64 * 96)
     with torch.device("meta"):
-        assert sum(p.numel() for p in ResidualUNet().parameters()) == first_and_last + blocks + between == 1_133_504
+        assert sum(p.numel() for p in ResidualUNet().parameters()) == first_and_last + blocks + between == 876_672
 
 
 @pytest.mark.parametrize(("widths", "blocks"), [((8, 8), 1), ((8, 0, 8), 1), ((8, 8, 8), 0)])

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,24 +11,22 @@ from typing_extensions import override
 
 from torchdenoise.denoisers.context import PictureContext, plain_tensors
 from torchdenoise.denoisers.methods.zsn2m import ZSN2MLoss
+from torchdenoise.denoisers.multi_scale import MultiScale
 from torchdenoise.denoisers.networks import Network, SmallCNN
-from torchdenoise.denoisers.networks.calling import padded_call, tiled_call
 from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
-from torchdenoise.denoisers.parts.coarse_to_fine import CoarseToFine
 from torchdenoise.denoisers.parts.crops import OnCrops, turned
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.parts.muon import Muon
 from torchdenoise.denoisers.parts.noise_aware import NoiseAware
 from torchdenoise.denoisers.parts.nonlocal_ridge import NonLocalRidge
-from torchdenoise.denoisers.parts.pyramid import Pyramid, number_of_scales
+from torchdenoise.denoisers.parts.pyramid import number_of_scales
 from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.parts.schedules import WarmDown
-from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.denoisers.stages import OptimizerFactory, SchedulerFactory, Stage
 from torchdenoise.errors import UserError
-from torchdenoise.noise import NoiseProfile, Profiles
+from torchdenoise.noise import Profiles
 from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.noise.covariance import filtered
 from torchdenoise.protocols import DataDescription
@@ -113,7 +111,7 @@ class RecorruptedLoss(NoiseAware, DenoisingLoss, source=SOURCE):
         return {"recorrupted": mse(denoise(noisy + self.amount * noise), noisy - noise / self.amount)}
 
 
-class Recorrupted(SingleStage, source=SOURCE):
+class Recorrupted(MultiScale, SingleStage, source=SOURCE):
     """Recorruption of a single image whose noise is measured; Poisson noise is made Gaussian first.
 
     Correlated noise is removed from coarse to fine (``Pyramid``), with a network for each scale; they share the steps.
@@ -215,12 +213,6 @@ class Recorrupted(SingleStage, source=SOURCE):
                 self.coarse = self._copies(copies)
 
     @override
-    def noise_line(self) -> str:
-        """Return one line about the noise, and whether it was removed from coarse to fine."""
-        line = super().noise_line()
-        return f"{line}; multi-scale" if line and len(self.coarse) else line
-
-    @override
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Load the weights of as many scales as the checkpoint has."""
         number = len({name.split(".")[1] for name in state_dict if name.startswith("coarse.")})
@@ -242,51 +234,25 @@ class Recorrupted(SingleStage, source=SOURCE):
             )
 
     @override
+    def networks_for(self, context: PictureContext) -> list[Network]:
+        """Return the networks of all scales if the noise is correlated; else that of the finest one."""
+        several = len(self.coarse) > 0 and len(context.noisy) == 1 and context.profiles[0].correlated
+        return self._networks() if several else self._networks()[-1:]
+
+    @override
     def loss_batch(self, batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
         """Return what the loss of a stage sees: the image at its scale."""
         context = self.context(batch["noisy"])
-        if not self._has_scales(context):
+        if not self.has_scales(context):
             return super().loss_batch(batch, index)
         inputs = context.extra.setdefault("inputs", {})
         if index not in inputs:
-            image, profile = self._level(context, index)
+            image, profile = self.level(context, index)
             with plain_tensors():
                 loss = self.loss.with_noise(Profiles(1, lambda _: profile))
                 inputs[index] = {"noisy": image, **loss.measure(image)}
         found: dict[str, Tensor] = inputs[index]
         return found
-
-    @override
-    def restore(self, noisy: Tensor, neighbours: Tensor | None = None, **known: Tensor) -> Tensor:
-        """Return clean images ``(B, C, H, W)`` in 0..1; what shows no noise, such as a frame, stays unchanged."""
-        clean = super().restore(noisy, neighbours, **known)
-        for number, profile in enumerate(self.context(noisy).profiles):
-            clean[number] = profile.without_bias(clean[number : number + 1])[0].clamp(0, 1)
-            if profile.informative is not None:
-                seen = profile.informative[0].to(clean.device)
-                clean[number] = torch.where(seen, clean[number], noisy[number].clamp(0, 1))
-        return clean
-
-    @override
-    def read(
-        self, denoise: Denoise, context: PictureContext, generator: Generator, beside: Sequence[PictureContext] = ()
-    ) -> Tensor:
-        """Return the clean images in the domain, from coarse to fine if the noise is correlated."""
-        if not self._has_scales(context):
-            return super().read(denoise, context, generator, beside)
-        beside = [each for each in beside if self._has_scales(each)]
-        if beside:
-            return self._read_beside(context, beside)
-        return self._read_level(denoise, *self._level(context, len(self._networks()) - 1))
-
-    @override
-    def one_pass(self, context: PictureContext, index: int) -> Tensor:
-        """Return one pass of a stage's network over the image at its scale, enlarged to the size of the image."""
-        if not self._has_scales(context):
-            return super().one_pass(context, index)
-        image, _ = self._level(context, index)
-        denoised = padded_call(self._networks()[index], image, {}).float()
-        return self._scales(context).pyramid.enlarged(denoised, index)
 
     def _networks(self) -> list[Network]:
         """Return the networks of all scales, from the coarsest."""
@@ -295,61 +261,3 @@ class Recorrupted(SingleStage, source=SOURCE):
 
     def _copies(self, number: int) -> nn.ModuleList:
         return nn.ModuleList([copy.deepcopy(self.correlated_network or self.network) for _ in range(number)])
-
-    def _has_scales(self, context: PictureContext) -> bool:
-        return len(self.coarse) > 0 and len(context.noisy) == 1 and context.profiles[0].correlated
-
-    def _level(self, context: PictureContext, index: int) -> tuple[Tensor, NoiseProfile]:
-        """Return the image at a scale, after the coarser ones were denoised, and its noise."""
-        with plain_tensors(), torch.autocast(context.transformed.device.type, enabled=False):
-            scales = self._scales(context)
-            return scales.level(index, self._networks(), self.active_readout(), self.seed, self._read_scale)
-
-    def _scales(self, context: PictureContext) -> CoarseToFine:
-        number = len(self._networks())
-        key = f"{number} scales"
-        if key not in context.kept:
-            pyramid = Pyramid(context.transformed, context.transformed_profiles[0], number)
-            context.kept[key] = CoarseToFine(pyramid)
-        scales: CoarseToFine = context.kept[key]
-        return scales
-
-    def _read_beside(self, context: PictureContext, beside: Sequence[PictureContext]) -> Tensor:
-        """Return the clean image in the domain; at each scale neighbouring frames are those of that scale."""
-        pyramid = self._scales(context).pyramid
-        result = None
-        for number, network in enumerate(self._networks()):
-            image, profile = pyramid.level(number, result)
-            neighbours = [self._level(each, number) for each in beside]
-            result = self._read_scale(network, image, profile, neighbours)
-        assert result is not None
-        return result
-
-    def _read_scale(
-        self,
-        network: Network,
-        image: Tensor,
-        profile: NoiseProfile,
-        neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
-    ) -> Tensor:
-        denoise = Recorder(functools.partial(_tiled, network.eval()), image.device.type)
-        return self._read_level(denoise, image, profile, neighbours)
-
-    def _read_level(
-        self,
-        denoise: Denoise,
-        image: Tensor,
-        profile: NoiseProfile,
-        neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
-    ) -> Tensor:
-        """Return the result at a scale, with the mean of the image: that of the noise is 0."""
-        readout = self.active_readout().with_noise(Profiles(1, lambda _: profile))
-        if neighbours:
-            images, profiles = zip(*neighbours, strict=True)
-            readout = readout.with_neighbours(images, profiles)
-        result: Tensor = readout(denoise, image, Generator(image.device).manual_seed(self.seed))
-        return result + (image - result).mean((-2, -1), keepdim=True)
-
-
-def _tiled(network: Network, image: Tensor, /, **extra: Tensor) -> Tensor:
-    return tiled_call(network, image, extra)

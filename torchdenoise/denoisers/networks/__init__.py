@@ -4,6 +4,7 @@ from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.denoisers.networks.n2v_unet import N2VUNet
 from torchdenoise.denoisers.networks.noise2fast_net import Noise2FastNet
 from torchdenoise.denoisers.networks.partial_unet import PartialUNet
+from torchdenoise.denoisers.networks.pretrained_unet import PretrainedUNet
 from torchdenoise.denoisers.networks.residual_unet import ResidualUNet
 from torchdenoise.denoisers.networks.skip_net import SkipNet
 from torchdenoise.denoisers.networks.small_cnn import SmallCNN
@@ -20,6 +21,7 @@ __all__ = [
     "Network",
     "Noise2FastNet",
     "PartialUNet",
+    "PretrainedUNet",
     "ResidualUNet",
     "SkipNet",
     "SmallCNN",

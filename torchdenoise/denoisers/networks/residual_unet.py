@@ -13,7 +13,7 @@ from torchdenoise.errors import UserError
 
 
 class ResidualUNet(Network, source="after Zhang et al., DRUNet, TPAMI 2021; Mohan et al., bias-free CNNs, ICLR 2020"):
-    """A U-Net of residual blocks on the pixel-unshuffled image, predicting the noise; 1,133,504 parameters in colour.
+    """A U-Net of residual blocks on the pixel-unshuffled image, predicting the noise; 876,672 parameters in colour.
 
     Each 2x2 cell becomes four channels. At each scale, residual blocks (3x3 convolution, ReLU, 3x3 convolution);
     between the scales 2x2 convolutions with stride 2, and pixel shuffles after 1x1 convolutions. The skips are added.
@@ -35,7 +35,7 @@ class ResidualUNet(Network, source="after Zhang et al., DRUNet, TPAMI 2021; Moha
 
     multiple: ClassVar[int] = 8
 
-    def __init__(self, channels: int | None = None, widths: Sequence[int] = (40, 80, 112), blocks: int = 2) -> None:
+    def __init__(self, channels: int | None = None, widths: Sequence[int] = (48, 64, 96), blocks: int = 2) -> None:
         super().__init__()
         if len(widths) != 3 or min(*widths, blocks) < 1:
             raise UserError(f"ResidualUNet: three widths, not {list(widths)}, and blocks, {blocks}, of at least 1")
@@ -56,7 +56,8 @@ class ResidualUNet(Network, source="after Zhang et al., DRUNet, TPAMI 2021; Moha
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of ``multiple``."""
-        features, skips = self.down[0](self.first(image)), []
+        # Channels last in memory: a tenth to a quarter less time for the convolutions of a CPU.
+        features, skips = self.down[0](self.first(image.contiguous(memory_format=torch.channels_last))), []
         for smaller, down in zip(self.smaller, self.down[1:], strict=True):
             skips.append(features)
             features = down(smaller(features))

@@ -1,0 +1,171 @@
+"""The networks that come with the package beside fits to one picture: writes docs/results/pretrained.md.
+
+    TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
+
+Parts: kodak24, set14, seconds; all by default. Whole tables take an hour on two cores, most of it ``fast``; real
+pictures are those of ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a
+row is not done again; rows name the digest of the weights. ``page`` prints the page from the rows alone.
+"""
+
+import csv
+import hashlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import real
+from speed import Number, timed
+from studies import CLIPPED, RESULTS, Part, kodak24, run_parts, set14, setting
+
+from torchdenoise.benchmarking.columns import Row, shown
+from torchdenoise.benchmarking.store import Store
+from torchdenoise.data import Picture, write_picture
+from torchdenoise.denoisers.weight_files import KEY, read_weights, shipped_weights
+
+PRETRAINED = ("pretrained", "pretrained-fast", "pretrained-best")
+PURE = ("instant", "fast")
+NOISE = ("gaussian:10", "gaussian:25", CLIPPED, "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
+SLOW = ("best", "bm3d-oracle", "n2c-blind")
+"""Their rows are those of ``benchmarks/comparisons.py``."""
+RUNS = 5
+"""Fresh processes that are timed."""
+SIDE = 256
+
+
+def parts() -> dict[str, Part]:
+    """Return the comparisons by name."""
+    recipes = {name: name for name in (*PURE, *PRETRAINED)}
+    return {
+        "kodak24": Part("studies/pretrained/kodak24", recipes, kodak24(), NOISE),
+        "set14": Part("studies/pretrained/set14", recipes, set14(), (CLIPPED, "poisson:25")),
+    }
+
+
+def rows_of(name: str) -> list[Row]:
+    """Return the finished rows of a set, with those of slow methods from the comparison of all methods."""
+    found = Store.read(RESULTS / "studies" / "pretrained" / name)
+    if name == "kodak24":
+        slow = [*Store.read(RESULTS / "compare" / "kodak24"), *Store.read(RESULTS / "compare" / "oracle")]
+        found += [row for row in slow if row["recipe"] in SLOW]
+    unique = {(row["recipe"], row["image"], row["noise"]): row for row in found if row["status"] == "done"}
+    return list(unique.values())
+
+
+def table(rows: Sequence[Row], column: str, digits: int) -> list[str]:
+    """Return means of a column by recipe and noise, for recipes that have finished every picture of a noise."""
+    noises = list(dict.fromkeys(row["noise"] for row in rows))
+    pictures = {row["image"] for row in rows}
+    text = [f"| recipe | {' | '.join(f'`{noise}`' for noise in noises)} |", "|---|" + "---|" * len(noises)]
+    for recipe in (*PRETRAINED, *PURE, *SLOW):
+        cells = []
+        for noise in noises:
+            mine = [row for row in rows if (row["recipe"], row["noise"]) == (recipe, noise)]
+            done = {row["image"] for row in mine} == pictures
+            cells.append(shown(mean(float(row[column]) for row in mine) if done else None, digits))
+        if set(cells) != {"-"}:
+            text.append(f"| `{recipe}` | {' | '.join(cells)} |")
+    return text
+
+
+def real_table() -> list[str]:
+    """Return PSNR and SSIM on real pictures, over those that all recipes of a set have finished."""
+    text = ["| recipe | SIDD | PolyU | FMD |", "|---|---|---|---|"]
+    recipes = (*PRETRAINED, *PURE, "best", "bm3d-correlated")
+    figures = {name: {recipe: _real(name, recipe) for recipe in recipes} for name in real.SETS}
+    for recipe in recipes:
+        text.append(f"| `{recipe}` | {' | '.join(figures[name][recipe] for name in real.SETS)} |")
+    return text
+
+
+def _real(name: str, recipe: str) -> str:
+    rows = real.rows_of(name)
+    pictures = {row["image"] for row in rows if row["recipe"] == "fast"}
+    mine = [row for row in rows if row["recipe"] == recipe]
+    if {row["image"] for row in mine} != pictures or not mine:
+        return "-"
+    return f"{mean(real.samples(name, mine)):.2f} ({mean(real.samples(name, mine, 'ssim')):.3f})"
+
+
+def seconds() -> None:
+    """Time the commands in fresh processes, imports included, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        noisy = Path(folder, "noisy.png")
+        ramp = np.linspace(60, 190, SIDE)[None, :, None] + np.random.default_rng(0).normal(0, 25, (SIDE, SIDE, 3))
+        write_picture(noisy, Picture.from_array(ramp.clip(0, 255).astype(np.uint8)))
+
+        def fresh(recipe: str) -> dict[str, Number]:
+            command = [sys.executable, "-m", "torchdenoise", "denoise", noisy, "-o", Path(folder, "clean.png")]
+            begin = time.perf_counter()
+            subprocess.run([*command, "--recipe", recipe, "--overwrite"], check=True, capture_output=True)
+            return {"seconds": round(time.perf_counter() - begin, 2)}
+
+        keys = [(recipe, run) for recipe in (*PRETRAINED, *PURE) for run in range(RUNS)]
+        timed("fresh", ("seconds",), {f"{recipe} {run}": partial(fresh, recipe) for recipe, run in keys})
+
+
+def fresh_seconds() -> list[str]:
+    """Return the shortest and the median seconds of fresh processes."""
+    path = RESULTS / "speed_fresh.csv"
+    if not path.exists():
+        return ["Not run: `python benchmarks/pretrained_results.py seconds`."]
+    found: dict[str, list[float]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["key"].partition(" ")[0], []).append(float(row["seconds"]))
+    text = ["| recipe | shortest, s | median, s |", "|---|---|---|"]
+    return text + [
+        f"| `{recipe}` | {min(each):.2f} | {sorted(each)[len(each) // 2]:.2f} |" for recipe, each in found.items()
+    ]
+
+
+def card() -> list[str]:
+    """Return what the weights say of themselves."""
+    text = ["| weights | SHA-256 | bytes | parameters | rounds | steps | torch |", "|---|---|---|---|---|---|---|"]
+    for name, path in shipped_weights().items():
+        stored = read_weights(path)
+        told = stored[KEY]["training"]
+        size = sum(value.numel() for value in stored["state_dict"].values())
+        cells = [f"`{name}`", hashlib.sha256(path.read_bytes()).hexdigest()[:8], str(path.stat().st_size), str(size)]
+        text.append(f"| {' | '.join([*cells, str(told['rounds']), str(told['steps']), told['torch']])} |")
+    return text
+
+
+def write_page() -> None:
+    """Write the page from the rows."""
+    text = [
+        "# Pretrained weights",
+        "",
+        "Two leagues: `pretrained`, `pretrained-fast` and `pretrained-best` use weights trained on other pictures "
+        "([model card](../model_card.md)), `n2c-blind` too; the others see one picture alone. By the rules of the "
+        "[protocol](../protocol.md); printed by `python benchmarks/pretrained_results.py`.",
+        "",
+        *card(),
+    ]
+    for name, title in (("kodak24", "Kodak24, centre crops 256x256"), ("set14", "Set14, centre crops 256x256")):
+        rows = rows_of(name)
+        text += ["", f"## {title}", ""]
+        if not rows:
+            text.append(f"Not run: `python benchmarks/pretrained_results.py {name}`.")
+            continue
+        text += [f"{len({row['image'] for row in rows})} pictures; {setting(rows)}.", "", "PSNR:", ""]
+        text += [*table(rows, "psnr", 2), "", "SSIM:", "", *table(rows, "ssim", 3)]
+    text += ["", "## Real noise", "", "PSNR (SSIM), the pictures of [real](real.md), which the networks never saw:", ""]
+    text += [*real_table(), "", "## From the shell to the file", ""]
+    text += [f"A {SIDE}x{SIDE} colour PNG, imports included, all threads of an idle machine, {RUNS} runs each:", ""]
+    text += fresh_seconds()
+    (RESULTS / "pretrained.md").write_text("\n".join([*text, ""]))
+
+
+def main() -> None:
+    """Run the named parts, and write the page after each."""
+    run_parts({**{name: part.run for name, part in parts().items()}, "seconds": seconds}, write_page)
+
+
+if __name__ == "__main__":
+    main()
