@@ -191,6 +191,8 @@ def write_page() -> None:
     found = rows()
     names = [name for name in VARIANTS if any(row["variant"] == name for row in found)]
     base = {row["noise"]: float(row["psnr"]) for row in found if row["variant"] == "all parts"}
+    if not base:
+        sys.exit("first of all: python benchmarks/pretrained_ladder.py 'all parts'")
     text = [
         "# Choices behind the pretrained weights",
         "",
@@ -227,9 +229,10 @@ def main() -> None:
         if word not in (*VARIANTS, "page"):
             sys.exit(f"unknown variant {word}; choose from {', '.join(VARIANTS)}")
     done = {row["variant"] for row in rows()}
-    for name in words or VARIANTS:
-        if name in VARIANTS and name not in done:
+    for name in ("all parts", *(words or VARIANTS)):
+        if name in VARIANTS and name not in done and words != ["page"]:
             score(name)
+            done.add(name)
             write_page()
     write_page()
 
