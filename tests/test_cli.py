@@ -35,6 +35,12 @@ def test_unknown_command_is_named_with_the_nearest(capsys):
         ["denoise", "missing.png"],
         ["denoise", "pyproject.toml", "--recipe", "zsn"],
         ["list", "recipes"],
+        ["list", "recipes", "--json"],
+        ["recipe", "show", "zsn2n"],
+        ["recipe", "cp", "zsn2", "mine.yaml"],
+        ["recipe", "check", "missing.yaml"],
+        ["cite", "zsn2n"],
+        ["completion", "bash"],
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(words):

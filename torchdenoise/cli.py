@@ -21,7 +21,10 @@ for pictures
   denoise     write a clean version of each noisy picture
   compare     compare methods on the same noisy pictures: table and report
   inspect     say what the noise of pictures is, and which recipes suit it: table, JSON, page
-  list        show recipes, denoisers, losses, networks, downsamplers, noise
+  list        show recipes, denoisers, losses, networks, downsamplers, noise; with --json as JSON
+  recipe      copy a recipe to a file of your own, check one, print one
+  cite        print BibTeX of the papers that a recipe is made of
+  completion  print a script that completes words in bash, zsh or fish
 
 for experiments (LightningCLI: every argument of model, data and trainer is an option)
   fit         fit a denoiser to one picture, or train it on a folder
@@ -39,6 +42,8 @@ examples
   torchdenoise compare --recipes zsn2n,zsn2m-star --data clean/ --noise gaussian:25 --crop 256 -o results/
   torchdenoise inspect noisy.png --html noise.html
   torchdenoise list losses
+  torchdenoise recipe cp fast mine.yaml
+  torchdenoise cite fast
   torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64
   torchdenoise predict --ckpt_path runs/version_0/checkpoints/last.ckpt --data.path noisy.png --output clean.png
   torchdenoise --import my_loss fit --config zsn2n --data.path noisy.png --model.loss MyLoss
@@ -58,6 +63,9 @@ COMMANDS = {
     "compare": "torchdenoise.commands.compare",
     "inspect": "torchdenoise.commands.inspect",
     "list": "torchdenoise.commands.listing",
+    "recipe": "torchdenoise.commands.recipe",
+    "cite": "torchdenoise.commands.cite",
+    "completion": "torchdenoise.commands.completion",
     "fit": "torchdenoise.commands.experiments",
     "validate": "torchdenoise.commands.experiments",
     "test": "torchdenoise.commands.experiments",

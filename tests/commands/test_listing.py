@@ -1,5 +1,7 @@
 """``torchdenoise list``."""
 
+import json
+
 import pytest
 
 from torchdenoise import denoisers, noise
@@ -44,6 +46,23 @@ def test_patterns(run, pattern, inside, outside):
     assert inside in names
     assert outside not in names
     assert run("list", "recipes", pattern.upper()).out == run("list", "recipes", pattern).out
+
+
+def test_json_holds_the_same_rows(run):
+    rows = [line.split("\t") for line in run("list").out.splitlines()]
+    listed = json.loads(run("list", "--json").out)
+    assert [list(row.values()) for row in listed] == rows
+    assert {tuple(row) for row in listed if row["kind"] == "recipes"} == {("kind", "name", "line", "learnt_from")}
+    assert {tuple(row) for row in listed if row["kind"] != "recipes"} == {("kind", "name", "line", "source")}
+
+
+def test_json_of_a_part(run):
+    (row,) = json.loads(run("list", "recipes", "zsn2n-3*", "--json").out)
+    assert row["name"] == "zsn2n-3000"
+    assert row["learnt_from"] == "one picture"
+    outcome = run("list", "--json", "recipes", "zzz")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "zzz: no such name" in outcome.err
 
 
 @pytest.mark.parametrize(("words", "message"), [(["losses", "zzz"], "zzz: no such name"), (["los"], "KIND")])

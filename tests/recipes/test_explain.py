@@ -19,6 +19,7 @@ def test_a_report_that_is_of_no_known_form_is_still_one_line():
             "model.loss.weigth: no such option (did you mean model.loss.weight?)",
         ),
         ("Unrecognized arguments: --dat.path=x", "dat.path: no such option"),
+        ("Group 'model' does not accept option 'los'", "model.los: no such option (did you mean model.loss.weight?)"),
         (
             'Parser key "model.loss":\n Problem with given class_path \'my.OnCrops\':\n  the following arguments are '
             "required: loss",

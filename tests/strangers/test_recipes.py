@@ -19,6 +19,8 @@ COMMANDS = {
     "fit": f"fit --config {FILE} --data.path noisy.png --trainer.max_steps 1 --trainer.accelerator cpu",
     "compare": f"compare --recipes a={FILE} --data clean --noise gaussian:25 --max-steps 1 --threads 1 --device cpu "
     "-o res",
+    "check": f"recipe check {FILE}",
+    "cite": f"cite {FILE}",
 }
 ALL = tuple(COMMANDS)
 EVIL = f"""import pathlib
@@ -270,7 +272,8 @@ def test_recipes_of_strangers(tmp_path, record_property):
             names = ALL if codes == REFUSED or what.startswith("trainer") else [chance.choice(ALL)]
             for name in names:  # of a comparison, 1 says that a job failed
                 words = shlex.split(COMMANDS[name])
-                found.append(Case(f"{name}, {what}", damage, words, (*codes, 1) if name == "compare" else codes))
+                right = {"compare": (*codes, 1), "cite": EITHER}.get(name, codes)  # `cite` builds nothing
+                found.append(Case(f"{name}, {what}", damage, words, right))
         count, wrong = make_attempts("recipes", found, base, runner, check)
     record_property("figure", count)
     assert not wrong, "\n".join([count, *wrong])

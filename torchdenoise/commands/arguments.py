@@ -3,7 +3,8 @@
 import argparse
 import math
 import re
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from typing_extensions import override
 
@@ -102,13 +103,14 @@ def data_range(text: str) -> float | tuple[float, float]:
 class Parser(argparse.ArgumentParser):
     """A parser that raises UserError instead of printing its usage and exiting."""
 
-    def __init__(self, prog: str, description: str, examples: str) -> None:
+    def __init__(self, prog: str, description: str, examples: str, **others: Any) -> None:
         super().__init__(
             prog=prog,
             description=description,
             epilog=f"examples:\n{examples}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
+            **others,  # of a parser of a subcommand, which argparse makes
         )
 
     @override
@@ -116,9 +118,16 @@ class Parser(argparse.ArgumentParser):
         """Raise the message as UserError; for an unknown option it suggests the nearest one."""
         hint = ""
         if match := re.search(r"unrecognized arguments: (\S+)", message):
-            options = [option for action in self._actions for option in action.option_strings]
-            hint = did_you_mean(match[1].partition("=")[0], options)
+            hint = did_you_mean(match[1].partition("=")[0], self._option_names())
         raise UserError(f"{message}{hint}; see {self.prog} --help")
+
+    def _option_names(self) -> Iterator[str]:
+        """Yield all options, those of subcommands too."""
+        for action in self._actions:
+            yield from action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                for each in action.choices.values():
+                    yield from each._option_names()
 
 
 def add_worker_options(options: Parser, job: str) -> None:

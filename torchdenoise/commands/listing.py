@@ -1,5 +1,6 @@
 """``torchdenoise list``: recipes and classes by name, with one line and the source of each."""
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,10 +27,11 @@ EXAMPLES = """\
   torchdenoise list
   torchdenoise list recipes
   torchdenoise list losses zs        names that contain zs
-  torchdenoise list networks '*CNN'"""
+  torchdenoise list networks '*CNN'
+  torchdenoise list recipes --json   kind, name, line and learnt_from of each; source in place of it for classes"""
 
 Row = tuple[str, str, str, str]
-"""Kind, name, one line, source."""
+"""Kind, name, one line, source; for a recipe, what its result is learnt from."""
 
 
 def parser() -> Parser:
@@ -37,6 +39,7 @@ def parser() -> Parser:
     options = Parser("torchdenoise list", "Show recipes and classes: name, one line, source.", EXAMPLES)
     options.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"one of {', '.join(KINDS)}")
     options.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="part of a name, or with * and ?")
+    options.add_argument("--json", action="store_true", help="print the rows as JSON")
     return options
 
 
@@ -46,7 +49,9 @@ def run(words: Sequence[str]) -> int:
     rows = [row for kind in ([options.kind] if options.kind else KINDS) for row in _rows(kind, options.pattern)]
     if not rows:
         raise UserError(f"{options.pattern}: no such name; `torchdenoise list` shows all")
-    if sys.stdout.isatty():
+    if options.json:
+        print(json.dumps([_as_dict(*row) for row in rows], indent=1))
+    elif sys.stdout.isatty():
         _show(rows)
     else:
         for kind, name, line, source in rows:
@@ -80,6 +85,10 @@ def _rows(kind: str, pattern: str) -> Iterator[Row]:
     table = entries(bases[kind])
     for name in _matching(list(table), pattern):
         yield kind, name, one_line(table[name]), table[name].source
+
+
+def _as_dict(kind: str, name: str, line: str, source: str) -> dict[str, str]:
+    return {"kind": kind, "name": name, "line": line, "learnt_from" if kind == "recipes" else "source": source}
 
 
 def _matching(names: list[str], pattern: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 from torchdenoise.errors import did_you_mean
 
 _KEY = re.compile(r'Parser key "([\w.]+)"')
-_UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)")
+_UNKNOWN = re.compile(r"Option '([\w.]+)' is not accepted|[Uu]nrecognized arguments: (?:--)?([^\s=]+)|"
+                      r"Group '([\w.]+)' does not accept option '([\w.]+)'")  # fmt: skip
 _CLASS = re.compile(r"(?:Expected a dot|Unexpected) import path (?:string|format): (.*)|"
                     r"Problem with given class_path '([^']*)':\s+No module|"
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
@@ -42,7 +43,7 @@ def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> 
         if not chain or chain[-1] != key:
             chain.append(key)
     if match := _UNKNOWN.search(message):
-        key = ".".join([*_before(chain, message, match.start()), match[1] or match[2]])
+        key = ".".join([*_before(chain, message, match.start()), *filter(None, match.groups())])
         return f"{key}: no such option{did_you_mean(key, options)}"
     where = ".".join(chain)
     if line := _refused(message, where, classes) or _incomplete(message, where):

@@ -8,6 +8,7 @@ from torchdenoise.bounded import MAX_YAML, check_plain, load_yaml, read_text
 from torchdenoise.errors import RecipeError, UserError, did_you_mean
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
+SUFFIXES = (".yaml", ".yml")
 COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 """Keys of ``--print_config`` and of a run's ``config.yaml`` that do not belong to a recipe."""
 
@@ -30,12 +31,25 @@ def recipe_path(name: str) -> Path:
     own = Path(name)
     if own.is_file():
         return own
-    if name in recipe_names():
-        return FOLDER / f"{name}.yaml"
-    if own.suffix in (".yaml", ".yml") or len(own.parts) > 1:
+    if name not in recipe_names() and (own.suffix in SUFFIXES or len(own.parts) > 1):
         raise RecipeError(f"{name}: no such recipe file")
+    return shipped_recipe_path(name)
+
+
+def shipped_recipe_path(name: str) -> Path:
+    """Return the file of a recipe that comes with the package, given its name.
+
+    Raises:
+        RecipeError: no such recipe; the message suggests the nearest one.
+
+    Example:
+        >>> shipped_recipe_path("zsn2n").name
+        'zsn2n.yaml'
+    """
     known = recipe_names()
-    raise RecipeError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
+    if name not in known:
+        raise RecipeError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
+    return FOLDER / f"{name}.yaml"
 
 
 def load_recipe(name: str) -> dict[str, Any]:
