@@ -74,7 +74,8 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
     def networks_for(self, context: PictureContext) -> list[Network]:
         """Return the network once for each scale, several if the noise is correlated."""
         most = self.scales if len(context.noisy) == 1 and context.profiles[0].coarse_to_fine else 1
-        return [self.network] * number_of_scales(*context.noisy.shape[-2:], most)
+        height, width = context.noisy.shape[-2:]
+        return [self.network] * number_of_scales(height, width, most)
 
     @override
     def active_readout(self) -> Readout:
