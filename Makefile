@@ -39,7 +39,7 @@ torture: $(READY)  ## kills at random moments, full disks, closed pipes, files o
 
 docs: $(READY)  ## the documentation, in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo open site/index.html
+	@echo 'open site/index.html; its search needs a server: python -m http.server --directory site'
 
 lint: $(READY)
 	$(BIN)/ruff check .
