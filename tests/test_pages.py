@@ -99,9 +99,9 @@ def desk(run, tmp_path, monkeypatch):
     yield run
     imported = [path.stem for path in tmp_path.glob("*.py") if path.stem in sys.modules]
     for name in imported:
-        del sys.modules[name]
+        vars(sys.modules.pop(name)).clear()
     if imported:
-        gc.collect()  # the registry forgets classes that nobody holds
+        gc.collect()  # the registry forgets classes that nobody holds, metrics above all
 
 
 @pytest.mark.parametrize("page", [page for page in DOCS if blocks(page, "python")], ids=relative)
