@@ -29,22 +29,22 @@ HELD_OUT = 50
 """Every so many training images, one is left for validation."""
 HALVED = 4
 """Every so many of the others, one is there at half its size, too: sharper, and without traces of JPEG."""
-MIXTURE = "|".join(
-    (
-        "gaussian:0-25",
-        "gaussian:20-60",
-        "gaussian:0-60+bits:8",
-        "poisson:3-30",
-        "poisson:30-300+bits:8",
-        "poisson:5-300+gaussian:0-20+bits:8",
-        "blurred:3-40:0.3-2.5+bits:8",
-        "camera:20-5000+bits:8",
-        "camera:20-5000+bits:8+jpeg:60-95",
-        "gaussian:3-40+jpeg:50-95",
-        "shared:3-40+bits:8",
-        "gaussian:2-20+rows:2-12+bits:8",
-    )
+PARTS = (
+    "gaussian:0-25",
+    "gaussian:20-60",
+    "gaussian:0-60+bits:8",
+    "poisson:3-30",
+    "poisson:30-300+bits:8",
+    "poisson:5-300+gaussian:0-20+bits:8",
+    "blurred:3-40:0.3-2.5+bits:8",
+    "camera:20-5000+bits:8",
+    "camera:20-5000+bits:8+jpeg:60-95",
+    "gaussian:3-40+jpeg:50-95",
+    "shared:3-40+bits:8",
+    "gaussian:2-20+rows:2-12+bits:8",
 )
+"""Kinds of noise; each crop has one."""
+MIXTURE = "|".join(PARTS)
 
 
 @dataclass(frozen=True)

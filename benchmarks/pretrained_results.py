@@ -20,6 +20,7 @@ from statistics import mean
 
 import numpy as np
 import real
+from real import PRETRAINED
 from speed import Number, timed
 from studies import CLIPPED, RESULTS, Part, kodak24, run_parts, set14, setting
 
@@ -28,7 +29,6 @@ from torchdenoise.benchmarking.store import Store
 from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.weight_files import KEY, read_weights, shipped_weights
 
-PRETRAINED = ("pretrained", "pretrained-fast", "pretrained-best")
 PURE = ("instant", "fast")
 NOISE = ("gaussian:10", "gaussian:25", CLIPPED, "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
 SLOW = ("best", "bm3d-oracle", "n2c-blind")

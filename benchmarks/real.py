@@ -31,7 +31,9 @@ from torchdenoise.data import read_picture
 from torchdenoise.fitting import Options, fit_images
 from torchdenoise.recipes import load_recipe
 
-RECIPES = ("instant", "fast", "best", "bm3d", "bm3d-correlated", "nl-ridge", "zsn2m-star-real-bf16")
+PRETRAINED = ("pretrained", "pretrained-fast", "pretrained-best")
+"""With weights trained on other pictures."""
+RECIPES = ("instant", "fast", "best", *PRETRAINED, "bm3d", "bm3d-correlated", "nl-ridge", "zsn2m-star-real-bf16")
 HALVES = ("odd", "even")
 FOLDER = "studies/real"
 BEFORE = "d8929b2"
@@ -283,7 +285,8 @@ def write_page() -> None:
         "for SIDD and by position for the others; even: the rest. `s`: seconds on one thread, other work beside it, so "
         "not comparable; `s, idle`: with all threads of an idle machine, on pictures of SIDD. Published figures are "
         "for other pictures of the same sets, as their headings say, and for methods that see one picture at a time. "
-        "Printed by `python benchmarks/real.py`; rows: `studies/real`.",
+        "`pretrained` and its variants use weights trained on other pictures ([pretrained](pretrained.md)), a league "
+        "of their own. Printed by `python benchmarks/real.py`; rows: `studies/real`.",
     ]
     for name in SETS:
         text += section(name)

@@ -1,0 +1,238 @@
+"""What the choices behind the shipped weights are worth, in short trainings: writes docs/results/pretrained_ladder.md.
+
+    TORCHDENOISE_DATA=DIR python benchmarks/pretrained_ladder.py [VARIANT ... | page]
+
+Each variant trains a small network for ``STEPS`` steps, minutes on one thread, and is scored on the images that are
+left out of the training, at one level of each kind of noise. What has its rows is not done again.
+"""
+
+import csv
+import functools
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import mean
+
+import lightning
+import torch
+from pretrained import PARTS, split_images
+from studies import RESULTS, centre_crop
+from torch import Tensor
+from typing_extensions import override
+
+from torchdenoise import metrics
+from torchdenoise.data import ImageFolder, read_picture
+from torchdenoise.denoisers import DenoisingLoss, Muon, Network, Noise2Clean, PSNRLoss, ResidualUNet, WarmDown
+from torchdenoise.denoisers.parts.losses import Batch, Denoise, Terms
+from torchdenoise.fitting.trainers import HYGIENE
+from torchdenoise.noise import repeatable
+
+STEPS = 3000
+CROP = 192
+"""Side of the centre crops that are scored."""
+TIMED = 10
+"""Passes over a 256x256 image that are timed."""
+TESTS = (
+    "gaussian:10+bits:8",
+    "gaussian:25+bits:8",
+    "gaussian:50+bits:8",
+    "poisson:10+bits:8",
+    "poisson:100+bits:8",
+    "blurred:20:1+bits:8",
+    "camera:200+bits:8",
+    "camera:200+bits:8+jpeg:80",
+    "gaussian:20+jpeg:80",
+    "shared:20+bits:8",
+    "gaussian:10+rows:6+bits:8",
+)
+RESULT = RESULTS / "studies" / "pretrained" / "ladder.csv"
+FIELDS = ("variant", "noise", "psnr", "steps", "minutes", "parameters", "milliseconds", "device", "torch", "lightning")
+
+
+class ToldUNet(ResidualUNet, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
+    """A ``ResidualUNet`` that is told the level of the noise, as one more channel."""
+
+    def __init__(self, channels: int | None = None, widths: tuple[int, ...] = (24, 32, 48), blocks: int = 2) -> None:
+        super().__init__((channels or 3) + 1, widths, blocks)
+        self.channels = channels or 3
+
+    @override
+    def forward(self, image: Tensor, level: Tensor | None = None) -> Tensor:
+        """Return the denoised image; ``level`` is ``(B, 1, 1, 1)``."""
+        told = torch.zeros_like(image[:, :1]) if level is None else level.expand_as(image[:, :1])
+        return super().forward(torch.cat([image, told], 1))[:, : self.channels]
+
+
+class ToldLoss(PSNRLoss, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
+    """``PSNRLoss`` for a network that is told the true deviation of each image's noise."""
+
+    @override
+    def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
+        """Return the only term."""
+        level = true_level(batch["noisy"], batch["target"])
+        return super().forward(lambda image: denoise(image, level=level), batch, draws, progress)
+
+
+def true_level(noisy: Tensor, clean: Tensor) -> Tensor:
+    """Return the deviation of each image's noise, ``(B, 1, 1, 1)``."""
+    return (noisy - clean).square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training that differs from the first one in a few things.
+
+    Args:
+        parts: of the mixture of noise.
+        rate: learning rate.
+        network: class and arguments.
+        loss: of the training.
+    """
+
+    parts: tuple[str, ...] = PARTS
+    rate: float = 0.01
+    network: type[Network] = ResidualUNet
+    arguments: Mapping[str, object] = field(default_factory=lambda: {"widths": (24, 32, 48)})
+    loss: type[DenoisingLoss] = PSNRLoss
+
+
+VARIANTS = {
+    "all parts": Variant(),
+    "rate 0.02": Variant(rate=0.02),
+    "rate 0.005": Variant(rate=0.005),
+    "rate 0.0025": Variant(rate=0.0025),
+    "told the level": Variant(network=ToldUNet, loss=ToldLoss),
+    "half as wide": Variant(arguments={"widths": (12, 16, 24)}),
+    "widths 32, 48, 64": Variant(arguments={"widths": (32, 48, 64)}),
+    "one block": Variant(arguments={"widths": (24, 32, 48), "blocks": 1}),
+    "three blocks": Variant(arguments={"widths": (24, 32, 48), "blocks": 3}),
+    **{f"without {part}": Variant(parts=tuple(each for each in PARTS if each != part)) for part in PARTS},
+}
+
+
+def train(variant: Variant) -> Network:
+    """Return the network of a variant, trained."""
+    images, _ = split_images()
+    lightning.seed_everything(0, verbose=False)
+    network = variant.network(3, **variant.arguments)
+    optimizer = functools.partial(Muon, lr=variant.rate)
+    model = Noise2Clean(network, variant.loss(), optimizer, functools.partial(WarmDown, warm=0.02))
+    data = ImageFolder(
+        images, noise="|".join(variant.parts), target="clean", crop=96, channels=3, batch_size=8, repeats=100
+    )
+    options = {**HYGIENE, "enable_progress_bar": sys.stdout.isatty(), "accelerator": "cpu", "max_steps": STEPS}
+    trainer = lightning.Trainer(**options, precision="bf16-mixed")
+    trainer.fit(model, datamodule=data)
+    return network.eval()
+
+
+def score(name: str) -> None:
+    """Train a variant and write its rows."""
+    variant = VARIANTS[name]
+    begin = time.perf_counter()
+    network = train(variant)
+    facts = {
+        "variant": name,
+        "steps": STEPS,
+        "minutes": f"{(time.perf_counter() - begin) / 60:.1f}",
+        "parameters": sum(each.numel() for each in network.parameters()),
+        "milliseconds": f"{milliseconds(network):.0f}",
+        "device": platform.machine(),
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+    }
+    _, validation = split_images()
+    crops = [centre_crop(read_picture(path).image, CROP) for path in sorted(validation.iterdir())]
+    fresh = not RESULT.exists()
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{**facts, "noise": noise, "psnr": f"{psnr(network, crops, noise):.3f}"} for noise in TESTS]
+    with RESULT.open("a", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        if fresh:
+            writer.writeheader()
+        writer.writerows(rows)
+    print(name, f"{mean(float(row['psnr']) for row in rows):.2f} dB", flush=True)
+
+
+@torch.no_grad()
+def psnr(network: Network, crops: list[Tensor], noise: str) -> float:
+    """Return the mean PSNR over crops at a noise."""
+    found = []
+    for clean in crops:
+        noisy = repeatable(noise, clean)
+        told = {"level": true_level(noisy, clean)} if isinstance(network, ToldUNet) else {}
+        found.append(metrics.psnr(network(noisy, **told).clamp(0, 1), clean).item())
+    return mean(found)
+
+
+@torch.no_grad()
+def milliseconds(network: Network) -> float:
+    """Return the shortest time of a pass over a 256x256 image."""
+    image, taken = torch.rand(1, 3, 256, 256), []
+    for _ in range(TIMED):
+        begin = time.perf_counter()
+        network(image)
+        taken.append(time.perf_counter() - begin)
+    return 1000 * min(taken)
+
+
+def rows() -> list[dict[str, str]]:
+    """Return all rows."""
+    if not RESULT.exists():
+        return []
+    with RESULT.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_page() -> None:
+    """Write the page from the rows."""
+    found = rows()
+    names = [name for name in VARIANTS if any(row["variant"] == name for row in found)]
+    base = {row["noise"]: float(row["psnr"]) for row in found if row["variant"] == "all parts"}
+    text = [
+        "# Choices behind the pretrained weights",
+        "",
+        f"Short trainings of a small network: {STEPS} steps of eight 96x96 crops, bfloat16, Muon with rate 0.01 that "
+        "falls to zero, widths 24, 32, 48 and two blocks a scale, seed 0; a variant differs in what its name says. "
+        f"PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is PSNR, "
+        "the others are differences from it. *told the level*: the true deviation of each picture's noise is an input. "
+        "One seed: differences below a tenth of a decibel say little. Printed by "
+        "`python benchmarks/pretrained_ladder.py`.",
+        "",
+        f"| variant | mean | {' | '.join(f'`{noise}`' for noise in TESTS)} | parameters | ms | minutes |",
+        "|---|---|" + "---|" * (len(TESTS) + 3),
+    ]
+    for name in names:
+        mine = {row["noise"]: row for row in found if row["variant"] == name}
+        figures = [float(mine[noise]["psnr"]) for noise in TESTS]
+        if name != "all parts":
+            figures = [value - base[noise] for value, noise in zip(figures, TESTS, strict=True)]
+        sign = "" if name == "all parts" else "+"
+        cells = [f"{value:{sign}.2f}" for value in (mean(figures), *figures)]
+        first = mine[TESTS[0]]
+        cells += [first["parameters"], first["milliseconds"], first["minutes"]]
+        text.append(f"| {name} | {' | '.join(cells)} |")
+    missing = [name for name in VARIANTS if name not in names]
+    if missing:
+        text += ["", f"Not run: {', '.join(missing)}."]
+    (RESULTS / "pretrained_ladder.md").write_text("\n".join([*text, ""]))
+
+
+def main() -> None:
+    """Train what is missing, and write the page after each variant."""
+    words = sys.argv[1:]
+    for word in words:
+        if word not in (*VARIANTS, "page"):
+            sys.exit(f"unknown variant {word}; choose from {', '.join(VARIANTS)}")
+    done = {row["variant"] for row in rows()}
+    for name in words or VARIANTS:
+        if name in VARIANTS and name not in done:
+            score(name)
+            write_page()
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
