@@ -38,7 +38,7 @@ torture: $(READY)  ## kills at random moments, full disks, closed pipes, files o
 		tests/commands/test_working_folder.py tests/test_full_disk.py tests/test_standard_streams.py
 
 docs: $(READY)  ## the documentation, in site/; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'open site/index.html; its search needs a server: python -m http.server --directory site'
 
 lint: $(READY)
