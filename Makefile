@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_MIN := .venv-min/.ready
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-.PHONY: demo test test-min slow torture lint clean
+.PHONY: demo test test-min slow torture docs lint clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,10 @@ torture: $(READY)  ## kills at random moments, full disks, closed pipes, files o
 	TORCHDENOISE_TORTURE=full $(BIN)/python -m pytest $(PARALLEL) -m slow tests/strangers tests/commands/test_kills.py \
 		tests/commands/test_working_folder.py tests/test_full_disk.py tests/test_standard_streams.py
 
+docs: $(READY)  ## the documentation, in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo 'open site/index.html; its search needs a server: python -m http.server --directory site'
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +48,4 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf .venv .venv-min demo runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-min demo runs site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
