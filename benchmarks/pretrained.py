@@ -77,7 +77,7 @@ class Shipped:
 
 NETWORKS = {
     "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.02),)),
-    "grey": Shipped(1, (32, 64, 64), (Round(20_000, 0.02),)),
+    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.008),)),
 }
 
 

@@ -1,11 +1,13 @@
 """The methods that the text or mapping of a comparison names."""
 
+import hashlib
 import re
 
 import pytest
 
 from torchdenoise import UserError
 from torchdenoise.benchmarking.methods import methods
+from torchdenoise.denoisers.weight_files import located, shipped_weights
 from torchdenoise.recipes import load_recipe
 
 JSON = 'model.network={"class_path": "SmallCNN", "init_args": {"width": 8, "depth": 2}}'
@@ -72,3 +74,14 @@ def test_user_code_in_an_override_is_found(tmp_path, monkeypatch):
 def test_errors_are_one_line(recipes, message):
     with pytest.raises(UserError, match=re.escape(message)):
         methods(recipes)
+
+
+def test_the_weights_of_a_method_are_those_of_its_checkpoint_or_the_shipped_ones():
+    shipped = [hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in shipped_weights().values()]
+    path = located("torchdenoise:grey")
+    plain, ready, adapted, applied = methods(
+        "zsn2n,pretrained,own=zsn2n:model.network=PretrainedUNet,grey=torchdenoise:grey"
+    )
+    assert plain.weights == []
+    assert ready.weights == adapted.weights == shipped
+    assert applied.weights == [hashlib.sha256(path.read_bytes()).hexdigest()[:8]]

@@ -68,3 +68,12 @@ def test_names_of_strangers_are_text_in_the_page():
     assert "<img" not in text
     assert "\x1b" not in text
     assert r"&lt;img src=x onerror=alert(1)>\|\x1b[31m" in text
+
+
+def test_methods_with_trained_weights_are_named_apart():
+    rows = [row("pure", "a", "30"), row("ready", "a", "31", weights="1a2b3c4d 5e6f7a8b")]
+    text = markdown(rows, "compare")
+    assert (
+        "With weights trained on other pictures: ready (1a2b3c4d 5e6f7a8b). The others see one picture alone." in text
+    )
+    assert "trained on other pictures" not in markdown(rows[:1], "compare")
