@@ -73,7 +73,7 @@ class MultiScale(Denoiser):
             return super().one_pass(context, index)
         image, _ = self.level(context, index)
         denoised = padded_call(self.networks_for(context)[index], image, {}).float()
-        return self._scales(context).pyramid.enlarged(denoised, index)
+        return self.pyramid(context).enlarged(denoised, index)
 
     def has_scales(self, context: PictureContext) -> bool:
         """Return whether an image is denoised at several scales."""
@@ -94,9 +94,13 @@ class MultiScale(Denoiser):
         scales: CoarseToFine = context.kept[key]
         return scales
 
+    def pyramid(self, context: PictureContext) -> Pyramid:
+        """Return the image at all scales."""
+        return self._scales(context).pyramid
+
     def _read_beside(self, context: PictureContext, beside: Sequence[PictureContext]) -> Tensor:
         """Return the clean image in the domain; at each scale neighbouring frames are those of that scale."""
-        pyramid = self._scales(context).pyramid
+        pyramid = self.pyramid(context)
         result = None
         for number, network in enumerate(self.networks_for(context)):
             image, profile = pyramid.level(number, result)

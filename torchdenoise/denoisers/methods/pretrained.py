@@ -1,15 +1,21 @@
 """A trained network applied to pictures as it is, with what is measured of their noise."""
 
+import functools
+from collections.abc import Sequence
+
+from torch import Generator, Tensor
 from typing_extensions import override
 
 from torchdenoise.denoisers.context import PictureContext
 from torchdenoise.denoisers.multi_scale import MultiScale
 from torchdenoise.denoisers.networks import Network, PretrainedUNet
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
-from torchdenoise.denoisers.parts.pyramid import number_of_scales
-from torchdenoise.denoisers.parts.readouts import OnePass, Readout
+from torchdenoise.denoisers.parts.losses import Denoise
+from torchdenoise.denoisers.parts.pyramid import number_of_scales, with_low_frequencies
+from torchdenoise.denoisers.parts.readouts import OnePass, Readout, WrappedReadout
 from torchdenoise.denoisers.stages import Stage
 from torchdenoise.errors import UserError
+from torchdenoise.noise import NoiseProfile, Profiles
 from torchdenoise.protocols import DataDescription
 
 
@@ -78,8 +84,36 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
         return [self.network] * number_of_scales(height, width, most)
 
     @override
+    def read(
+        self, denoise: Denoise, context: PictureContext, generator: Generator, beside: Sequence[PictureContext] = ()
+    ) -> Tensor:
+        """Return the clean images in the domain, from coarse to fine if the noise is correlated.
+
+        At each scale the network sees the image with all of its noise, because it was trained on no other; then the low
+        frequencies of its result are replaced by the coarser result. Neighbouring frames are used as by other methods.
+        """
+        if beside or not self.has_scales(context):
+            return super().read(denoise, context, generator, beside)
+        pyramid, readout, result = self.pyramid(context), self.active_readout(), None
+        for number in range(len(self.networks_for(context))):
+            image, profile = pyramid.level(number, result)
+            inner = readout.inner if isinstance(readout, WrappedReadout) else readout
+            first: Tensor = inner(denoise, pyramid.image(number), generator)
+            first = first if result is None else with_low_frequencies(first, result)
+            if isinstance(readout, WrappedReadout):
+                known = readout.after(first).with_noise(Profiles(1, functools.partial(_same, profile)))
+                first = known(denoise, image, generator)
+            result = first + (image - first).mean((-2, -1), keepdim=True)
+        assert result is not None
+        return result
+
+    @override
     def active_readout(self) -> Readout:
         """Return the readout, or one pass where it cannot rely on the measured noise."""
         last = self._contexts.last
         known = last is None or not any(profile.unusable for profile in last.profiles)
         return self.readout if known or not self.readout.uses_noise else OnePass()
+
+
+def _same(profile: NoiseProfile, _: int) -> NoiseProfile:
+    return profile

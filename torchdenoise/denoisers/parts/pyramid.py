@@ -22,6 +22,11 @@ def number_of_scales(height: int, width: int, most: int) -> int:
     return number
 
 
+def with_low_frequencies(image: Tensor, coarser: Tensor) -> Tensor:
+    """Return an image ``(1, C, H, W)`` whose low frequencies are replaced by an image of half its size."""
+    return image - low_frequencies(image) + doubled(coarser, image)
+
+
 class Pyramid:
     """An image at several scales, from coarse to fine; at each the result of the coarser one replaces low frequencies.
 
@@ -52,7 +57,11 @@ class Pyramid:
         image, profile = self._images[number], self._profiles[number]
         if coarser is None:
             return image, profile
-        return image - low_frequencies(image) + doubled(coarser, image), profile.without_low_frequencies()
+        return with_low_frequencies(image, coarser), profile.without_low_frequencies()
+
+    def image(self, number: int) -> Tensor:
+        """Return the noisy image at a scale, with all of its noise."""
+        return self._images[number]
 
     def enlarged(self, result: Tensor, number: int) -> Tensor:
         """Return a result at scale ``number`` at the size of the image, interpolated linearly."""

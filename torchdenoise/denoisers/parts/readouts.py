@@ -150,6 +150,10 @@ class WrappedReadout(Readout):
         """Return a copy whose inner readout knows the neighbouring frames, if it makes use of them."""
         return self._around(self, self.inner.with_neighbours(images, profiles))
 
+    def after(self, first: Tensor) -> Self:
+        """Return a copy whose first result is known: images of the shape of those that it is used for next."""
+        return self._around(self, _Known(first))
+
     def _around(self, aware: Self, inner: Readout) -> Self:
         """Return ``aware``, this readout or a copy of it, with another inner readout."""
         if inner is self.inner:
@@ -169,3 +173,16 @@ class WrappedReadout(Readout):
         """Pass the step to the inner readout, and end the fit when it does."""
         self.inner.observe(denoise, noisy, output)
         self.finished = self.inner.finished
+
+
+class _Known(Readout):
+    """A result that is known already."""
+
+    def __init__(self, result: Tensor) -> None:
+        super().__init__()
+        self.result = result
+
+    @override
+    def forward(self, denoise: Denoise, noisy: Tensor, generator: Generator) -> Tensor:
+        """Return it."""
+        return self.result
