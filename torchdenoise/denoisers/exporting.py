@@ -146,7 +146,7 @@ class _AnySize(nn.Module):
 def _network(denoiser: Denoiser, name: str) -> Network:
     """Return a copy of the network that the result is read from."""
     try:
-        return copy.deepcopy(denoiser.result_network).cpu().eval()
+        return copy.deepcopy(denoiser.result_network).cpu().eval().requires_grad_(requires_grad=False)
     except IndexError:  # no stage
         raise UserError(f"{name}: {type(denoiser).__name__} has no network, so there is nothing to export") from None
 
