@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,6 +91,7 @@ def test_a_file_gives_the_results_of_the_network_at_any_size(tmp_path, form, net
     path = tmp_path / f"net.{form}"
     exported = export(Noise2Clean(network), path)
     assert exported.difference < 1e-5
+    assert str(Path(exporting.__file__).parent).encode() not in path.read_bytes()
     run = opened(path)
     for shape in ((1, 1, 2, 2), (2, 1, 6, 70), (1, 1, 128, 33)):  # none of those that `export` tries
         image = torch.rand(shape)

@@ -177,7 +177,10 @@ def _program(graph: nn.Module, channels: int) -> ExportedProgram:
     free = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
     # Otherwise sides below two cells of the network would be refused.
     with shapes.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        return torch.export.export(graph, (_images(2, channels, 37, 53),), dynamic_shapes=(free,))
+        program = torch.export.export(graph, (_images(2, channels, 37, 53),), dynamic_shapes=(free,))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it names folders of this machine
+    return program
 
 
 def _write_onnx(program: ExportedProgram, path: Path, facts: dict[str, str]) -> None:
