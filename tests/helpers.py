@@ -23,6 +23,10 @@ from torchdenoise.recipes import load_recipe
 needs_onnx = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("onnxscript", "onnxruntime")), reason="needs the extra [onnx]"
 )
+needs_bioimage = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("onnxscript", "onnxruntime", "bioimageio")),
+    reason="needs the extra [bioimage]",
+)
 
 
 def scene(height: int = 24, width: int = 28, channels: int = 3) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ for pictures
   compare     compare methods on the same noisy pictures: table and report
   inspect     say what the noise of pictures is, and which recipes suit it: table, JSON, page
   list        show recipes, denoisers, losses, networks, downsamplers, noise; with --json as JSON
-  export      write a trained network as a file for other programs: ONNX, torch.export
+  export      write a trained network as a file for other programs: ONNX, torch.export, bioimage.io
   recipe      copy a recipe to a file of your own, check one, print one
   cite        print BibTeX of the papers that a recipe is made of
   completion  print a script that completes words in bash, zsh or fish

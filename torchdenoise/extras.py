@@ -35,3 +35,12 @@ def onnx_runtime() -> Any:
     remedy = "ONNX needs an extra: pip install 'torchdenoise[onnx]'"
     optional_module("onnxscript", remedy)
     return optional_module("onnxruntime", remedy)
+
+
+def bioimage_checks() -> Any:
+    """Return the module ``bioimageio.core``.
+
+    Raises:
+        UserError: the extra is missing.
+    """
+    return optional_module("bioimageio.core", "bioimage.io needs an extra: pip install 'torchdenoise[bioimage]'")

@@ -70,7 +70,7 @@ def test_scripts_hold_commands_options_and_recipes(run, shell):
         ("torchdenoise fit --config tv", {"tv"}),
         ("torchdenoise predict --ckpt_path a", {"a.png"}),
         ("torchdenoise export a", {"a.png"}),
-        ("torchdenoise export a.ckpt --format ''", {"onnx", "pt2"}),
+        ("torchdenoise export a.ckpt --format ''", {"onnx", "pt2", "bioimage"}),
         ("torchdenoise completion z", {"zsh"}),
     ],
 )

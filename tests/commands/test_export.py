@@ -74,11 +74,20 @@ def test_a_file_that_fails_the_check_is_not_left_behind(run, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("module", ["onnxscript", "onnxruntime"])
-def test_a_missing_extra_is_one_line(run, monkeypatch, module):
+def test_a_missing_extra_of_onnx_is_one_line(run, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     outcome = run("export", CHECKPOINTS / "zsn2n.ckpt", "-o", "net.onnx")
     assert outcome.code == 2
     assert outcome.err == "torchdenoise: ONNX needs an extra: pip install 'torchdenoise[onnx]'\n"
+
+
+def test_a_missing_extra_of_bioimage_is_one_line(run, monkeypatch):
+    for module in ("onnxscript", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, module, sys)
+    monkeypatch.setitem(sys.modules, "bioimageio.core", None)
+    outcome = run("export", CHECKPOINTS / "zsn2n.ckpt", "-o", "net.zip")
+    assert outcome.code == 2
+    assert outcome.err == "torchdenoise: bioimage.io needs an extra: pip install 'torchdenoise[bioimage]'\n"
 
 
 def test_a_place_that_cannot_be_written_is_one_line(run, monkeypatch):
@@ -96,7 +105,7 @@ def test_a_place_that_cannot_be_written_is_one_line(run, monkeypatch):
     [
         ([], "the following arguments are required: CKPT, -o/--output; see torchdenoise export --help"),
         (["a.ckpt"], "the following arguments are required: -o/--output"),
-        (["a.ckpt", "-o", "a.png"], "a.png: the name must end in .onnx or .pt2, or add --format onnx or pt2"),
+        (["a.ckpt", "-o", "a.png"], "a.png: the name must end in .onnx, .pt2, .zip, or add --format"),
         (["a.ckpt", "-o", "a", "--format", "tflite"], "invalid choice: 'tflite'"),
         (["a.ckpt", "-o", "no/a.pt2"], "no: no such folder; create it first"),
         (["a.ckpt", "-o", "folder.pt2", "--overwrite"], "folder.pt2: is a folder; choose another name"),

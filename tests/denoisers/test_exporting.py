@@ -169,7 +169,7 @@ def test_a_network_that_draws_at_random_is_refused(tmp_path):
 
 
 def test_an_unknown_format(tmp_path):
-    with pytest.raises(UserError, match=r"net\.tflite: unknown format 'tflite'; choose onnx or pt2"):
+    with pytest.raises(UserError, match=r"net\.tflite: unknown format '\.tflite'; choose onnx, pt2, bioimage"):
         export(ZSN2N(SmallCNN(1, width=4)), tmp_path / "net.tflite")
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.commands.new_files import check_new_file, new_file_errors
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.extras import onnx_runtime
+from torchdenoise.extras import bioimage_checks, onnx_runtime
 from torchdenoise.paths import shown
 
-FORMATS = ("onnx", "pt2")
+FORMATS = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
+"""By the ending of a file's name."""
 SHIPPED = "torchdenoise:"
 
 EXAMPLES = """\
   torchdenoise export torchdenoise:colour -o colour.onnx             weights that come with the package
   torchdenoise export runs/version_0/checkpoints/last.ckpt -o denoiser.onnx
   torchdenoise export last.ckpt -o denoiser.pt2                      for torch.export.load
+  torchdenoise export last.ckpt -o denoiser.zip                      a package for bioimage.io
   torchdenoise export fast.ckpt -o net.onnx --network-only           without what else the method does
   torchdenoise --import my_net export last.ckpt -o mine.onnx         a network of ./my_net.py
 
@@ -33,9 +35,12 @@ def parser() -> Parser:
         metavar="CKPT",
         help="a checkpoint, a safetensors file, or the name of weights in the package: torchdenoise:colour",
     )
-    options.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="ends in .onnx or .pt2")
+    options.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="ends in .onnx, .pt2 or .zip")
     options.add_argument(
-        "--format", choices=FORMATS, help="onnx (extra [onnx]), or pt2 of torch.export (default: by the name's ending)"
+        "--format",
+        choices=tuple(FORMATS.values()),
+        help="onnx (extra [onnx]), pt2 of torch.export, or bioimage, a package for bioimage.io (extra [bioimage]); "
+        "default: by the name's ending",
     )
     options.add_argument(
         "--network-only",
@@ -57,8 +62,7 @@ def run(words: Sequence[str]) -> int:
             f"{shown(options.checkpoint)}: no such file; give a checkpoint of `torchdenoise fit`, a safetensors file, "
             f"or {SHIPPED}colour"
         )
-    if form == "onnx":
-        onnx_runtime()  # report a missing one before the slow imports
+    _check_extra(form)
     from torchdenoise.denoisers import export
 
     with new_file_errors(file):
@@ -71,7 +75,15 @@ def run(words: Sequence[str]) -> int:
 
 def _format(options: argparse.Namespace) -> str:
     """Return the format that the options name, or else the name of the file."""
-    ending = options.output.suffix.lower().removeprefix(".")
-    if options.format is None and ending not in FORMATS:
-        raise UserError(f"{shown(options.output)}: the name must end in .onnx or .pt2, or add --format onnx or pt2")
-    return str(options.format or ending)
+    form = options.format or FORMATS.get(options.output.suffix.lower())
+    if form is None:
+        raise UserError(f"{shown(options.output)}: the name must end in {', '.join(FORMATS)}, or add --format")
+    return str(form)
+
+
+def _check_extra(form: str) -> None:
+    """Report missing packages before the slow imports."""
+    if form != "pt2":
+        onnx_runtime()
+    if form == "bioimage":
+        bioimage_checks()

@@ -1,10 +1,12 @@
-"""Trained networks as files for other programs: ONNX, and PyTorch's own exported programs."""
+"""Trained networks as files for other programs: ONNX, PyTorch's own exported programs, packages of bioimage.io."""
 
 import contextlib
 import copy
 import logging
 import math
+import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +19,13 @@ from torch.export import Dim, ExportedProgram
 from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.bioimage import write_package
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork
 from torchdenoise.denoisers.parts.domains import IdentityDomain
 from torchdenoise.denoisers.parts.readouts import EightTurns, OnePass, Readout
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.extras import onnx_runtime
+from torchdenoise.extras import bioimage_checks, onnx_runtime
 from torchdenoise.partial_files import completed
 
 OPSET = 18
@@ -62,7 +65,8 @@ def export(
         source: a denoiser, the path of a checkpoint or a safetensors file, or the name of weights that come with the
             package.
         path: of the new file; one that exists is replaced.
-        form: ``onnx``, or ``pt2`` for ``torch.export.load``; by the file's suffix unless given.
+        form: ``onnx``, ``pt2`` for ``torch.export.load``, or ``bioimage`` for a package of bioimage.io, which their own
+            program checks, too; by the file's suffix unless given.
         network_only: leave out what else the method does with a picture, instead of refusing it.
 
     Raises:
@@ -80,9 +84,10 @@ def export(
         >>> torch.export.load(path).module()(torch.rand(1, 1, 33, 47)).shape
         torch.Size([1, 1, 33, 47])
     """
-    form = Path(path).suffix.lower().removeprefix(".") if form is None else form
+    suffix = Path(path).suffix.lower()
+    form = form or SUFFIXES.get(suffix, suffix)
     if form not in _FORMS:
-        raise UserError(f"{path}: unknown format {form!r}; choose {' or '.join(_FORMS)}")
+        raise UserError(f"{path}: unknown format {form!r}; choose {', '.join(_FORMS)}")
     kind = _FORMS[form]
     denoiser = source if isinstance(source, Denoiser) else Denoiser.load(source)
     name = type(source).__name__ if isinstance(source, Denoiser) else str(source)
@@ -169,7 +174,7 @@ def _described(network: Network, readout: Readout) -> str:
     return f"the network {type(network).__name__}{turns}{padding}; {network.channels} channel(s), values in 0..1"
 
 
-# -- the two kinds of file -------------------------------------------------------------------------------------------
+# -- the kinds of file -----------------------------------------------------------------------------------------------
 
 
 def _program(graph: nn.Module, channels: int) -> ExportedProgram:
@@ -196,12 +201,12 @@ def _write_onnx(program: ExportedProgram, path: Path, facts: dict[str, str]) -> 
     made.save(path, external_data=False)
 
 
-def _open_onnx(path: Path) -> Run:
+def _open_onnx(path: Path | bytes) -> Run:
     runtime = onnx_runtime()
     settings = runtime.SessionOptions()
     settings.log_severity_level = 3  # errors only
     settings.intra_op_num_threads = torch.get_num_threads()
-    session = runtime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {"noisy": images.numpy()})[0])
 
 
@@ -216,6 +221,30 @@ def _open_program(path: Path) -> Run:
     return module
 
 
+def _write_bioimage(program: ExportedProgram, path: Path, facts: dict[str, str]) -> None:
+    assert program.example_inputs is not None  # `_program` gave some
+    noisy = program.example_inputs[0][0]
+    with torch.no_grad():
+        clean = program.module()(noisy)
+    with tempfile.TemporaryDirectory() as folder:
+        onnx = Path(folder, "network.onnx")
+        _write_onnx(program, onnx, facts)
+        write_package(path, onnx, OPSET, facts["torchdenoise"], noisy.numpy(), clean.numpy())
+
+
+def _open_bioimage(path: Path) -> Run:
+    with zipfile.ZipFile(path) as package:
+        return _open_onnx(package.read("network.onnx"))
+
+
+def _runtime_name() -> str:
+    return f"ONNX Runtime {onnx_runtime().__version__}"
+
+
+def _bioimage_name() -> str:
+    return f"bioimageio.core {bioimage_checks().__version__} (passed) and {_runtime_name()}"
+
+
 class _Form(NamedTuple):
     name: str
     write: Callable[[ExportedProgram, Path, dict[str, str]], None]
@@ -224,11 +253,12 @@ class _Form(NamedTuple):
 
 
 _FORMS = {
-    "onnx": _Form(
-        f"ONNX, opset {OPSET}", _write_onnx, _open_onnx, lambda: f"ONNX Runtime {onnx_runtime().__version__}"
-    ),
+    "onnx": _Form(f"ONNX, opset {OPSET}", _write_onnx, _open_onnx, _runtime_name),
     "pt2": _Form("a program of torch.export", _write_program, _open_program, lambda: f"torch {torch.__version__}"),
+    "bioimage": _Form(f"bioimage.io, ONNX, opset {OPSET}", _write_bioimage, _open_bioimage, _bioimage_name),
 }
+SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
+"""Of files whose form is not given."""
 
 
 # -- checks ----------------------------------------------------------------------------------------------------------
