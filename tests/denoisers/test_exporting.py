@@ -55,12 +55,12 @@ class Broken(Decides):
         return image * (self.gain - 2).sqrt()
 
 
-class Twice(Readout):
+class PassesTwice(Readout):
     def forward(self, denoise, noisy, generator):
         return denoise(denoise(noisy))
 
 
-class Doubled(Domain):
+class TwiceAsBright(Domain):
     def transforms(self, noisy):
         return (lambda image: 2 * image), (lambda image: image / 2)
 
@@ -112,8 +112,8 @@ def test_eight_turns_are_part_of_the_file(tmp_path):
     ("model", "parts"),
     [
         (Pretrained(ResidualUNet(1, widths=(4, 4, 4), blocks=1)), "the domain Stabilized, what Pretrained does around"),
-        (ZSN2N(SmallCNN(1, width=4), readout=Twice()), "the readout Twice"),
-        (ZSN2N(SmallCNN(1, width=4), domain=Doubled()), "the domain Doubled"),
+        (ZSN2N(SmallCNN(1, width=4), readout=PassesTwice()), "the readout PassesTwice"),
+        (ZSN2N(SmallCNN(1, width=4), domain=TwiceAsBright()), "the domain TwiceAsBright"),
         (Clipping(SmallCNN(1, width=4)), "what Clipping does around the network"),
     ],
     ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
