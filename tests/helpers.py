@@ -1,12 +1,14 @@
 """What the tests share: small pictures, files of them, and the rows of comparisons."""
 
 import csv
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
+import pytest
 import tifffile
 import torch
 import yaml
@@ -17,6 +19,14 @@ from torch import Tensor
 from torchdenoise.data import Planes, open_planes, write_planes
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
+
+needs_onnx = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("onnxscript", "onnxruntime")), reason="needs the extra [onnx]"
+)
+needs_bioimage = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("onnxscript", "onnxruntime", "bioimageio")),
+    reason="needs the extra [bioimage]",
+)
 
 
 def scene(height: int = 24, width: int = 28, channels: int = 3) -> NDArray[np.float64]:

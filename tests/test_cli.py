@@ -41,6 +41,9 @@ def test_unknown_command_is_named_with_the_nearest(capsys):
         ["recipe", "check", "missing.yaml"],
         ["cite", "zsn2n"],
         ["completion", "bash"],
+        ["export", "--help"],
+        ["export", "missing.ckpt", "-o", "a.onnx"],
+        ["export", "missing.ckpt", "-o", "a.png"],
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(words):

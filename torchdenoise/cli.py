@@ -22,6 +22,7 @@ for pictures
   compare     compare methods on the same noisy pictures: table and report
   inspect     say what the noise of pictures is, and which recipes suit it: table, JSON, page
   list        show recipes, denoisers, losses, networks, downsamplers, noise; with --json as JSON
+  export      write a trained network as a file for other programs: ONNX, torch.export, bioimage.io
   recipe      copy a recipe to a file of your own, check one, print one
   cite        print BibTeX of the papers that a recipe is made of
   completion  print a script that completes words in bash, zsh or fish
@@ -42,6 +43,7 @@ examples
   torchdenoise compare --recipes zsn2n,zsn2m-star --data clean/ --noise gaussian:25 --crop 256 -o results/
   torchdenoise inspect noisy.png --html noise.html
   torchdenoise list losses
+  torchdenoise export torchdenoise:colour -o colour.onnx
   torchdenoise recipe cp fast mine.yaml
   torchdenoise cite fast
   torchdenoise fit --config zsn2n --data.path noisy.png --model.network.width 64
@@ -63,6 +65,7 @@ COMMANDS = {
     "compare": "torchdenoise.commands.compare",
     "inspect": "torchdenoise.commands.inspect",
     "list": "torchdenoise.commands.listing",
+    "export": "torchdenoise.commands.export",
     "recipe": "torchdenoise.commands.recipe",
     "cite": "torchdenoise.commands.cite",
     "completion": "torchdenoise.commands.completion",

@@ -24,3 +24,23 @@ def optional_module(module: str, remedy: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise UserError(remedy) from None
+
+
+def onnx_runtime() -> Any:
+    """Return the module ``onnxruntime``, once all that writes ONNX files is there.
+
+    Raises:
+        UserError: the extra is missing.
+    """
+    remedy = "ONNX needs an extra: pip install 'torchdenoise[onnx]'"
+    optional_module("onnxscript", remedy)
+    return optional_module("onnxruntime", remedy)
+
+
+def bioimage_checks() -> Any:
+    """Return the module ``bioimageio.core``.
+
+    Raises:
+        UserError: the extra is missing.
+    """
+    return optional_module("bioimageio.core", "bioimage.io needs an extra: pip install 'torchdenoise[bioimage]'")

@@ -69,6 +69,8 @@ def test_scripts_hold_commands_options_and_recipes(run, shell):
         ("torchdenoise cite fast nl", {"nl-ridge", "nlm"}),
         ("torchdenoise fit --config tv", {"tv"}),
         ("torchdenoise predict --ckpt_path a", {"a.png"}),
+        ("torchdenoise export a", {"a.png"}),
+        ("torchdenoise export a.ckpt --format ''", {"onnx", "pt2", "bioimage"}),
         ("torchdenoise completion z", {"zsh"}),
     ],
 )

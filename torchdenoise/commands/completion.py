@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "torchdenoise.commands.compare",
     "inspect": "torchdenoise.commands.inspect",
     "list": "torchdenoise.commands.listing",
+    "export": "torchdenoise.commands.export",
     "recipe": "torchdenoise.commands.recipe",
     "cite": "torchdenoise.commands.cite",
     "completion": "torchdenoise.commands.completion",

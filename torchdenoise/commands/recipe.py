@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torchdenoise.commands.arguments import Parser
-from torchdenoise.errors import RecipeError, UserError, printable
+from torchdenoise.commands.new_files import check_new_file, new_file_errors
+from torchdenoise.errors import UserError, printable
 from torchdenoise.partial_files import completed
-from torchdenoise.paths import shown, write_problem
+from torchdenoise.paths import shown
 from torchdenoise.recipes import load_recipe
 from torchdenoise.recipes.files import SUFFIXES, shipped_recipe_path
 
@@ -56,17 +57,9 @@ def _copy(text: str, options: argparse.Namespace) -> None:
     file: Path = options.file
     if file.suffix not in SUFFIXES:
         raise UserError(f"{shown(file)}: the name of a recipe file must end in .yaml")
-    if file.is_dir():
-        raise UserError(f"{shown(file)}: is a folder; choose another name")
-    if file.exists() and not options.overwrite:
-        raise UserError(f"{shown(file)}: exists already; add --overwrite, or choose another name")
-    if not file.parent.is_dir():
-        raise UserError(f"{shown(file.parent)}: no such folder; create it first")
-    try:
-        with completed(file) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{shown(file)}: {write_problem(error)}; choose another place") from error
+    check_new_file(file, options.overwrite)
+    with new_file_errors(file), completed(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     print(f"written: {shown(file)}")
 
 

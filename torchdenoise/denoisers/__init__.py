@@ -1,6 +1,7 @@
 """Denoising methods and what they are made of."""
 
 from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.exporting import Exported, export
 from torchdenoise.denoisers.loading import load
 from torchdenoise.denoisers.methods.bm3d import BM3D, AnscombeBM3D, BM3DOracle
 from torchdenoise.denoisers.methods.bm3d_correlated import BM3DCorrelated
@@ -77,6 +78,7 @@ __all__ = [
     "Domain",
     "Downsampler",
     "EightTurns",
+    "Exported",
     "GRDLoss",
     "GRDNet",
     "IdentityDomain",
@@ -137,6 +139,7 @@ __all__ = [
     "ZSN2MLoss",
     "ZSN2MStar",
     "ZSN2NLoss",
+    "export",
     "load",
     "stacking_obstacle",
 ]

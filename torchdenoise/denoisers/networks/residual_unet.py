@@ -56,8 +56,11 @@ class ResidualUNet(Network, source="after Zhang et al., DRUNet, TPAMI 2021; Moha
     @override
     def forward(self, image: Tensor) -> Tensor:
         """Return the denoised ``(B, C, H, W)`` image; sides are multiples of ``multiple``."""
-        # Channels last in memory: a tenth to a quarter less time for the convolutions of a CPU.
-        features, skips = self.down[0](self.first(image.contiguous(memory_format=torch.channels_last))), []
+        ordered = image
+        if not torch.compiler.is_exporting():  # a file is for images of any size, whose order in memory is open
+            # Channels last in memory: a tenth to a quarter less time for the convolutions of a CPU.
+            ordered = image.contiguous(memory_format=torch.channels_last)
+        features, skips = self.down[0](self.first(ordered)), []
         for smaller, down in zip(self.smaller, self.down[1:], strict=True):
             skips.append(features)
             features = down(smaller(features))

@@ -1,0 +1,89 @@
+"""``torchdenoise export``: write a trained network as a file for other programs."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchdenoise.commands.arguments import Parser
+from torchdenoise.commands.new_files import check_new_file, new_file_errors
+from torchdenoise.errors import CheckpointError, UserError
+from torchdenoise.extras import bioimage_checks, onnx_runtime
+from torchdenoise.paths import shown
+
+FORMATS = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
+"""By the ending of a file's name."""
+SHIPPED = "torchdenoise:"
+
+EXAMPLES = """\
+  torchdenoise export torchdenoise:colour -o colour.onnx             weights that come with the package
+  torchdenoise export runs/version_0/checkpoints/last.ckpt -o denoiser.onnx
+  torchdenoise export last.ckpt -o denoiser.pt2                      for torch.export.load
+  torchdenoise export last.ckpt -o denoiser.zip                      a package for bioimage.io
+  torchdenoise export fast.ckpt -o net.onnx --network-only           without what else the method does
+  torchdenoise --import my_net export last.ckpt -o mine.onnx         a network of ./my_net.py
+
+The file takes images (B, C, H, W) of any number and size, values in 0..1. Right after writing, its results are compared
+with torch's on five sizes; a file that fails is not kept."""
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    options = Parser("torchdenoise export", "Write a trained network as a file for other programs.", EXAMPLES)
+    options.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CKPT",
+        help="a checkpoint, a safetensors file, or the name of weights in the package: torchdenoise:colour",
+    )
+    options.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="ends in .onnx, .pt2 or .zip")
+    options.add_argument(
+        "--format",
+        choices=tuple(FORMATS.values()),
+        help="onnx (extra [onnx]), pt2 of torch.export, or bioimage, a package for bioimage.io (extra [bioimage]); "
+        "default: by the name's ending",
+    )
+    options.add_argument(
+        "--network-only",
+        action="store_true",
+        help="export the network alone where its method does more, which no file can hold",
+    )
+    options.add_argument("--overwrite", action="store_true", help="replace a file that exists already")
+    return options
+
+
+def run(words: Sequence[str]) -> int:
+    """Export what the words after ``export`` name, and return the exit code."""
+    options = parser().parse_args(words[1:])
+    form = _format(options)
+    file: Path = options.output
+    check_new_file(file, options.overwrite)
+    if not str(options.checkpoint).startswith(SHIPPED) and not options.checkpoint.is_file():
+        raise CheckpointError(
+            f"{shown(options.checkpoint)}: no such file; give a checkpoint of `torchdenoise fit`, a safetensors file, "
+            f"or {SHIPPED}colour"
+        )
+    _check_extra(form)
+    from torchdenoise.denoisers import export
+
+    with new_file_errors(file):
+        exported = export(options.checkpoint, file, form, options.network_only)
+    print(f"in the file: {exported.content}")
+    print(f"checked by {exported.checker} on five sizes: largest difference from torch {exported.difference:.2g}")
+    print(f"written: {shown(file)} ({exported.form}, {file.stat().st_size / 1e6:.2f} MB)")
+    return 0
+
+
+def _format(options: argparse.Namespace) -> str:
+    """Return the format that the options name, or else the name of the file."""
+    form = options.format or FORMATS.get(options.output.suffix.lower())
+    if form is None:
+        raise UserError(f"{shown(options.output)}: the name must end in {', '.join(FORMATS)}, or add --format")
+    return str(form)
+
+
+def _check_extra(form: str) -> None:
+    """Report missing packages before the slow imports."""
+    if form != "pt2":
+        onnx_runtime()
+    if form == "bioimage":
+        bioimage_checks()
