@@ -22,7 +22,7 @@ from torchdenoise.isolation import default_torch_modes, memory_errors
 
 INTERVAL = 0.3
 """Seconds between two previews, at least."""
-MAX_SHARE = 0.1
+MAX_SHARE = 0.2
 """Of the time, for previews."""
 CANCELLED = "cancelled"
 
@@ -170,6 +170,10 @@ class _NowAndThen(lightning.Callback):
     def __init__(self, act: Callable[[Denoiser], None]) -> None:
         self._act = act
         self._next = 0.0
+
+    @override
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        self._next = time.monotonic() + INTERVAL  # the first steps show nothing
 
     @override
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
