@@ -16,21 +16,17 @@ npe2 = pytest.importorskip("npe2")
 
 from torchdenoise import denoise  # noqa: E402  # after what skips the file
 from torchdenoise.napari.denoise_widget import DenoiseWidget  # noqa: E402
-from torchdenoise.napari.layers import axes_of  # noqa: E402
+from torchdenoise.napari.layers import appearance, axes_of, planes_of  # noqa: E402
 from torchdenoise.napari.noise_widget import NoiseWidget  # noqa: E402
 
-pytestmark = [
-    pytest.mark.filterwarnings("default"),  # those of napari and Qt are theirs
-    pytest.mark.skipif(
-        sys.platform == "linux" and not os.environ.get("DISPLAY"),
-        reason="napari's layers need OpenGL, which needs a display: xvfb-run -a python -m pytest tests/napari_plugin",
-    ),
-]
+pytestmark = pytest.mark.filterwarnings("default")  # those of napari and Qt are theirs
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(request):
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        pytest.skip("layers in a viewer need OpenGL, hence a display: xvfb-run -a python -m pytest tests/napari_plugin")
+    return request.getfixturevalue("make_napari_viewer")()
 
 
 @pytest.fixture
@@ -196,3 +192,11 @@ def test_closing_the_viewer_or_the_widget_ends_the_work(viewer, widget, qtbot, c
         form.native.deleteLater()
     qtbot.waitUntil(lambda: job.over, timeout=60_000)
     assert job.error == "cancelled"
+
+
+def test_of_a_pyramid_the_full_resolution_is_denoised():
+    whole = np.zeros((8, 12))
+    layer = napari.layers.Image([whole, whole[::2, ::2]], multiscale=True, name="a", colormap="magma")
+    assert planes_of(layer, " yx ").shape == (8, 12)
+    result = napari.layers.Image(whole, **appearance(layer))
+    assert (result.multiscale, result.name, result.colormap.name) == (False, "a denoised", "magma")
