@@ -1,5 +1,6 @@
 """One thread for tiny pictures, and the names that the examples in docstrings take for granted."""
 
+import importlib.util
 import os
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 
 # Two threads that wait for each other cost more than they save on 16 pixels; before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if importlib.util.find_spec("napari") is None:
+    collect_ignore_glob = ["torchdenoise/napari/*_widget.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -36,13 +36,22 @@ if TYPE_CHECKING:
         DataError,
         PictureError,
         RecipeError,
+        Stopped,
         UserError,
     )
     from torchdenoise.fitting import denoise
     from torchdenoise.noise import GaussianNoise, NoiseModel, PoissonNoise, from_spec
 
 _HOMES = {
-    "errors": ["AssumptionWarning", "CheckpointError", "DataError", "PictureError", "RecipeError", "UserError"],
+    "errors": [
+        "AssumptionWarning",
+        "CheckpointError",
+        "DataError",
+        "PictureError",
+        "RecipeError",
+        "Stopped",
+        "UserError",
+    ],
     "noise": ["GaussianNoise", "NoiseModel", "PoissonNoise", "from_spec"],
     "data": ["DenoisingData", "ImageFolder", "PairFolder", "SingleImage"],
     "denoisers": [
@@ -93,6 +102,7 @@ __all__ = [
     "SingleStage",
     "SmallCNN",
     "Stage",
+    "Stopped",
     "UserError",
     "ZSN2NLoss",
     "compare",

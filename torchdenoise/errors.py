@@ -37,6 +37,19 @@ class DataError(UserError):
     """The arguments or pictures of a data module are wrong, do not fit together, or do not suit the method."""
 
 
+class Stopped(Exception):  # noqa: N818  # nothing went wrong: somebody asked for it
+    """A fit ended because ``should_stop`` returned True.
+
+    It is no ``UserError``, because those become the results of single pictures, while the others go on.
+
+    Example:
+        >>> denoise(np.random.rand(8, 8), should_stop=lambda: True, device="cpu")
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.Stopped: stopped, as should_stop asked; there is no result
+    """
+
+
 class AssumptionWarning(UserWarning):
     """The noise of a picture violates the method's assumptions."""
 

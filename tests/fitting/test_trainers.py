@@ -1,9 +1,15 @@
 """The Trainer of a fit: half precision where the machine has it."""
 
+import random
+import warnings
+
 import lightning
+import numpy as np
 import pytest
 import torch
+from helpers import noisy_scene, write_png
 
+from torchdenoise import Stopped, UserError, denoise
 from torchdenoise.cli import main
 from torchdenoise.fitting import Options, fit_image
 from torchdenoise.fitting.trainers import make_trainer, precision_here
@@ -60,3 +66,76 @@ def test_another_precision_is_the_users_own_business(monkeypatch):
 def test_a_recipe_starts_no_other_machines():
     trainer = make_trainer({"num_nodes": 3, "max_steps": 1}, Options(device="cpu"))
     assert trainer.num_nodes == 1
+
+
+class After:
+    """Asks to stop at a call, and counts the calls."""
+
+    def __init__(self, last):
+        self.last = last
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.calls >= self.last
+
+
+def test_a_fit_that_is_asked_to_stop_ends_after_the_step_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(7)
+    before = torch.get_rng_state(), random.getstate(), list(warnings.filters), torch.get_default_dtype()
+    steps = []
+    with pytest.raises(Stopped, match="stopped, as should_stop asked; there is no result"):
+        denoise(
+            noisy_scene(), max_steps=9, device="cpu", progress=lambda *step: steps.append(step), should_stop=After(3)
+        )
+    assert steps == [(1, 9), (2, 9), (3, 9)]
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (random.getstate(), list(warnings.filters), torch.get_default_dtype()) == before[1:]
+    assert not list(tmp_path.iterdir())
+
+
+def test_asking_changes_no_result():
+    plain = denoise(noisy_scene(), max_steps=3, device="cpu")
+    asked = After(99)
+    assert np.array_equal(denoise(noisy_scene(), max_steps=3, device="cpu", should_stop=asked), plain)
+    assert asked.calls == 4  # three steps, and the result
+
+
+def test_a_stop_is_no_error_of_one_picture():
+    assert not issubclass(Stopped, UserError)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_steps": 2},
+        {"max_steps": 2, "batch": 3},
+        {"max_steps": 2, "fit": "shared"},
+        {"recipe": "tv"},
+        {"recipe": "tv", "batch": 3},
+    ],
+)
+def test_a_stack_stops_between_frames(options):
+    frames = np.stack([noisy_scene(channels=1)[..., 0]] * 3)
+    whole = After(99)
+    denoise(frames, axes="TYX", device="cpu", should_stop=whole, **options)
+    asked = After(whole.calls)
+    with pytest.raises(Stopped):
+        denoise(frames, axes="TYX", device="cpu", should_stop=asked, **options)
+    assert asked.calls == whole.calls >= 3
+
+
+def test_fits_together_a_budget_and_a_checkpoint_stop_too(tmp_path):
+    pictures = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    asked = After(2)
+    with pytest.raises(Stopped):
+        denoise(pictures, "zsn2n", max_steps=5, batch=3, device="cpu", should_stop=asked)
+    assert asked.calls == 2
+    with pytest.raises(Stopped):
+        denoise(noisy_scene(), "zsn2n", budget=30.0, device="cpu", should_stop=After(3))
+    fit_words = ["fit", "--config", "zsn2n", "--data.path", str(write_png(tmp_path / "x.png", noisy_scene()))]
+    assert main([*fit_words, "--trainer.max_steps", "1", "--trainer.default_root_dir", str(tmp_path)]) == 0
+    (checkpoint,) = tmp_path.rglob("last.ckpt")
+    with pytest.raises(Stopped):
+        denoise(noisy_scene(), checkpoint=checkpoint, device="cpu", should_stop=After(1))

@@ -145,17 +145,13 @@ def _sampled(
     source: Source, planes: "Planes", options: argparse.Namespace
 ) -> "tuple[Tensor, NoiseProfile | None, str]":
     """Return some frames of a stack below each other, their noise, and what the stack is."""
-    import torch
-
-    from torchdenoise.fitting.frames import frame_groups
+    from torchdenoise.inspection import sampled
     from torchdenoise.paths import read_errors
 
     with read_errors(source):
-        (group,) = frame_groups(planes, data_range=options.data_range)
-        image = torch.cat(group.sample(), -2)
-        profile = None if group.noise is None else group.noise.profile
+        image, profile = sampled(planes, options.data_range)
     shape = "x".join(map(str, planes.shape))
-    return image, profile, f"{planes.axes.letters}, {shape}, {len(group.frames)} frames"
+    return image, profile, f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
 
 
 def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:
@@ -203,38 +199,10 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
 
 def _rows(inspected: _Inspected) -> Rows:
     """Return the facts about a picture, each as a name and a text."""
-    from torchdenoise.noise.describing import beside
+    from torchdenoise.inspection import in_words
 
-    found = inspected.inspection
-    profile, (low, high) = found.profile, found.levels
     stack = [("axes", inspected.stack)] if inspected.stack else []
-    rows = [
-        *stack,
-        ("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255"),
-    ]
-    if profile.level.gain and not profile.correlated:
-        pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
-        read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
-        photons = f"about {1 / profile.level.gain:.0f} photons at white"
-        rows.append(("gain", f"{255 * profile.level.gain:.2f}, {read}; {photons}"))
-    across, down = (round(each, 2) + 0.0 for each in found.neighbours)
-    rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
-    if found.channels is not None and len(found.channels) > 1:
-        count = len(found.channels)
-        pairs = [round(found.channels[one, other].item(), 2) + 0.0 for one in range(count) for other in range(one)]
-        rows.append(("channels' correlation", ", ".join(f"{pair:.2f}" for pair in pairs)))
-    black, white = found.clipped
-    rows.append(("values at black, white", f"{black:.1%}, {white:.1%}"))
-    rows += [("beside", text) for text in beside(profile)]
-    if found.informative_share < 1:
-        rows.append(("shows noise", f"{found.informative_share:.0%} of the picture"))
-    rows += [("note", note) for note in found.notes]
-    rows.append(("assumptions hold", ", ".join(each.recipe for each in inspected.recipes if not each.broken) or "none"))
-    reasons: dict[tuple[str, ...], list[str]] = {}
-    for each in inspected.recipes:
-        reasons.setdefault(each.broken, []).append(each.recipe)
-    rows += [("do not hold", f"{', '.join(names)}: {'; '.join(why)}") for why, names in reasons.items() if why]
-    return [*rows, ("command", inspected.command)]
+    return [*stack, *in_words(inspected.inspection, inspected.recipes), ("command", inspected.command)]
 
 
 def _show(inspected: _Inspected) -> None:

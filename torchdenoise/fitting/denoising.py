@@ -35,7 +35,7 @@ from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.shared import SharedFit, check_shareable
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
-from torchdenoise.fitting.trainers import accelerator
+from torchdenoise.fitting.trainers import accelerator, stop_callbacks
 from torchdenoise.isolation import default_torch_modes
 from torchdenoise.noise import FramesNoise, NoiseModel, NoiseProfile, find_outliers, given_profile
 from torchdenoise.recipes import load_recipe
@@ -74,6 +74,7 @@ def denoise(
     channels: str = "together",
     fit: str = "each",
     neighbours: int = 0,
+    should_stop: Callable[[], bool] | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
     """Return the denoised picture: same shape, dtype, range and device as the noisy one.
@@ -112,6 +113,8 @@ def denoise(
         channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
         fit: ``"each"`` fits a network to each frame of a stack, ``"shared"`` one for all, to frames of the whole stack.
         neighbours: how many frames before and after a frame, along T or Z, may hold patches similar to its own.
+        should_stop: called after every step, and before the result of each picture or frame; if it returns True, the
+            work ends at once with ``Stopped``.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
 
     The caller's random state, warnings and signal handlers are restored. Autocast, default devices and gradient modes
@@ -122,6 +125,7 @@ def denoise(
 
     Raises:
         UserError: a mistake that the caller can fix; the message says how.
+        Stopped: ``should_stop`` returned True; there is no result.
 
     Example:
         >>> noisy = (torch.rand(1, 3, 8, 8) * 255).byte()
@@ -137,7 +141,7 @@ def denoise(
     given = None if noise is None else given_profile(noise)
     options = Options(
         max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
-        keep_outliers=keep_outliers, neighbours=neighbours,
+        keep_outliers=keep_outliers, neighbours=neighbours, should_stop=should_stop,
     )  # fmt: skip
     check_word("channels", channels, CHANNELS)
     check_word("fit", fit, FITS)
@@ -331,7 +335,7 @@ def _full_restorer(
         start.given_noise = options.noise
 
         def apply(image: Tensor, neighbours: Sequence[Tensor]) -> Fitted:
-            clean = apply_denoiser(start, image, options.device, (), options.seed or 0, neighbours)
+            clean = apply_denoiser(start, image, options.device, stop_callbacks(options), options.seed or 0, neighbours)
             return Fitted(clean, noise=start.noise_line())
 
         return _for_any_size(lambda images, near=(): fit_each(images, apply, near), start.smallest)

@@ -37,6 +37,8 @@ class Options:
     """Returns frames of a stack, to which one network is fitted for all; each frame has its own by default."""
     neighbours: int = 0
     """How many frames before and after a frame of a stack may hold similar patches."""
+    should_stop: Callable[[], bool] | None = None
+    """Asked after every step and before each picture or frame is read out; True raises ``Stopped``."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:

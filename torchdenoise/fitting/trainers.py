@@ -1,6 +1,6 @@
 """The Trainer of a zero-shot fit: silent, on the requested device, writing no files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning
@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
-from torchdenoise.errors import RecipeError, UserError
+from torchdenoise.errors import RecipeError, Stopped, UserError
 from torchdenoise.fitting.budget import Progress
 from torchdenoise.fitting.options import Options
 
@@ -63,10 +63,16 @@ def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Tr
     callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
     if options.progress is not None:
         callbacks.append(_ProgressCallback(options.progress))
+    callbacks += stop_callbacks(options)
     try:
         return lightning.Trainer(**given, callbacks=callbacks)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
         raise RecipeError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def stop_callbacks(options: Options) -> list[lightning.Callback]:
+    """Return the callback that asks the caller's ``should_stop``, if there is one."""
+    return [] if options.should_stop is None else [_StopCallback(options.should_stop)]
 
 
 def precision_here(requested: Any, accelerator: str) -> Any:
@@ -97,3 +103,20 @@ class _ProgressCallback(lightning.Callback):
     @override
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
         self.progress(trainer.global_step, pl_module.plan.steps)
+
+
+class _StopCallback(lightning.Callback):
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self.should_stop = should_stop
+
+    def _ask(self) -> None:
+        if self.should_stop():
+            raise Stopped("stopped, as should_stop asked; there is no result")
+
+    @override
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
+        self._ask()
+
+    @override
+    def on_predict_batch_start(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
+        self._ask()  # between frames, and for methods that fit nothing

@@ -2,6 +2,17 @@
 
 from torchdenoise.inspection.inspecting import Inspection, inspect_noise
 from torchdenoise.inspection.page import page
-from torchdenoise.inspection.suitability import Suitability, suitable_recipes
+from torchdenoise.inspection.sampling import sampled
+from torchdenoise.inspection.suitability import Suitability, single_picture_recipes, suitable_recipes
+from torchdenoise.inspection.wording import in_words
 
-__all__ = ["Inspection", "Suitability", "inspect_noise", "page", "suitable_recipes"]
+__all__ = [
+    "Inspection",
+    "Suitability",
+    "in_words",
+    "inspect_noise",
+    "page",
+    "sampled",
+    "single_picture_recipes",
+    "suitable_recipes",
+]

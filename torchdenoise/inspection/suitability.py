@@ -30,7 +30,25 @@ def suitable_recipes(inspection: Inspection) -> list[Suitability]:
         >>> [each.recipe for each in suitable_recipes(inspect_noise(0.5 + 0.1 * white)) if each.broken]
         ['anscombe-bm3d']
     """
-    found = []
+    return [
+        Suitability(name, tuple(str(each) for each in model.assumes if each in inspection.broken))
+        for name, model in _models().items()
+    ]
+
+
+def single_picture_recipes() -> list[str]:
+    """Return the names of the recipes for a single picture without further knowledge.
+
+    Example:
+        >>> "fast" in single_picture_recipes(), "bm3d-oracle" in single_picture_recipes()
+        (True, False)
+    """
+    return list(_models())
+
+
+def _models() -> dict[str, type[Denoiser]]:
+    """Return the classes of the recipes for a single picture without further knowledge, by the recipe's name."""
+    found = {}
     for name in recipe_names():
         recipe = load_recipe(name)
         model, data = resolve(recipe["model"]["class_path"]), resolve(_class_path(recipe.get("data")))
@@ -38,10 +56,8 @@ def suitable_recipes(inspection: Inspection) -> list[Suitability]:
             continue
         if data is not None and issubclass(data, DenoisingData) and not data.zero_shot:
             continue
-        if _starts_trained(model, recipe["model"]):
-            continue
-        broken = tuple(str(each) for each in model.assumes if each in inspection.broken)
-        found.append(Suitability(name, broken))
+        if not _starts_trained(model, recipe["model"]):
+            found[name] = model
     return found
 
 

@@ -1,0 +1,30 @@
+"""The part of a stack that is inspected."""
+
+import torch
+from torch import Tensor
+
+from torchdenoise.data import Planes
+from torchdenoise.fitting.frames import frame_groups
+from torchdenoise.noise import NoiseProfile
+
+
+def sampled(
+    planes: Planes, data_range: float | tuple[float, float] | None = None
+) -> tuple[Tensor, NoiseProfile | None]:
+    """Return some frames of a stack below each other, an image for ``inspect_noise``, and their noise.
+
+    Args:
+        planes: of a stack, or of one picture.
+        data_range: as in ``Scaling.of``.
+
+    Raises:
+        PictureError: as ``Scaling.of``.
+
+    Example:
+        >>> from torchdenoise.data import ArrayPlanes, Axes
+        >>> image, profile = sampled(ArrayPlanes(np.random.rand(2, 32, 40), Axes("TYX")))
+        >>> image.shape, profile is None
+        (torch.Size([1, 1, 64, 40]), False)
+    """
+    (group,) = frame_groups(planes, data_range=data_range)
+    return torch.cat(group.sample(), -2), None if group.noise is None else group.noise.profile

@@ -1,0 +1,52 @@
+"""What is found in a picture, as names and texts for people."""
+
+from collections.abc import Sequence
+
+from torchdenoise.inspection.inspecting import Inspection
+from torchdenoise.inspection.suitability import Suitability
+from torchdenoise.noise.describing import beside
+
+
+def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tuple[str, str]]:
+    """Return the facts about a picture, each as a name and a text.
+
+    Args:
+        inspection: of the picture.
+        recipes: of which the facts say whether the picture suits them.
+
+    Example:
+        >>> import torch
+        >>> from torchdenoise.inspection import inspect_noise
+        >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> in_words(inspect_noise(0.5 + 0.1 * white), [Suitability("fast", ())])[-1]
+        ('assumptions hold', 'fast')
+    """
+    profile, (low, high) = inspection.profile, inspection.levels
+    rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
+    if profile.level.gain and not profile.correlated:
+        pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
+        read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
+        photons = f"about {1 / profile.level.gain:.0f} photons at white"
+        rows.append(("gain", f"{255 * profile.level.gain:.2f}, {read}; {photons}"))
+    across, down = (round(each, 2) + 0.0 for each in inspection.neighbours)
+    rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
+    if inspection.channels is not None and len(inspection.channels) > 1:
+        count = len(inspection.channels)
+        pairs = [round(inspection.channels[one, other].item(), 2) + 0.0 for one in range(count) for other in range(one)]
+        rows.append(("channels' correlation", ", ".join(f"{pair:.2f}" for pair in pairs)))
+    black, white = inspection.clipped
+    rows.append(("values at black, white", f"{black:.1%}, {white:.1%}"))
+    rows += [("beside", text) for text in beside(profile)]
+    if inspection.informative_share < 1:
+        rows.append(("shows noise", f"{inspection.informative_share:.0%} of the picture"))
+    return [*rows, *(("note", note) for note in inspection.notes), *_of_recipes(recipes)]
+
+
+def _of_recipes(recipes: Sequence[Suitability]) -> list[tuple[str, str]]:
+    """Return which recipes' assumptions hold, and which do not and why."""
+    reasons: dict[tuple[str, ...], list[str]] = {}
+    for each in recipes:
+        reasons.setdefault(each.broken, []).append(each.recipe)
+    hold = ", ".join(reasons.pop((), [])) or "none"
+    broken = [("do not hold", f"{', '.join(names)}: {'; '.join(why)}") for why, names in reasons.items()]
+    return [("assumptions hold", hold), *broken]
