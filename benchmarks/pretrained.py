@@ -108,7 +108,7 @@ def train(name: str, number: int) -> None:
     """Train a round, counted from 1, and write its weights."""
     network, this = NETWORKS[name], NETWORKS[name].rounds[number - 1]
     images, validation = split_images()
-    words = ["--config", str(RECIPES / "pretrained.yaml"), "--data.noise", MIXTURE]
+    words = ["--config", str(RECIPES / "training-of-weights.yaml"), "--data.noise", MIXTURE]
     words += ["--data.channels", str(network.channels), "--data.val", str(validation)]
     words += ["--model.network.widths", str(list(network.widths)), "--model.optimizer.lr", str(this.rate)]
     words += ["--trainer.max_steps", str(this.steps), "--trainer.val_check_interval", "2000"]
