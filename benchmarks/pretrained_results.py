@@ -2,7 +2,7 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
 
-Parts: kodak24, set14, seconds; all by default. Whole tables take an hour on two cores, most of it ``fast``; real
+Parts: kodak24, adapted, fast, set14, seconds; all by default. Whole tables take an hour on two cores, most of it ``fast``; real
 pictures are those of ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a
 row is not done again; rows name the digest of the weights. ``page`` prints the page from the rows alone.
 """
@@ -29,21 +29,29 @@ from torchdenoise.benchmarking.store import Store
 from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.weight_files import KEY, read_weights, shipped_weights
 
+ADAPTED = "pretrained-best"
+"""The one that is fitted to the picture."""
 PURE = ("instant", "fast")
 NOISE = ("gaussian:10", "gaussian:25", CLIPPED, "gaussian:50", "poisson:10", "poisson:25", "poisson:50")
+COMPARED = (CLIPPED, "poisson:25")
+"""Noise at which ``benchmarks/comparisons.py`` has rows of all methods under a minute."""
 SLOW = ("best", "bm3d-oracle", "n2c-blind")
-"""Their rows are those of ``benchmarks/comparisons.py``."""
+"""All their rows are from there."""
 RUNS = 5
 """Fresh processes that are timed."""
 SIDE = 256
 
 
 def parts() -> dict[str, Part]:
-    """Return the comparisons by name."""
-    recipes = {name: name for name in (*PURE, *PRETRAINED)}
+    """Return the comparisons by name; those on Kodak24 share a folder."""
+    quick = {name: name for name in PRETRAINED if name != ADAPTED}
+    folder = "studies/pretrained/kodak24"
+    others = tuple(noise for noise in NOISE if noise not in COMPARED)
     return {
-        "kodak24": Part("studies/pretrained/kodak24", recipes, kodak24(), NOISE),
-        "set14": Part("studies/pretrained/set14", recipes, set14(), (CLIPPED, "poisson:25")),
+        "kodak24": Part(folder, quick, kodak24(), NOISE),
+        "adapted": Part(folder, {ADAPTED: ADAPTED}, kodak24(), COMPARED),
+        "fast": Part(folder, {name: name for name in PURE}, kodak24(), others),
+        "set14": Part("studies/pretrained/set14", {**quick, "fast": "fast"}, set14(), COMPARED),
     }
 
 
@@ -52,7 +60,7 @@ def rows_of(name: str) -> list[Row]:
     found = Store.read(RESULTS / "studies" / "pretrained" / name)
     if name == "kodak24":
         slow = [*Store.read(RESULTS / "compare" / "kodak24"), *Store.read(RESULTS / "compare" / "oracle")]
-        found += [row for row in slow if row["recipe"] in SLOW]
+        found += [row for row in slow if row["recipe"] in (*SLOW, *PURE)]
     unique = {(row["recipe"], row["image"], row["noise"]): row for row in found if row["status"] == "done"}
     return list(unique.values())
 
