@@ -2,9 +2,9 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
 
-Parts: kodak24, adapted, fast, set14, seconds; all by default. Whole tables take an hour on two cores, most of it ``fast``; real
-pictures are those of ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a
-row is not done again; rows name the digest of the weights. ``page`` prints the page from the rows alone.
+Parts: kodak24, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those of
+``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a row is not done again;
+rows name the digest of the weights. ``page`` prints the page from the rows alone.
 """
 
 import csv
