@@ -23,6 +23,7 @@ DIFFERENCES = {
     ("nl-ridge", "NLRidge"): {},
     ("nlm", "NLMeans"): {},
     ("noise2fast", "Noise2Fast"): {},
+    ("pretrained", "Pretrained"): {},
     ("self2self", "Self2Self"): {},
     ("tv", "TotalVariation"): {},
     ("wavelet", "Wavelet"): {},
