@@ -75,6 +75,8 @@ def test_python_blocks_of_the_readme_run():
     exec(own_loss, names)
     noisy = np.zeros((8, 8))
     assert denoise(noisy, "zsn2n", loss=names["MyLoss"](weight=2.0), max_steps=1).shape == noisy.shape
+    names.clear()
+    gc.collect()  # the registry forgets this MyLoss: other tests have one, too
 
 
 def short_denoise(noisy, recipe=None, **options):

@@ -254,10 +254,9 @@ def plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:
 
 
 def subclasses(base: type[T]) -> Iterator[type[T]]:
-    """Yield every class below ``base``, also abstract ones, in the order of their definition."""
-    for cls in base.__subclasses__():
-        yield cls
-        yield from subclasses(cls)
+    """Yield every class below ``base`` once, also abstract ones, in the order of their definition."""
+    below = (each for cls in base.__subclasses__() for each in (cls, *subclasses(cls)))
+    yield from dict.fromkeys(below)  # a class of two bases is below both
 
 
 def one_line(thing: type | Callable[..., Any]) -> str:

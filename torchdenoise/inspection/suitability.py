@@ -63,7 +63,7 @@ def _models() -> dict[str, type[Denoiser]]:
 
 def _starts_trained(model: type[Denoiser], description: Mapping[str, Any]) -> bool:
     """Return whether the network of a recipe comes from a checkpoint: a recipe names every part that it has itself."""
-    return "network" in signature(model).parameters and "network" not in description.get("init_args", {})
+    return "network" in signature(model.__init__).parameters and "network" not in description.get("init_args", {})
 
 
 def _class_path(part: object) -> str:
