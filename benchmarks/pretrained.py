@@ -27,8 +27,9 @@ import torchdenoise
 from torchdenoise.data import read_picture
 from torchdenoise.denoisers import load
 from torchdenoise.denoisers.checkpoints import read_checkpoint
-from torchdenoise.denoisers.weight_files import KEY, SHIPPED, SUFFIX, read_weights, write_weights
+from torchdenoise.denoisers.weight_files import KEY, SUFFIX, read_weights, write_weights
 from torchdenoise.noise import repeatable
+from torchdenoise.paths import SHIPPED
 
 WEIGHTS = Path(torchdenoise.__file__).parent / "weights"
 HELD_OUT = 50

@@ -51,8 +51,8 @@ RESULT = RESULTS / "studies" / "pretrained" / "ladder.csv"
 FIELDS = ("variant", "noise", "psnr", "steps", "minutes", "parameters", "milliseconds", "device", "torch", "lightning")
 
 
-class ToldUNet(ResidualUNet, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
-    """A ``ResidualUNet`` that is told the level of the noise, as one more channel."""
+class NonBlindUNet(ResidualUNet, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
+    """A ``ResidualUNet`` with the noise level as one more input channel."""
 
     def __init__(self, channels: int | None = None, widths: tuple[int, ...] = (24, 32, 48), blocks: int = 2) -> None:
         super().__init__((channels or 3) + 1, widths, blocks)
@@ -61,12 +61,12 @@ class ToldUNet(ResidualUNet, source="after Zhang et al., FFDNet, IEEE TIP 2018")
     @override
     def forward(self, image: Tensor, level: Tensor | None = None) -> Tensor:
         """Return the denoised image; ``level`` is ``(B, 1, 1, 1)``."""
-        told = torch.zeros_like(image[:, :1]) if level is None else level.expand_as(image[:, :1])
-        return super().forward(torch.cat([image, told], 1))[:, : self.channels]
+        level_map = torch.zeros_like(image[:, :1]) if level is None else level.expand_as(image[:, :1])
+        return super().forward(torch.cat([image, level_map], 1))[:, : self.channels]
 
 
-class ToldLoss(PSNRLoss, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
-    """``PSNRLoss`` for a network that is told the true deviation of each image's noise."""
+class NonBlindLoss(PSNRLoss, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
+    """``PSNRLoss`` for a network whose input includes the true noise level of each image."""
 
     @override
     def forward(self, denoise: Denoise, batch: Batch, draws: Mapping[str, Tensor], progress: float) -> Terms:
@@ -103,7 +103,7 @@ VARIANTS = {
     "rate 0.02": Variant(rate=0.02),
     "rate 0.005": Variant(rate=0.005),
     "rate 0.0025": Variant(rate=0.0025),
-    "told the level": Variant(network=ToldUNet, loss=ToldLoss),
+    "non-blind": Variant(network=NonBlindUNet, loss=NonBlindLoss),
     "half as wide": Variant(arguments={"widths": (12, 16, 24)}),
     "widths 32, 48, 64": Variant(arguments={"widths": (32, 48, 64)}),
     "one block": Variant(arguments={"widths": (24, 32, 48), "blocks": 1}),
@@ -162,8 +162,8 @@ def psnr(network: Network, crops: list[Tensor], noise: str) -> float:
     found = []
     for clean in crops:
         noisy = repeatable(noise, clean)
-        told = {"level": true_level(noisy, clean)} if isinstance(network, ToldUNet) else {}
-        found.append(metrics.psnr(network(noisy, **told).clamp(0, 1), clean).item())
+        level = {"level": true_level(noisy, clean)} if isinstance(network, NonBlindUNet) else {}
+        found.append(metrics.psnr(network(noisy, **level).clamp(0, 1), clean).item())
     return mean(found)
 
 
@@ -199,9 +199,9 @@ def write_page() -> None:
         f"Short trainings of a small network: {STEPS} steps of eight 96x96 crops, bfloat16, Muon with rate 0.01 that "
         "falls to zero, widths 24, 32, 48 and two blocks a scale, seed 0; a variant differs in what its name says. "
         f"PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is PSNR, "
-        "the others are differences from it. *told the level*: the true deviation of each picture's noise is an input. "
-        "One seed: differences below a tenth of a decibel say little. Printed by "
-        "`python benchmarks/pretrained_ladder.py`.",
+        "the others are differences from it. *Non-blind*: the true noise level of each picture is an input. One seed: "
+        "differences below a tenth of a decibel say little. Milliseconds (one pass over 256x256) and minutes depend on "
+        "what else ran on the machine. Printed by `python benchmarks/pretrained_ladder.py`.",
         "",
         f"| variant | mean | {' | '.join(f'`{noise}`' for noise in TESTS)} | parameters | ms | minutes |",
         "|---|---|" + "---|" * (len(TESTS) + 3),

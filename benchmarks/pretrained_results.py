@@ -137,10 +137,10 @@ def card() -> list[str]:
     text = ["| weights | SHA-256 | bytes | parameters | rounds | steps | torch |", "|---|---|---|---|---|---|---|"]
     for name, path in shipped_weights().items():
         stored = read_weights(path)
-        told = stored[KEY]["training"]
+        facts = stored[KEY]["training"]
         size = sum(value.numel() for value in stored["state_dict"].values())
         cells = [f"`{name}`", hashlib.sha256(path.read_bytes()).hexdigest()[:8], str(path.stat().st_size), str(size)]
-        text.append(f"| {' | '.join([*cells, str(told['rounds']), str(told['steps']), told['torch']])} |")
+        text.append(f"| {' | '.join([*cells, str(facts['rounds']), str(facts['steps']), facts['torch']])} |")
     return text
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from torchdenoise import __version__, cli
 from torchdenoise.cli import main
+from torchdenoise.commands import COMMANDS
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
 def test_help_names_every_command(words, capsys):
     assert main(words) == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in cli.COMMANDS)
+    assert all(command in shown for command in COMMANDS)
 
 
 def test_version(capsys):

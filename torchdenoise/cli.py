@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torchdenoise
+from torchdenoise.commands import COMMANDS
 from torchdenoise.errors import KILLED, UserError, did_you_mean, printable
 from torchdenoise.paths import write_problem
 from torchdenoise.standard_streams import lasting_streams
@@ -59,21 +60,6 @@ _SURROUNDINGS = {
 }
 """What the system refuses, and the remedy."""
 STOPPED = "torchdenoise: stopped; finished results are kept"
-
-COMMANDS = {
-    "denoise": "torchdenoise.commands.denoise",
-    "compare": "torchdenoise.commands.compare",
-    "inspect": "torchdenoise.commands.inspect",
-    "list": "torchdenoise.commands.listing",
-    "export": "torchdenoise.commands.export",
-    "recipe": "torchdenoise.commands.recipe",
-    "cite": "torchdenoise.commands.cite",
-    "completion": "torchdenoise.commands.completion",
-    "fit": "torchdenoise.commands.experiments",
-    "validate": "torchdenoise.commands.experiments",
-    "test": "torchdenoise.commands.experiments",
-    "predict": "torchdenoise.commands.experiments",
-}
 
 
 def main(args: Sequence[str] | None = None) -> int:

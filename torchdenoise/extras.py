@@ -26,6 +26,10 @@ def optional_module(module: str, remedy: str) -> Any:
         raise UserError(remedy) from None
 
 
+EXPORTED = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
+"""The formats of exported networks, by the ending of a file's name."""
+
+
 def onnx_runtime() -> Any:
     """Return the module ``onnxruntime``, once all that writes ONNX files is there.
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from torchdenoise.errors import PictureError, UserError, printable
 from torchdenoise.scenes import Source
 
+SHIPPED = "torchdenoise:"
+"""Begins the name of weights that come with the package, which stands where a file's name may."""
 _FORMATS = {
     ".png": ("PNG", ""),
     ".tiff": ("TIFF", ""),

@@ -259,6 +259,20 @@ def subclasses(base: type[T]) -> Iterator[type[T]]:
     yield from dict.fromkeys(below)  # a class of two bases is below both
 
 
+def constructor_parameters(cls: type) -> list[inspect.Parameter]:
+    """Return the named parameters of a class's constructor.
+
+    ``inspect.signature(cls)`` would take those of ``Registered.__new__`` in early releases of Python 3.11.
+
+    Example:
+        >>> [each.name for each in constructor_parameters(SmallCNN)]
+        ['channels', 'width', 'depth', 'slope', 'residual']
+    """
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    variable = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    return [each for each in parameters if each.kind not in variable]
+
+
 def one_line(thing: type | Callable[..., Any]) -> str:
     """Return the first line of a docstring."""
     return (inspect.getdoc(thing) or "").partition("\n")[0]

@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from torchdenoise.cli import COMMANDS
-from torchdenoise.commands import completion
+from torchdenoise.commands import COMMANDS, EXPERIMENTS, completion
 from torchdenoise.recipes import recipe_names
 
 TRY = """
@@ -35,8 +34,9 @@ def folder(tmp_path):
 
 
 def test_every_command_is_completed():
-    assert completion.COMMANDS.items() <= COMMANDS.items()
-    assert completion.COMMANDS.keys() | completion.EXPERIMENTS.keys() == COMMANDS.keys()
+    assert completion.DESCRIPTIONS.keys() == {name for name, module in COMMANDS.items() if module == EXPERIMENTS}
+    script = completion.script("bash")
+    assert all(f"_shtab_torchdenoise_{name}_option_strings" in script for name in COMMANDS)
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)

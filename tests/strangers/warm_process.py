@@ -22,13 +22,13 @@ def warm():
     """Import what the commands import when they are used."""
     import torch
 
-    from torchdenoise import cli
+    from torchdenoise.commands import COMMANDS
     from torchdenoise.fitting import Options
     from torchdenoise.fitting.single import build
     from torchdenoise.recipes import load_recipe
 
     torch.set_num_threads(1)
-    for name in set(cli.COMMANDS.values()):
+    for name in set(COMMANDS.values()):
         importlib.import_module(name)
     for name in ("torchdenoise.benchmarking", "torchdenoise.fitting.denoising", "torchdenoise.denoisers.methods"):
         importlib.import_module(name)

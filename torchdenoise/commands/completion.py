@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from torchdenoise.commands import COMMANDS, EXPERIMENTS
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.recipes import recipe_names
 
@@ -18,24 +19,13 @@ EXAMPLES = """\
 
 The script holds the recipes and options of this version: completing a word starts no Python."""
 
-COMMANDS = {
-    "denoise": "torchdenoise.commands.denoise",
-    "compare": "torchdenoise.commands.compare",
-    "inspect": "torchdenoise.commands.inspect",
-    "list": "torchdenoise.commands.listing",
-    "export": "torchdenoise.commands.export",
-    "recipe": "torchdenoise.commands.recipe",
-    "cite": "torchdenoise.commands.cite",
-    "completion": "torchdenoise.commands.completion",
-}
-"""Commands with a parser of their own."""
-EXPERIMENTS = {
+DESCRIPTIONS = {
     "fit": "fit a denoiser to one picture, or train it on a folder",
     "validate": "score a checkpoint on the validation pictures",
     "test": "score a checkpoint on clean pictures with synthetic noise",
     "predict": "denoise pictures with a checkpoint",
 }
-"""Commands of LightningCLI, whose parser needs torch; they have thousands of options."""
+"""Of the commands of LightningCLI, which have thousands of options."""
 
 _RECIPES = {
     "bash": """\
@@ -111,9 +101,11 @@ def _every_command() -> argparse.ArgumentParser:
     every.add_argument("--import", metavar="MODULE", help="import your own module first")
     commands = every.add_subparsers()
     for name, module in COMMANDS.items():
+        if module == EXPERIMENTS:
+            continue
         own: Parser = importlib.import_module(module).parser()
         commands.add_parser(name, parents=[own], add_help=False, help=own.description)
-    for name, line in EXPERIMENTS.items():
+    for name, line in DESCRIPTIONS.items():
         options = commands.add_parser(name, help=line)
         options.add_argument("--config", "-c", help="recipe: name or YAML file")
         options.add_argument("--ckpt_path", type=Path, help="checkpoint")

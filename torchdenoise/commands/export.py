@@ -7,12 +7,8 @@ from pathlib import Path
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.commands.new_files import check_new_file, new_file_errors
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.extras import bioimage_checks, onnx_runtime
-from torchdenoise.paths import shown
-
-FORMATS = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
-"""By the ending of a file's name."""
-SHIPPED = "torchdenoise:"
+from torchdenoise.extras import EXPORTED, bioimage_checks, onnx_runtime
+from torchdenoise.paths import SHIPPED, shown
 
 EXAMPLES = """\
   torchdenoise export torchdenoise:colour -o colour.onnx             weights that come with the package
@@ -38,7 +34,7 @@ def parser() -> Parser:
     options.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="ends in .onnx, .pt2 or .zip")
     options.add_argument(
         "--format",
-        choices=tuple(FORMATS.values()),
+        choices=tuple(EXPORTED.values()),
         help="onnx (extra [onnx]), pt2 of torch.export, or bioimage, a package for bioimage.io (extra [bioimage]); "
         "default: by the name's ending",
     )
@@ -75,9 +71,9 @@ def run(words: Sequence[str]) -> int:
 
 def _format(options: argparse.Namespace) -> str:
     """Return the format that the options name, or else the name of the file."""
-    form = options.format or FORMATS.get(options.output.suffix.lower())
+    form = options.format or EXPORTED.get(options.output.suffix.lower())
     if form is None:
-        raise UserError(f"{shown(options.output)}: the name must end in {', '.join(FORMATS)}, or add --format")
+        raise UserError(f"{shown(options.output)}: the name must end in {', '.join(EXPORTED)}, or add --format")
     return str(form)
 
 

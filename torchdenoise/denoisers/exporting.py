@@ -25,7 +25,7 @@ from torchdenoise.denoisers.networks.calling import PaddedNetwork
 from torchdenoise.denoisers.parts.domains import IdentityDomain
 from torchdenoise.denoisers.parts.readouts import EightTurns, OnePass, Readout
 from torchdenoise.errors import CheckpointError, UserError
-from torchdenoise.extras import bioimage_checks, onnx_runtime
+from torchdenoise.extras import EXPORTED, bioimage_checks, onnx_runtime
 from torchdenoise.partial_files import completed
 
 OPSET = 18
@@ -85,7 +85,7 @@ def export(
         torch.Size([1, 1, 33, 47])
     """
     suffix = Path(path).suffix.lower()
-    form = form or SUFFIXES.get(suffix, suffix)
+    form = form or EXPORTED.get(suffix, suffix)
     if form not in _FORMS:
         raise UserError(f"{path}: unknown format {form!r}; choose {', '.join(_FORMS)}")
     kind = _FORMS[form]
@@ -257,8 +257,6 @@ _FORMS = {
     "pt2": _Form("a program of torch.export", _write_program, _open_program, lambda: f"torch {torch.__version__}"),
     "bioimage": _Form(f"bioimage.io, ONNX, opset {OPSET}", _write_bioimage, _open_bioimage, _bioimage_name),
 }
-SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
-"""Of files whose form is not given."""
 
 
 # -- checks ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from torch import nn
 
 from torchdenoise.denoisers.base import Denoiser
 from torchdenoise.denoisers.networks.calling import PaddedNetwork
-from torchdenoise.denoisers.weight_files import SHIPPED, shipped_weights
+from torchdenoise.denoisers.weight_files import shipped_weights
+from torchdenoise.paths import SHIPPED
 
 
 def load(name: str | Path) -> nn.Module:

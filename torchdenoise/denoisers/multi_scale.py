@@ -15,6 +15,7 @@ from torchdenoise.denoisers.networks.calling import padded_call, tiled_call
 from torchdenoise.denoisers.parts.coarse_to_fine import CoarseToFine
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.pyramid import Pyramid
+from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.noise import NoiseProfile, Profiles
 
@@ -64,7 +65,8 @@ class MultiScale(Denoiser):
         beside = [each for each in beside if self.has_scales(each)]
         if beside:
             return self._read_beside(context, beside)
-        return self._read_level(denoise, *self.level(context, len(self.networks_for(context)) - 1))
+        image, profile = self.level(context, len(self.networks_for(context)) - 1)
+        return self.read_level(self.active_readout(), denoise, image, profile)
 
     @override
     def one_pass(self, context: PictureContext, index: int) -> Tensor:
@@ -117,17 +119,18 @@ class MultiScale(Denoiser):
         neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
     ) -> Tensor:
         denoise = Recorder(functools.partial(_tiled, network.eval()), image.device.type)
-        return self._read_level(denoise, image, profile, neighbours)
+        return self.read_level(self.active_readout(), denoise, image, profile, neighbours)
 
-    def _read_level(
+    def read_level(
         self,
+        readout: Readout,
         denoise: Denoise,
         image: Tensor,
         profile: NoiseProfile,
         neighbours: Sequence[tuple[Tensor, NoiseProfile]] = (),
     ) -> Tensor:
         """Return the result at a scale, with the mean of the image: that of the noise is 0."""
-        readout = self.active_readout().with_noise(Profiles(1, lambda _: profile))
+        readout = readout.with_noise(Profiles(1, lambda _: profile))
         if neighbours:
             images, profiles = zip(*neighbours, strict=True)
             readout = readout.with_neighbours(images, profiles)

@@ -16,9 +16,8 @@ from torch import Tensor
 from torchdenoise.bounded import load_json
 from torchdenoise.errors import CheckpointError, UserError, did_you_mean
 from torchdenoise.partial_files import completed
+from torchdenoise.paths import SHIPPED
 
-SHIPPED = "torchdenoise:"
-"""Begins the name of weights that come with the package."""
 SUFFIX = ".safetensors"
 KEY = "torchdenoise"
 """Of the description in a file's metadata."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.inspection.inspecting import Inspection
 from torchdenoise.recipes import load_recipe, recipe_names
-from torchdenoise.registry import resolve
+from torchdenoise.registry import constructor_parameters, resolve
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def _models() -> dict[str, type[Denoiser]]:
 
 def _starts_trained(model: type[Denoiser], description: Mapping[str, Any]) -> bool:
     """Return whether the network of a recipe comes from a checkpoint: a recipe names every part that it has itself."""
-    return "network" in signature(model.__init__).parameters and "network" not in description.get("init_args", {})
+    named = [each.name for each in constructor_parameters(model)]
+    return "network" in named and "network" not in description.get("init_args", {})
 
 
 def _class_path(part: object) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import inspect
 import itertools
 import json
 import re
@@ -22,7 +21,7 @@ from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.recipes.explain import explain, option_names
 from torchdenoise.recipes.files import load_recipe, read_config
 from torchdenoise.recipes.trust import only_trusted
-from torchdenoise.registry import all_classes, load_plugins
+from torchdenoise.registry import all_classes, constructor_parameters, load_plugins
 from torchdenoise.stored_recipes import with_public_paths
 from torchdenoise.user_code import find_error
 from torchdenoise.user_modules import paths_in
@@ -129,7 +128,7 @@ def _named_options(message: str) -> list[str]:
     named = re.findall(r"Problem with given class_path '([^']+)'", message)
     last = named[-1].rpartition(".")[2] if named else ""
     classes = [cls for cls in all_classes() if cls.__name__ == last]
-    return [".".join([*keys, name]) for cls in classes for name in inspect.signature(cls).parameters]
+    return [".".join([*keys, each.name]) for cls in classes for each in constructor_parameters(cls)]
 
 
 @cache
@@ -175,4 +174,4 @@ def _class_names() -> list[str]:
 
 def _argument_names() -> list[str]:
     """Return the names of all constructor arguments of all classes."""
-    return [name for cls in all_classes() for name in inspect.signature(cls).parameters]
+    return [each.name for cls in all_classes() for each in constructor_parameters(cls)]

@@ -1,7 +1,6 @@
 """A part of the model that is replaced on the command line starts from its own default arguments."""
 
 import contextlib
-import inspect
 import json
 import pkgutil
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import Any
 
 import torch
 
-from torchdenoise.registry import all_classes, class_path, resolve
+from torchdenoise.registry import all_classes, class_path, constructor_parameters, resolve
 from torchdenoise.user_modules import announce, paths_in
 
 
@@ -76,10 +75,10 @@ def _path(name: str, cls: type) -> str:
 def _defaults(cls: type) -> dict[str, Any]:
     """Return the default arguments that JSON can hold."""
     found = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
+    for parameter in constructor_parameters(cls):
         with contextlib.suppress(TypeError, ValueError):
             json.dumps(parameter.default, allow_nan=False)
-            found[name] = parameter.default
+            found[parameter.name] = parameter.default
     return found
 
 

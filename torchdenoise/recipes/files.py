@@ -93,10 +93,10 @@ def learns_from(name: str) -> str:
         >>> learns_from("zsn2n"), learns_from("pretrained-best"), learns_from("n2c")
         ('one picture', 'pretrained weights', 'a data set')
     """
-    content = _text(recipe_path(name))
-    if "PretrainedUNet" in content:
+    recipe = load_recipe(name)
+    if "PretrainedUNet" in str(recipe["model"]):
         return "pretrained weights"
-    return "one picture" if "SingleImage" in content else "a data set"
+    return "one picture" if "SingleImage" in str(recipe.get("data")) else "a data set"
 
 
 def _text(path: Path) -> str:

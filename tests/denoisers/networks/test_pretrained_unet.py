@@ -5,8 +5,9 @@ import torch
 
 from torchdenoise.benchmarking.sources import state_of_code
 from torchdenoise.denoisers import PretrainedUNet, weight_files
-from torchdenoise.denoisers.weight_files import SHIPPED, located, read_weights, write_weights
+from torchdenoise.denoisers.weight_files import located, read_weights, write_weights
 from torchdenoise.errors import CheckpointError
+from torchdenoise.paths import SHIPPED
 
 
 @pytest.mark.parametrize(("channels", "name"), [(3, "colour"), (1, "grey"), (5, "grey")])

@@ -1,6 +1,5 @@
 """A trained network applied to pictures as it is, with what is measured of their noise."""
 
-import functools
 from collections.abc import Sequence
 
 from torch import Generator, Tensor
@@ -12,10 +11,9 @@ from torchdenoise.denoisers.networks import Network, PretrainedUNet
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.pyramid import number_of_scales, with_low_frequencies
-from torchdenoise.denoisers.parts.readouts import OnePass, Readout, WrappedReadout
+from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.stages import Stage
 from torchdenoise.errors import UserError
-from torchdenoise.noise import NoiseProfile, Profiles
 from torchdenoise.protocols import DataDescription
 
 
@@ -97,13 +95,9 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
         pyramid, readout, result = self.pyramid(context), self.active_readout(), None
         for number in range(len(self.networks_for(context))):
             image, profile = pyramid.level(number, result)
-            inner = readout.inner if isinstance(readout, WrappedReadout) else readout
-            first: Tensor = inner(denoise, pyramid.image(number), generator)
+            first: Tensor = readout.first(denoise, pyramid.image(number), generator)
             first = first if result is None else with_low_frequencies(first, result)
-            if isinstance(readout, WrappedReadout):
-                known = readout.after(first).with_noise(Profiles(1, functools.partial(_same, profile)))
-                first = known(denoise, image, generator)
-            result = first + (image - first).mean((-2, -1), keepdim=True)
+            result = self.read_level(readout.after(first), denoise, image, profile)
         assert result is not None
         return result
 
@@ -113,7 +107,3 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
         last = self._contexts.last
         known = last is None or not any(profile.unusable for profile in last.profiles)
         return self.readout if known or not self.readout.uses_noise else OnePass()
-
-
-def _same(profile: NoiseProfile, _: int) -> NoiseProfile:
-    return profile

@@ -7,8 +7,9 @@ from typing_extensions import override
 
 from torchdenoise.denoisers.networks.base import Network
 from torchdenoise.denoisers.networks.residual_unet import ResidualUNet
-from torchdenoise.denoisers.weight_files import KEY, SHIPPED, located, read_weights, shipped_weights
+from torchdenoise.denoisers.weight_files import KEY, located, read_weights, shipped_weights
 from torchdenoise.errors import CheckpointError
+from torchdenoise.paths import SHIPPED
 from torchdenoise.stored_recipes import build
 
 COLOUR = 3

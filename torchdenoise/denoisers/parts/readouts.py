@@ -54,6 +54,15 @@ class Readout(Registered, NoisePart, nn.Module, ABC, kind="readouts"):
         """
         return self
 
+    @property
+    def first(self) -> "Readout":
+        """The readout that computes the first result: this one, unless it refines another one's."""
+        return self
+
+    def after(self, result: Tensor) -> "Readout":
+        """Return a readout that goes on from a first result ``(B, C, H, W)``, which is known already."""
+        return _Known(result)
+
     def begin(self) -> None:
         """Reset all accumulated state; called when a fit is set up, before the state of a checkpoint is loaded."""
 
@@ -150,9 +159,16 @@ class WrappedReadout(Readout):
         """Return a copy whose inner readout knows the neighbouring frames, if it makes use of them."""
         return self._around(self, self.inner.with_neighbours(images, profiles))
 
-    def after(self, first: Tensor) -> Self:
-        """Return a copy whose first result is known: images of the shape of those that it is used for next."""
-        return self._around(self, _Known(first))
+    @property
+    @override
+    def first(self) -> Readout:
+        """The inner readout's."""
+        return self.inner.first
+
+    @override
+    def after(self, result: Tensor) -> Self:
+        """Return a copy that goes on from a first result."""
+        return self._around(self, self.inner.after(result))
 
     def _around(self, aware: Self, inner: Readout) -> Self:
         """Return ``aware``, this readout or a copy of it, with another inner readout."""
