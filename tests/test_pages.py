@@ -15,13 +15,13 @@ from helpers import needs_onnx, noisy_scene, scene, write_png
 
 import torchdenoise
 from torchdenoise import denoise, recipes
-from torchdenoise.commands import completion
+from torchdenoise.commands import COMMANDS, EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
 DOCS = [page for page in PAGES if page.parent != ROOT]
-PARSERS = {name: importlib.import_module(module).parser for name, module in completion.COMMANDS.items()}
+PARSERS = {name: importlib.import_module(module).parser for name, module in COMMANDS.items() if module != EXPERIMENTS}
 CHECKPOINT = Path("runs/version_0/checkpoints/last.ckpt")
 
 
