@@ -60,6 +60,11 @@ class PictureWriter(Callback):
                 write_picture(self.targets[index], image, data.picture(index).with_remarks([noise]), self.overwrite)
                 print(f"{data.sources[index]} -> {self.targets[index]}")
 
+    @override
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the other processes: the command ends with the first one, and all results are there by then."""
+        trainer.strategy.barrier("predicted pictures")
+
 
 def named_data(trainer: Trainer) -> DenoisingData:
     """Return the data module that names the pictures; DataError for one that does not."""
