@@ -25,24 +25,33 @@ def inverse_variance(row, noise, values):
     return 1 / max(np.square(row).sum(), 1 / len(row))
 
 
-def literal(noisy, first, side, similar, window, stride, noise_of=white, weight_of=inverse_variance):
-    """One reference patch of the first frame, one channel, one patch of any frame after the other."""
+def literal(
+    noisy, first, side, similar, window, stride, noise_of=white, weight_of=inverse_variance, matched=None, every=1
+):
+    """One reference patch of the first frame, one channel, one patch of any frame after the other.
+
+    Patches are matched in ``matched``, by default ``first``; ``every`` takes every so many of the reference patches.
+    """
     height, width = noisy.shape[2:]
     below, right = (-(size - side) % stride for size in (height, width))
     padding = ((0, 0), (0, 0), (0, below), (0, right))
-    noisy, first = (np.pad(images, padding, mode="reflect") for images in (noisy, first))
+    noisy, first, matched = (
+        np.pad(images, padding, mode="reflect") for images in (noisy, first, first if matched is None else matched)
+    )
     matrix = np.array(LUMINANCE_CHROMINANCE) if noisy.shape[1] == 3 else np.eye(noisy.shape[1])
-    ys, xs = np.einsum("oc,fchw->fohw", matrix, noisy), np.einsum("oc,fchw->fohw", matrix, first)
-    y, x = ys[0], xs[0]
+    ys, xs, ms = (np.einsum("oc,fchw->fohw", matrix, images) for images in (noisy, first, matched))
+    y, m = ys[0], ms[0]
     channels, tall, wide = y.shape
     total, weights = np.zeros_like(y), np.zeros_like(y)
     rows, columns = range(0, tall - side + 1, stride), range(0, wide - side + 1, stride)
     for top in rows:
         for left in columns:
+            if (top // stride + left // stride) % every:
+                continue
             reach = window // 2
             others = [
                 (
-                    np.square(xs[f, 0, r : r + side, c : c + side] - x[0, top : top + side, left : left + side]).sum(),
+                    np.square(ms[f, 0, r : r + side, c : c + side] - m[0, top : top + side, left : left + side]).sum(),
                     f,
                     r,
                     c,
@@ -66,7 +75,8 @@ def literal(noisy, first, side, similar, window, stride, noise_of=white, weight_
                     weight = weight_of(row, noise, values)
                     total[channel, r : r + side, c : c + side] += weight * estimate.reshape(side, side)
                     weights[channel, r : r + side, c : c + side] += weight
-    return np.einsum("oc,ohw->chw", matrix, total / weights)[:, :height, :width]
+    result = np.where(weights > 0, total / np.where(weights > 0, weights, 1), xs[0])
+    return np.einsum("oc,ohw->chw", matrix, result)[:, :height, :width]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +95,18 @@ def test_it_is_the_literal_formula(channels, height, width, side, similar, windo
     expected = literal(
         noisy.double().numpy(), first.double().numpy(), side, min(similar, seen[0] * seen[1]), window, stride
     )
+    assert np.abs(result[0].numpy() - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_earlier_rounds_take_every_second_group(channels):
+    generator = torch.Generator().manual_seed(0)
+    noisy, first = (torch.rand(1, channels, 20, 24, generator=generator) for _ in range(2))
+    sizes = 4, 2, 5, 4  # patches that do not overlap and few similar ones, so that some pixels are in no group
+    result = NonLocalRidge(OnePass(), *sizes, rounds=2, level=LEVEL)(lambda image: first, noisy, generator)
+    noisy, first = noisy.double().numpy(), first.double().numpy()
+    better = literal(noisy, first, *sizes, every=2)
+    expected = literal(noisy, better[None], *sizes, matched=first)
     assert np.abs(result[0].numpy() - expected).max() < 1e-4
 
 

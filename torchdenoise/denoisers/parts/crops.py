@@ -1,6 +1,7 @@
 """Another loss, computed on random crops."""
 
 import copy
+import functools
 from collections.abc import Mapping
 from typing import Self
 
@@ -94,12 +95,17 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
 
     def _crop(self, batch: Batch, places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         noisy = batch["noisy"]
-        rows, columns = self._pixels(noisy, places)
-        image = torch.arange(len(noisy), device=noisy.device).repeat_interleave(self.count)[:, None, None]
+        number, (height, width), row = len(noisy), self._sides(noisy), noisy.shape[-1]
+        corners = places["top"] * row + places["left"]
+        pixels = corners[:, None, None] + _offsets(height, width, row, noisy.device)[places.get("turn", 0)]
+        index = pixels.view(number, 1, -1)
+
+        def crops(value: Tensor) -> Tensor:
+            chosen = value.flatten(2).gather(2, index.expand(-1, value.shape[1], -1))
+            return chosen.view(number, -1, self.count, height, width).movedim(2, 1).flatten(0, 1)
+
         cropped = {
-            key: value[image, :, rows, columns].movedim(-1, 1)
-            if value.shape == noisy.shape
-            else value.repeat_interleave(self.count, 0)
+            key: crops(value) if value.shape == noisy.shape else value.repeat_interleave(self.count, 0)
             for key, value in batch.items()
         }
         return cropped | {"turn": places["turn"]} if self.turned else cropped
@@ -108,12 +114,6 @@ class OnCrops(DenoisingLoss, source="random cropping, as is usual in training"):
         """Return the height and width of the crops; turned crops are square."""
         height, width = (min(self.size, side) for side in image.shape[-2:])
         return (min(height, width),) * 2 if self.turned else (height, width)
-
-    def _pixels(self, image: Tensor, places: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the row and the column in the image of every pixel of every crop, each ``(crops, height, width)``."""
-        height, width = self._sides(image)
-        row, column = _positions(height, width, places.get("turn"), image.device)
-        return places["top"][:, None, None] + row, places["left"][:, None, None] + column
 
 
 def turned(images: Tensor, turn: Tensor) -> Tensor:
@@ -128,18 +128,29 @@ def turned(images: Tensor, turn: Tensor) -> Tensor:
         tensor([[2., 3.],
                 [0., 1.]])
     """
-    row, column = _positions(images.shape[-2], images.shape[-1], turn, images.device)
-    each = torch.arange(len(images), device=images.device)[:, None, None]
-    return images[each, :, row, column].movedim(-1, 1)
+    side = images.shape[-1]
+    index = _offsets(side, side, side, images.device)[turn].view(len(images), 1, -1)
+    return images.flatten(2).gather(2, index.expand(-1, images.shape[1], -1)).view(images.shape)
 
 
-def _positions(height: int, width: int, turn: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the row and the column, before the turn, of each pixel of each crop, in shapes that broadcast."""
-    row = torch.arange(height, device=device)[None, :, None]
-    column = torch.arange(width, device=device)[None, None, :]
-    if turn is not None:
-        turn = turn[:, None, None]
-        row, column = torch.where(turn >= 4, column, row), torch.where(turn >= 4, row, column)
-        row = torch.where(turn % 2 == 1, height - 1 - row, row)
-        column = torch.where(turn // 2 % 2 == 1, width - 1 - column, column)
-    return row, column
+@functools.lru_cache(maxsize=16)
+def _offsets(height: int, width: int, row: int, device: torch.device) -> Tensor:
+    """Return where in an image each pixel of a crop lies, from the crop's corner, ``(turns, height, width)``.
+
+    There are eight turns if the crop is square, else one, which changes nothing.
+
+    Args:
+        height: of the crop.
+        width: of the crop.
+        row: pixels of a row of the image.
+        device: of the image.
+    """
+    with torch.inference_mode(False):  # a prediction may ask first
+        number = 8 if height == width else 1
+        turn = torch.arange(number, device=device)[:, None, None]
+        down, right = (torch.arange(size, device=device) for size in (height, width))
+        down, right = down[None, :, None], right[None, None, :]
+        down, right = torch.where(turn >= 4, right, down), torch.where(turn >= 4, down, right)
+        down = torch.where(turn % 2 == 1, height - 1 - down, down)
+        right = torch.where(turn // 2 % 2 == 1, width - 1 - right, right)
+        return down * row + right

@@ -21,6 +21,8 @@ LUMINANCE_CHROMINANCE = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -
 """Orthonormal colour transform from RGB to luminance and two colour differences, which are mostly noise."""
 GROUPS_PER_CHUNK = 1024
 """Patch groups processed together; limits memory."""
+GROUPS_IN_CACHE = 128
+"""The same, on a CPU whose cores have a megabyte of cache each."""
 MANY_CHANNELS = 5
 """From which on channels with white noise share one T; a few may show different things."""
 MIN_DEVIATION = 0.05
@@ -66,7 +68,8 @@ class NonLocalRidge(
         similar: patches in a group.
         window: side of the search window in pixels; odd.
         stride: step between reference patches; limited to ``side``.
-        rounds: number of iterations, each starting from the previous result; the groups are kept.
+        rounds: number of iterations, each starting from the previous result; the groups are kept. All but the last
+            take every second group, in a chequerboard: overlapping groups say much the same.
         level: standard deviation of white noise on the 0-255 scale; None uses the noise profile of each image.
         correlated_rounds: number of iterations where the noise is correlated; None is ``rounds``.
 
@@ -164,8 +167,10 @@ class NonLocalRidge(
         """Return the estimate of the first frame, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.
         rounds = self._rounds(profile)
-        margin = -(-rounds * (self.window + self.side) // self.stride) * self.stride
-        step = -(-BAND_ROWS // self.stride) * self.stride  # a multiple, so that bands share the grid of references
+        # Bands share the chequerboard of references.
+        margin, step = (
+            -(-rows // (2 * self.stride)) * 2 * self.stride for rows in (rounds * (self.window + self.side), BAND_ROWS)
+        )
         result = torch.empty_like(frames[0].noisy)
         for top in range(0, result.shape[-2], step):
             begin = max(0, top - margin)
@@ -189,31 +194,40 @@ class NonLocalRidge(
         )
         patch_noise = self.patch_noise(_tall_deviation(frames, below + apart, right), profile, side)
         guides = _guide(x).chunk(len(frames))
-        groups = list(self._groups([guide[: height + below] for guide in guides], height + below + apart, side, stride))
-        for _ in range(self._rounds(profile)):
-            x = self._round(y, x, groups, side, patch_noise)
+        chunks = self._groups([guide[: height + below] for guide in guides], height + below + apart, side, stride)
+        number = GROUPS_IN_CACHE if y.device.type == "cpu" else GROUPS_PER_CHUNK
+        groups = torch.cat(list(chunks))
+        reference = groups[:, 0]
+        half = groups[(reference // y.shape[-1] // stride + reference % y.shape[-1] // stride) % 2 == 0]
+        for later in reversed(range(self._rounds(profile))):
+            x = self._round(y, x, torch.split(half if later else groups, number), side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
         """Return the weighted mean of all groups' estimates ``(C, H, W)``; what is in no group stays as in ``x``."""
         width, pixels = y.shape[-1], y[0].numel()
-        patch = (width * torch.arange(side)[:, None] + torch.arange(side)).flatten().to(y.device, torch.int32)
+        steps = torch.arange(side, device=y.device)
         total = torch.zeros_like(y).view(-1, pixels)
         planes = _sharing(len(y), isinstance(noise, WhitePatches))
-        weights = total.new_zeros(len(planes), pixels)
+        at_corners = total.new_zeros(len(planes), pixels)
         for corners in groups:
-            shape, indices = (*corners.shape, len(patch)), (corners.int()[..., None] + patch).flatten()
+            row_starts = (corners[..., None] + width * steps)[..., None]
+            places, row_starts = (row_starts + steps).flatten(), row_starts.int().flatten()
             for number, shared in enumerate(planes):
-                xs = torch.cat([x[plane].flatten().index_select(0, indices).view(shape) for plane in shared], -1)
+                xs = torch.cat([_patches(x[plane], row_starts, corners, side) for plane in shared], -1)
                 mixing, weight = noise.combination(xs, corners, shared)
+                mixing.mul_(weight)
                 for plane in shared:
-                    ys = y[plane].flatten().index_select(0, indices).view(shape)
-                    total[plane].index_add_(0, indices, (mixing @ ys).mul_(weight).flatten())
-                weights[number].index_add_(0, indices, weight.expand(shape).flatten())
+                    estimates = mixing @ _patches(y[plane], row_starts, corners, side)
+                    total[plane].scatter_add_(0, places, estimates.flatten())
+                at_corners[number].index_add_(0, corners.flatten(), weight.flatten())
         for number, shared in enumerate(planes):
+            # A weight counts for all pixels of its patch.
+            padded = F.pad(at_corners[number].view(1, -1, width), (side - 1, 0, side - 1, 0))
+            weights = F.avg_pool2d(padded, side, 1, divisor_override=1).flatten()
             for plane in shared:
-                mean = total[plane].div_(weights[number])
-                total[plane] = torch.where(weights[number] > 0, mean, x[plane].flatten())
+                mean = total[plane].div_(weights)
+                total[plane] = torch.where(weights > 0, mean, x[plane].flatten())
         return total.view_as(y)
 
     def _groups(self, guides: Sequence[Tensor], apart: int, side: int, stride: int) -> Iterator[Tensor]:
@@ -253,6 +267,12 @@ class NonLocalRidge(
             offsets = [(first + down) * width + right for first in tops for down, right in shifts]
             corners = (part[:, None] * width + columns).flatten()[:, None]
             yield corners + torch.tensor(offsets, device=nearest.device)[nearest]
+
+
+def _patches(plane: Tensor, row_starts: Tensor, corners: Tensor, side: int) -> Tensor:
+    """Return patches ``(*corners.shape, side * side)`` of a plane, row by row."""
+    rows = plane.flatten().unfold(0, side, 1).index_select(0, row_starts)
+    return rows.view(*corners.shape, side * side)
 
 
 def _tall_deviation(frames: Sequence[_Frame], below: int, right: int) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from torchdenoise.denoisers.parts.inverse import spd_inverse
+
 MIN_RIDGE = 1e-5
 """Relative ridge that keeps the matrix invertible when there is no noise."""
 ROUNDING_RIDGE = 1e-6
@@ -46,7 +48,8 @@ class WhitePatches(PatchNoise):
     def combination(self, xs: Tensor, corners: Tensor, planes: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return the matrices, and the inverse variances of the results."""
         mixing = self.mixing(xs)
-        return mixing, 1 / mixing.square().sum(-1, keepdim=True).clamp(min=1 / mixing.shape[-1])
+        norm = torch.linalg.vector_norm(mixing, dim=-1, keepdim=True)
+        return mixing, 1 / norm.square_().clamp_(min=1 / mixing.shape[-1])
 
     def mixing(self, xs: Tensor) -> Tensor:
         """Return the matrices T."""
@@ -55,15 +58,15 @@ class WhitePatches(PatchNoise):
         before, size = diagonal.clone(), diagonal.mean(-1, keepdim=True)
         noise = xs.shape[-1] * self.deviation**2 + MIN_RIDGE * (1 + size)
         diagonal.copy_(before + noise)
-        factor, failed = torch.linalg.cholesky_ex(gram)
+        inverse, failed = spd_inverse(gram)
         if failed.any():  # identical patches without noise
             more = ROUNDING_RIDGE * xs.shape[-2] * size
-            noise = torch.where(failed[:, None] > 0, noise + more, noise)
+            noise = torch.where(failed[:, None], noise + more, noise)
             diagonal.copy_(before + noise)
-            factor = torch.linalg.cholesky(gram)
-        inverse = torch.cholesky_inverse(factor)
-        identity = torch.eye(gram.shape[-1], device=gram.device)
-        return identity - inverse.mul_(noise[..., None])  # equals gram @ inverse, in fewer operations
+            inverse, _ = spd_inverse(gram)
+        mixing = inverse.mul_(-noise[..., None])
+        mixing.diagonal(dim1=-2, dim2=-1).add_(1)
+        return mixing  # equals gram @ inverse, in fewer operations
 
 
 class CorrelatedPatches(PatchNoise):
@@ -98,12 +101,11 @@ class CorrelatedPatches(PatchNoise):
         ridge = MIN_RIDGE * (1 + torch.linalg.vector_norm(xs, dim=(-2, -1)).square()[:, None] / similar)
         matrix = torch.baddbmm(noise, xs, xs.mT)
         matrix.diagonal(dim1=-2, dim2=-1).add_(ridge)
-        factor, failed = torch.linalg.cholesky_ex(matrix)
+        inverse, failed = spd_inverse(matrix)
         if failed.any():  # an estimated correlation need not be positive definite
             more = torch.linalg.eigvalsh(matrix)[:, :1].clamp(max=0).neg() + ridge
             matrix.diagonal(dim1=-2, dim2=-1).add_(more)
-            factor, ridge = torch.linalg.cholesky(matrix), ridge + more
-        inverse = torch.cholesky_inverse(factor)
+            (inverse, _), ridge = spd_inverse(matrix), ridge + more
         # G A^-1 = I - (A - G) A^-1, in fewer operations and with smaller rounding errors.
         mixing = torch.bmm(noise, inverse, out=matrix).addcmul_(inverse, ridge[..., None]).neg_()
         mixing.diagonal(dim1=-2, dim2=-1).add_(1)
