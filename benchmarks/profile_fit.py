@@ -24,9 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from torchdenoise.data import Picture
 from torchdenoise.denoisers import EightTurns, Muon, NonLocalRidge, Recorrupted
-from torchdenoise.denoisers.methods import recorrupted as method
 from torchdenoise.fitting import Options, fit_image
-from torchdenoise.noise import level_function, repeatable
+from torchdenoise.noise import measuring, repeatable
 from torchdenoise.recipes import load_recipe
 
 RECIPE = "fast"
@@ -38,14 +37,13 @@ PHASES: dict[str, tuple[Any, str]] = {
     "Muon": (Muon, "step"),
     "eight turns": (EightTurns, "forward"),
     "similar patches": (NonLocalRidge, "_estimate"),
-    "noise level function": (level_function, "_brightness_classes"),
-    "assumption checks": (method, "broken_assumptions"),
+    "measuring the noise": (measuring, "measure_noise"),
 }
 KERNELS = {
     "convolutions": ("conv",),
     "activations": ("leaky_relu", "threshold"),
-    "matrix products and factorisations": ("mm", "cholesky", "linalg", "eigvalsh"),
-    "gathering and scattering pixels": ("index", "gather", "topk", "sort", "unfold", "im2col"),
+    "matrix products and factorisations": ("mm", "cholesky", "linalg", "eigvalsh", "triangular"),
+    "gathering and scattering pixels": ("index", "gather", "scatter", "topk", "sort", "unfold", "im2col"),
 }
 SIDE = 2048
 ZSN2N = {"zsn2n": torch.float32, "zsn2n-bf16": torch.bfloat16}

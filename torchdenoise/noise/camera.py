@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Generator, Tensor
-from torch.nn import functional as F
 from typing_extensions import override
 
 from torchdenoise.errors import UserError
+from torchdenoise.noise.demosaicking import Demosaicking, bilinear, gradient_corrected
 from torchdenoise.noise.models import Level, NoiseModel, check_level, draw_levels
 
 GAMMA = 2.2
@@ -22,28 +22,28 @@ COLOURS = ((1.6, -0.4, -0.2), (-0.3, 1.5, -0.2), (-0.1, -0.5, 1.6))
 """From a sensor's colours to those of a screen."""
 
 
-def developed(sensor: Tensor, balance: Tensor, colours: Tensor, gamma: float = GAMMA) -> Tensor:
-    """Return the picture of a sensor of which each pixel keeps one colour (RGGB): bilinear demosaicking to tone curve.
+def developed(
+    sensor: Tensor,
+    balance: Tensor,
+    colours: Tensor,
+    gamma: float = GAMMA,
+    demosaicking: Demosaicking = bilinear,
+) -> Tensor:
+    """Return the picture of a sensor of which each pixel keeps one colour: white balance to tone curve.
 
     Args:
         sensor: light ``(B, 3, H, W)`` in the sensor's colours.
         balance: factors of the colours, ``(1, 3, 1, 1)``.
         colours: matrix ``(3, 3)`` to the colours of the screen.
         gamma: of the tone curve.
+        demosaicking: from one colour a pixel to three.
 
     Example:
         >>> grey = torch.full((1, 3, 4, 4), 0.5)
         >>> developed(grey, torch.ones(1, 3, 1, 1), torch.eye(3))[0, 0, 0, 0].round(decimals=3)
         tensor(0.7300)
     """
-    mask = torch.zeros_like(sensor)
-    for colour, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
-        mask[:, colour, row::2, column::2] = 1
-    corners = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 4
-    cross = torch.tensor([[0.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 0.0]]) / 4
-    kernels = torch.stack([corners, cross, corners])[:, None].to(sensor)
-    bilinear = F.conv2d(F.pad(sensor * mask, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
-    return in_colours(bilinear * balance, colours).clamp(0, 1) ** (1 / gamma)
+    return in_colours(demosaicking(sensor * balance), colours).clamp(0, 1) ** (1 / gamma)
 
 
 def in_colours(image: Tensor, matrix: Tensor) -> Tensor:
@@ -74,9 +74,9 @@ def as_jpeg(image: Tensor, quality: int, subsampling: str = "4:2:0") -> Tensor:
 class CameraNoise(NoiseModel, name="camera", source="shot and read noise before demosaicking and a tone curve"):
     """What shot and read noise of a sensor become in its developed picture: larger where dark, shared by neighbours.
 
-    A random white balance and a random part of a colour matrix for each image, bilinear demosaicking (for colour) and
-    gamma 2.2. The picture itself is not demosaicked: it gets the difference that the noise makes. Images of other than
-    three channels go through the tone curve alone.
+    A random white balance and a random part of a colour matrix for each image, demosaicking (for colour: bilinear for
+    half of the images, gradient-corrected for the others) and gamma 2.2. The picture itself is not demosaicked: it gets
+    the difference that the noise makes. Images of other than three channels go through the tone curve alone.
 
     Args:
         photons: at white, or a range of which the logarithm is uniform.
@@ -99,7 +99,7 @@ class CameraNoise(NoiseModel, name="camera", source="shot and read noise before 
         return torch.cat([self._one(image, generator) for image in torch.split(clean, 1)])
 
     def _one(self, clean: Tensor, generator: Generator | None) -> Tensor:
-        numbers = torch.rand(5, generator=generator, device=clean.device, dtype=clean.dtype)
+        numbers = torch.rand(6, generator=generator, device=clean.device, dtype=clean.dtype)
         low, high = self.photons if isinstance(self.photons, tuple) else (self.photons, self.photons)
         photons = low * (high / low) ** numbers[0]
         red, blue = (1 + (MAX_BALANCE - 1) * numbers[1:3]).unbind()
@@ -113,7 +113,8 @@ class CameraNoise(NoiseModel, name="camera", source="shot and read noise before 
         noise = torch.randn(light.shape, generator=generator, device=clean.device, dtype=clean.dtype)
         noisy = light + deviation * noise
         if in_colour:
-            before, after = (developed(each, balance, colours) for each in (light, noisy))
+            demosaicking = bilinear if numbers[5] < 0.5 else gradient_corrected
+            before, after = (developed(each, balance, colours, demosaicking=demosaicking) for each in (light, noisy))
         else:
             before, after = (each.clamp(0, 1) ** (1 / GAMMA) for each in (light, noisy))
         return clean + after - before
