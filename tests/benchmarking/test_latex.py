@@ -66,10 +66,10 @@ def test_perfect_and_undefined_scores():
 
 def test_trained_weights_and_contended_seconds_are_marked():
     text = latex([row("x", "a", "30", weights="1a2b3c4d", workers="2"), row("y", "a", "29")], "compare")
-    assert [line[0] for line in body(text)[1:4]] == ["Method", r"x\textsuperscript{\dag}", "y"]
+    assert [line[0] for line in body(text)[1:4]] == ["Method", r"x$^{\dagger}$", "y"]
     assert "weights trained on other pictures" in body(text)[4][0]
     assert "seconds (contended)" in body(text)[1]
-    assert "dag" not in latex([row("y", "a", "29")], "compare")
+    assert "dagger" not in latex([row("y", "a", "29")], "compare")
 
 
 def test_comments_say_how_the_table_was_made():

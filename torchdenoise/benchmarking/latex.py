@@ -17,6 +17,7 @@ _SPECIAL = str.maketrans(
     }
 )  # fmt: skip
 """Brackets and stars would be read as arguments at the beginning of a line of a table."""
+_DAGGER = r"$^{\dagger}$"
 _NONE = "--"
 """Stands where a method has no figure."""
 
@@ -35,15 +36,15 @@ def latex(rows: Sequence[Row], command: str) -> str:
         _cells([by_place.get((method, noise)) for method in methods], column) for noise in noises for column in shown
     ]
     pretrained = {row["recipe"] for row in rows if row.get("weights")}
-    names = [escaped(method) + (r"\textsuperscript{\dag}" if method in pretrained else "") for method in methods]
+    names = [escaped(method) + (_DAGGER if method in pretrained else "") for method in methods]
     headings = [_heading(column, contended(rows)) for column in shown]
     text = [*_comments(rows, command, table), rf"\begin{{tabular}}{{l{'r' * len(cells)}}}", r"\toprule"]
     text += [*_groups(noises, len(shown)), _line(["Method", *headings * len(noises)]), r"\midrule"]
     text += [_line([name, *figures]) for name, *figures in zip(names, *cells, strict=True)]
     text.append(r"\bottomrule")
     if pretrained:
-        note = r"\textsuperscript{\dag}\,weights trained on other pictures"
-        text.append(_line([rf"\multicolumn{{{1 + len(cells)}}}{{l}}{{\footnotesize {note}}}"]))
+        note = rf"\footnotesize {_DAGGER}\,weights trained on other pictures"
+        text.append(_line([rf"\multicolumn{{{1 + len(cells)}}}{{l}}{{{note}}}"]))
     return "\n".join([*text, r"\end{tabular}", ""])
 
 

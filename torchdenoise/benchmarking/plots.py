@@ -26,7 +26,7 @@ def time_plot(points: Sequence[Series], across: str) -> "Figure":
         across: title of the horizontal axis.
     """
     axis = Axis.over([x for each in points for x, _ in each.points], 0, 1, log=True)
-    return _plot(points, across, axis, axis.ticks())
+    return _plot(points, across, axis, axis.ticks(), joined=False)
 
 
 def level_plot(lines: Sequence[Series], across: str) -> "Figure":
@@ -38,16 +38,18 @@ def level_plot(lines: Sequence[Series], across: str) -> "Figure":
     """
     levels = sorted({x for each in lines for x, _ in each.points})
     axis = Axis.over(levels, 0, 1, log=True)
-    return _plot(lines, across, axis, levels if len(levels) <= MAX_TICKS else axis.ticks())
+    return _plot(lines, across, axis, levels if len(levels) <= MAX_TICKS else axis.ticks(), joined=True)
 
 
-def _plot(series: Sequence[Series], across: str, axis: Axis, ticks: Sequence[float]) -> "Figure":
+def _plot(series: Sequence[Series], across: str, axis: Axis, ticks: Sequence[float], joined: bool) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure((ONE_COLUMN, HEIGHT), layout="constrained")
     axes = figure.subplots()
     for each in series:
-        axes.plot(*zip(*each.points, strict=True), label=each.name, clip_on=False, **_look(each))
+        marker = MARKERS[each.number % len(MARKERS)]
+        line = axes.plot(*zip(*each.points, strict=True), marker, label=each.name, color=each.colour, clip_on=False)[0]
+        line.set(linestyle=_dashes(each) if joined else "none", markeredgecolor="white", markeredgewidth=0.4)
     _logarithmic(axes, axis, ticks)
     axes.set_xlabel(across)
     axes.set_ylabel("PSNR (dB)")
@@ -57,11 +59,8 @@ def _plot(series: Sequence[Series], across: str, axis: Axis, ticks: Sequence[flo
     return figure
 
 
-def _look(series: Series) -> dict[str, Any]:
-    dashes = "-" if series.dashes == DASHES[0] else (0, tuple(map(float, series.dashes.split())))
-    marker = MARKERS[series.number % len(MARKERS)]
-    return {"color": series.colour, "linestyle": dashes, "marker": marker, "markeredgecolor": "white",
-            "markeredgewidth": 0.4, "markersize": 5}  # fmt: skip
+def _dashes(series: Series) -> Any:
+    return "-" if series.dashes == DASHES[0] else (0, tuple(map(float, series.dashes.split())))
 
 
 def _logarithmic(axes: "Axes", axis: Axis, ticks: Sequence[float]) -> None:
@@ -73,9 +72,10 @@ def _logarithmic(axes: "Axes", axis: Axis, ticks: Sequence[float]) -> None:
 
 def _add_legend(figure: "Figure", count: int) -> None:
     """Add the names below the plot, in as many columns as the width holds, and make the figure as much taller."""
-    for columns in range(min(count, 5), 0, -1):
+    for rows in range(1, count + 1):
+        columns = -(-count // rows)
         legend = figure.legend(loc="outside lower center", ncols=columns)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            figure.set_size_inches(ONE_COLUMN, HEIGHT + LEGEND_LINE * -(-count // columns))
+            figure.set_size_inches(ONE_COLUMN, HEIGHT + LEGEND_LINE * rows)
             return
         legend.remove()

@@ -28,7 +28,7 @@ _STYLE = {
     "legend.handlelength": 1.8,
     "legend.handletextpad": 0.5,
     "lines.linewidth": 1.0,
-    "lines.markersize": 4.0,
+    "lines.markersize": 5.0,
     "pdf.fonttype": 42,  # TrueType: journals refuse type 3
     "svg.hashsalt": "torchdenoise",  # else names of parts are random
     "text.parse_math": False,  # a dollar in a name is a dollar
