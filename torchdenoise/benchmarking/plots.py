@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 """One more than colours: who sees none of these tells series apart all the same."""
-HEIGHT, LEGEND_LINE = 2.1, 0.15
-"""Inches of the plot, and of each line of the legend below it."""
+HEIGHT = 2.1
+"""Inches of the plot, without the legend below it."""
 MAX_TICKS = 8
 """The largest number of noise levels that are all named."""
 
@@ -76,6 +76,6 @@ def _add_legend(figure: "Figure", count: int) -> None:
         columns = -(-count // rows)
         legend = figure.legend(loc="outside lower center", ncols=columns)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            figure.set_size_inches(ONE_COLUMN, HEIGHT + LEGEND_LINE * rows)
+            figure.set_size_inches(ONE_COLUMN, HEIGHT + legend.get_window_extent().height / figure.dpi)
             return
         legend.remove()
