@@ -2,12 +2,13 @@
 
 import math
 import re
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchdenoise.charts import COLOURS, DASHES, HEIGHT, WIDTH, Axis, Series, chart
+from torchdenoise.charts import COLOURS, DASHES, HEIGHT, MAX_DOTS, WIDTH, Axis, Panel, Series, chart, stacked
 
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -68,6 +69,41 @@ def test_the_drawing_stays_inside_its_width_and_height():
     for sizes, limit in ((r'\b(?:c?x|x[12])="([\d.-]+)"', WIDTH), (r'\b(?:c?y|y[12])="([\d.-]+)"', HEIGHT)):
         assert all(0 <= float(size) <= limit for size in re.findall(sizes, svg))
     assert re.findall(r'text-anchor="(\w+)" fill', svg) == ["start"] * 7 + ["end"] * 2
+
+
+def test_only_lines_of_few_points_are_marked_at_each():
+    short, long = ([(x, x) for x in range(1, 1 + count)] for count in (MAX_DOTS, MAX_DOTS + 1))
+    assert chart([Series("a", 0, short)], "x", "y").count("<circle") == MAX_DOTS
+    assert chart([Series("a", 0, long)], "x", "y").count("<circle") == 0
+    assert chart([Series("a", 0, long)], "x", "y", joined=False).count("<circle") == MAX_DOTS + 1
+
+
+def test_panels_of_a_file_share_the_horizontal_axis_and_name_what_they_must():
+    panels = [
+        Panel([Series("a<b", 0, [(0, 1), (10, 100)]), Series("c", 1, [(10, 10)])], "up", log=True),
+        Panel([Series("alone", 0, [(5, 0), (10, 1)])], "score", log=True),
+    ]
+    svg = stacked(panels, "steps")
+    root = ElementTree.fromstring(svg)
+    first, second = root.findall("{*}g")
+    assert root.get("viewBox") == f"0 0 {WIDTH} {2 * HEIGHT}"
+    (begin, end), (middle, same_end) = (
+        [float(dot.get("cx")) for dot in panel.findall("{*}circle")][:2] for panel in (first, second)
+    )
+    assert same_end == end
+    assert middle == pytest.approx((begin + end) / 2)
+    heights = [float(dot.get("cy")) for dot in first.findall("{*}circle")]
+    assert heights[2] == pytest.approx((heights[0] + heights[1]) / 2, abs=0.1)  # logarithmic
+    assert [text.text for text in first.findall("{*}text")][-2:] == ["a<b", "c"]
+    assert "alone" not in [text.text for text in second.findall("{*}text")]
+
+
+def test_a_panel_with_a_zero_is_not_logarithmic():
+    [axis] = ElementTree.fromstring(stacked([Panel([Series("a", 0, [(0, 0), (1, 1), (2, 2)])], "y", log=True)], "x"))[
+        1:
+    ]
+    low, middle, high = (float(dot.get("cy")) for dot in axis.findall("{*}circle"))
+    assert middle == pytest.approx((low + high) / 2, abs=0.1)
 
 
 def test_names_of_close_points_do_not_overlap():

@@ -11,6 +11,8 @@ COLOURS = (
 DASHES = ("none", "6 3", "2 2", "8 3 2 3")
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 44
+MAX_DOTS = 40
+"""The largest number of points of a line that are marked."""
 
 
 @dataclass(frozen=True)
@@ -119,23 +121,79 @@ def chart(
     xs, ys = zip(*(point for each in (*series, *behind) for point in each.points), strict=True)
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
     y_axis = Axis.over(ys if floor is None else (floor, *ys), HEIGHT - BOTTOM, TOP)
-    parts = [_frame(x_axis, y_axis, across, up), *(_cloud(each, x_axis, y_axis) for each in behind)]
+    drawing = [_frame(x_axis, y_axis, across, up), *(_cloud(each, x_axis, y_axis) for each in behind)]
+    drawing.append(_lines(series, x_axis, y_axis) if joined else _named_points(series, x_axis, y_axis))
+    return _svg(WIDTH, HEIGHT, f"{up} against {across}", *drawing)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart of lines among several in one file; logarithmic upwards where all values are above 0, if ``log``."""
+
+    series: Sequence[Series]
+    up: str
+    log: bool = False
+
+
+def stacked(panels: Sequence[Panel], across: str) -> str:
+    """Return the SVG of a file of its own, with a chart for each panel below the other and the names of its series.
+
+    Example:
+        >>> stacked([Panel([Series("loss", 0, [(1, 2), (3, 4)])], "loss")], "steps")[:4]
+        '<svg'
+    """
+    xs = [x for panel in panels for each in panel.series for x, _ in each.points]
+    x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT)
+    parts = [f'<rect width="{WIDTH}" height="{len(panels) * HEIGHT}" fill="white"/>']
+    for number, panel in enumerate(panels):
+        ys = [y for each in panel.series for _, y in each.points]
+        y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP, panel.log and min(ys) > 0)
+        drawing = _frame(x_axis, y_axis, across, panel.up) + _lines(panel.series, x_axis, y_axis)
+        names = _names(panel.series) if len(panel.series) > 1 else ""
+        style = 'font-family="sans-serif" font-size="11" fill="#5b6570"'  # a page has its own
+        parts.append(f'<g transform="translate(0 {number * HEIGHT})" {style}>{drawing}{names}</g>')
+    title = f"{', '.join(panel.up for panel in panels)} against {across}"
+    return _svg(WIDTH, len(panels) * HEIGHT, title, *parts)
+
+
+def _svg(width: int, height: int, title: str, *parts: str) -> str:
+    view = f'viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(parts)}</svg>'
+
+
+def _lines(series: Sequence[Series], x_axis: Axis, y_axis: Axis) -> str:
+    parts = []
+    for each in series:
+        path = " ".join(f"{x_axis.place(x):.1f},{y_axis.place(y):.1f}" for x, y in each.points)
+        line = f'fill="none" stroke="{each.colour}" stroke-width="1.8" stroke-dasharray="{each.dashes}"'
+        parts.append(f'<polyline points="{path}" {line}/>')
+        if len(each.points) <= MAX_DOTS:
+            parts += [_dot(each, x, y, x_axis, y_axis) for x, y in each.points]
+    return "".join(parts)
+
+
+def _named_points(series: Sequence[Series], x_axis: Axis, y_axis: Axis) -> str:
+    parts = []
     taken: list[tuple[float, float]] = []
     for each in series:
-        places = [(x_axis.place(x), y_axis.place(y)) for x, y in each.points]
-        if joined:
-            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            line = f'fill="none" stroke="{each.colour}" stroke-width="1.8" stroke-dasharray="{each.dashes}"'
-            parts.append(f'<polyline points="{path}" {line}/>')
-        for (x, y), (at, value) in zip(places, each.points, strict=True):
-            hint = escape(f"{each.name}: {value:.2f} at {at:.4g}")
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{each.colour}"><title>{hint}</title></circle>'
-            )
-            if not joined:
-                parts.append(_label(each, x, y, taken))
-    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(up)} against {escape(across)}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(parts)}</svg>'
+        for x, y in each.points:
+            parts += [_dot(each, x, y, x_axis, y_axis), _label(each, x_axis.place(x), y_axis.place(y), taken)]
+    return "".join(parts)
+
+
+def _dot(series: Series, x: float, y: float, x_axis: Axis, y_axis: Axis) -> str:
+    hint = escape(f"{series.name}: {y:.4g} at {x:.4g}")
+    place = f'cx="{x_axis.place(x):.1f}" cy="{y_axis.place(y):.1f}" r="3.2"'
+    return f'<circle {place} fill="{series.colour}"><title>{hint}</title></circle>'
+
+
+def _names(series: Sequence[Series]) -> str:
+    """Return the names of series in their colours, one below the other in the upper right corner."""
+    x, parts = WIDTH - RIGHT - 8, []
+    for number, each in enumerate(series):
+        style = f'text-anchor="end" fill="{each.colour}"'
+        parts.append(f'<text x="{x}" y="{TOP + 16 + 14 * number}" {style}>{escape(each.name)}</text>')
+    return "".join(parts)
 
 
 def _cloud(series: Series, x_axis: Axis, y_axis: Axis) -> str:
@@ -158,14 +216,15 @@ def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]])
 
 def _frame(x_axis: Axis, y_axis: Axis, across: str, up: str) -> str:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    parts = [f'<rect x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}" class="frame"/>']
+    frame, grid = 'class="frame" fill="none" stroke="#d9dee3"', 'class="grid" stroke="#eef1f3"'
+    parts = [f'<rect x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}" {frame}/>']
     for tick in x_axis.ticks():
         x = x_axis.place(tick)
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}" class="grid"/>')
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}" {grid}/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
     for tick in y_axis.ticks():
         y = y_axis.place(tick)
-        parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" {grid}/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
     middle = (TOP + bottom) / 2
     parts.append(f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across)}</text>')

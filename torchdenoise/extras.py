@@ -48,3 +48,12 @@ def bioimage_checks() -> Any:
         UserError: the extra is missing.
     """
     return optional_module("bioimageio.core", "bioimage.io needs an extra: pip install 'torchdenoise[bioimage]'")
+
+
+def plotting() -> Any:
+    """Return the module ``matplotlib``.
+
+    Raises:
+        UserError: the extra is missing.
+    """
+    return optional_module("matplotlib", "figures need an extra: pip install 'torchdenoise[figures]'")

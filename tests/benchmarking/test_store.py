@@ -302,7 +302,8 @@ def test_a_table_larger_than_any_is_not_read(run, clean):
 
 def test_pages_and_pictures_take_the_place_of_pipes_and_links(run, clean, tmp_path):
     assert run(*TV, clean).code == 0
-    kept, places = tmp_path / "kept.txt", ["out/report.html", "out/table.md", "out/pictures/p0_gaussian-25_0/tv.png"]
+    kept = tmp_path / "kept.txt"
+    places = [f"out/{name}" for name in ("report.html", "table.md", "table.tex", "pictures/p0_gaussian-25_0/tv.png")]
     kept.write_text("mine")
     for put in (os.mkfifo, lambda path: path.symlink_to(kept)):
         for place in places:

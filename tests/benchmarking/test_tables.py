@@ -2,15 +2,8 @@
 
 import pytest
 
-from torchdenoise.benchmarking.columns import columns
+from tests.benchmarking.made_rows import row
 from torchdenoise.benchmarking.tables import lines, markdown
-
-
-def row(recipe, image, psnr, noise="gaussian:25", seed="0", **values):
-    status = "done" if psnr else "failed"
-    figures = {"psnr": psnr, "ssim": "0.5", "seconds": "2", "steps": "7", "parameters": "100", "workers": "1"}
-    named = {"recipe": recipe, "image": image, "noise": noise, "seed": seed, "status": status}
-    return dict.fromkeys(columns(), "") | named | (figures if psnr else {"error": "broke"}) | values
 
 
 def test_methods_are_ranked_on_the_pictures_that_all_have_finished():

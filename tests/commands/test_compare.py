@@ -30,6 +30,7 @@ def test_compare_writes_rows_table_report_and_pictures(run, clean):
     assert (first["steps"], first["parameters"], first["threads"], first["workers"]) == ("3", "22275", "1", "1")
     assert "## poisson:25" in outcome.out
     assert "| zsn2m-star | 4 |" in (Path("res") / "table.md").read_text()
+    assert "zsn2m-star & " in Path("res/table.tex").read_text()
     assert len(list(Path("res/pictures").glob("*/*.png"))) == 16
     html = Path("res/report.html").read_text()
     assert " ".join(["torchdenoise", *map(str, words)]) in html

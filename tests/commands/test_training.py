@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,16 @@ def test_a_fit_leaves_its_last_and_its_best_state_and_its_losses(train):
     assert len([row for row in rows if row["loss"]]) == 9
     for name in ("val_loss", "val_psnr", "val_ssim"):
         assert len([row for row in rows if row[name]]) == 3
-    assert sorted(path.name for path in RUN.iterdir()) == ["checkpoints", "config.yaml", "metrics.csv"]
+    assert sorted(path.name for path in RUN.iterdir()) == ["checkpoints", "config.yaml", "curves.svg", "metrics.csv"]
+    curves = (RUN / "curves.svg").read_text()
+    assert [f">{name}<" in curves for name in ("loss", "val_loss", "val_psnr", "val_ssim")] == [True] * 4
+    assert "val_removed" not in curves
+    lines = [line.split(", ") for line in outcome.out.splitlines() if line.startswith("step ")]
+    assert [line[0] for line in lines] == ["step 3 of 9", "step 6 of 9", "step 9 of 9"]
+    names = ["loss", "val_loss", "val_psnr", "val_ssim"]
+    assert [[figure.split()[0] for figure in line[2:]] for line in lines] == [names] * 3
+    [last] = re.findall(r"^fitted: +9 steps in [\d.]+ s, (.*)$", outcome.out, re.MULTILINE)
+    assert last.split(", ") == lines[-1][2:]
 
 
 def test_without_validation_there_is_no_best_state(train):
@@ -76,6 +86,14 @@ def test_without_validation_there_is_no_best_state(train):
     assert outcome.code == 0, outcome.err
     assert "best" not in outcome.out
     assert [path.name for path in LAST.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_without_a_log_there_are_scores_but_no_curves(train, tmp_path):
+    outcome = train(DATA, "--data.val clean --trainer.max_epochs 1 --trainer.logger false")
+    assert outcome.code == 0, outcome.err
+    assert "step 3 of 3" in outcome.out
+    assert re.search(r"^fitted: +3 steps in [\d.]+ s, val_loss .*, val_psnr ", outcome.out, re.MULTILINE)
+    assert not list(tmp_path.rglob("curves.svg"))
 
 
 def test_a_loss_of_the_noisy_picture_alone_trains_on_folders_too(train, run):
@@ -171,6 +189,8 @@ def test_a_fit_goes_on_as_if_it_had_never_been_stopped(train, tmp_path, length, 
     shift = int("key" in how or "steps" in length)
     rest = {step + shift: loss for step, loss in straight.items() if step >= first}
     assert losses(Path("runs/version_2")) == rest
+    written = {path.parent.name for path in tmp_path.rglob("curves.svg")}
+    assert written == {"version_0", "version_2"} | ({"version_1"} if "crash" not in how else set())
     sys.modules.pop("my_stops", None)
 
 
@@ -406,6 +426,9 @@ def test_two_processes_share_the_crops_and_write_one_checkpoint(train, tmp_path)
     assert sorted(path.name for path in LAST.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
     assert torch.load(LAST, weights_only=True)["global_step"] == 2
     assert outcome.stdout.count("checkpoint:") == 1
+    assert (RUN / "curves.svg").is_file()
+    lines = [line.split(",")[0] for line in outcome.stdout.splitlines() if line.startswith("step ")]
+    assert lines == ["step 1 of 2", "step 2 of 2"]
 
 
 @pytest.mark.slow

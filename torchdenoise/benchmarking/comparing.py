@@ -11,7 +11,9 @@ import torch
 from typing_extensions import override
 
 from torchdenoise.benchmarking.columns import columns, row_key
+from torchdenoise.benchmarking.figures import figures as drawn_figures
 from torchdenoise.benchmarking.jobs import REAL, Job, Settings, bundles, plan, scenes
+from torchdenoise.benchmarking.latex import latex
 from torchdenoise.benchmarking.methods import Method, Recipes, methods
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
@@ -21,6 +23,7 @@ from torchdenoise.benchmarking.tables import markdown
 from torchdenoise.data.headers import header
 from torchdenoise.data.partners import check_partners
 from torchdenoise.errors import DataError, UserError
+from torchdenoise.extras import plotting
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
@@ -82,6 +85,7 @@ def compare(
     dask: str | None = None,
     device: str = "auto",
     output: str | Path | None = None,
+    figures: bool = False,
     listener: Listener | None = None,
     command: str = "",
 ) -> list[dict[str, Any]]:
@@ -105,8 +109,9 @@ def compare(
         batch: number of pictures that are fitted together where the method can; numbers differ by rounding.
         dask: address of a Dask cluster that does the jobs.
         device: as in ``denoise``.
-        output: folder for ``results.csv``, ``table.md``, ``report.html`` and the pictures. Jobs that are done there are
-            not repeated.
+        output: folder for ``results.csv``, ``table.md``, ``table.tex``, ``report.html`` and the pictures. Jobs that are
+            done there are not repeated.
+        figures: whether to draw figures for papers there; needs the extra ``figures``.
         listener: its methods are called as the comparison runs.
         command: printed in the table and the report.
 
@@ -130,6 +135,8 @@ def compare(
             raise UserError(f"{name} {number}: must be at least 1")
     for seed in seeds:
         check_seed(seed)
+    if figures:
+        _check_figures(output)
     accelerator(device)
     load_plugins()
     listener = listener or Silent()
@@ -156,9 +163,20 @@ def compare(
         rows = store.rows_of(jobs)
         if output is not None:
             store.write_page("table.md", markdown(rows, command))
+            store.write_page("table.tex", latex(rows, command))
             store.write_page("report.html", report(store, jobs, command))
+        if figures:
+            for name, content in drawn_figures(store, jobs):
+                store.write_figure(name, content)
     known = columns()
     return [{name: known[name].typed(row[name]) for name in known} for row in rows]
+
+
+def _check_figures(output: str | Path | None) -> None:
+    """Refuse early what would be found out when all jobs are done."""
+    plotting()
+    if output is None:
+        raise UserError("figures need a folder: give output")
 
 
 @dataclass(frozen=True)

@@ -126,20 +126,28 @@ class Store:
 
     def write_page(self, name: str, text: str) -> None:
         """Write a page about the comparison: a new file, whatever has its name."""
-        with write_errors(self.folder), _replaced(self.folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+        self._write(self.folder / name, text.encode())
+
+    def write_figure(self, name: str, content: bytes) -> None:
+        """Write a figure about the comparison: a new file, whatever has its name."""
+        self._write(self.folder / "figures" / name, content)
 
     def picture_path(self, row: Row) -> Path:
         """Return the path of a row's picture."""
-        noise = row["noise"].replace(":", "-").replace("|", "-or-")
-        scene = f"{row['image']}_{noise}_{row['seed']}"
-        return self.folder / "pictures" / _short(scene) / f"{_short(row['recipe'])}.png"
+        scene = f"{row['image']}_{noise_name(row['noise'])}_{row['seed']}"
+        return self.folder / "pictures" / short_name(scene) / f"{short_name(row['recipe'])}.png"
 
     def picture(self, row: Row) -> NDArray[np.uint8]:
         """Return the result of a row, ``(H, W, C)``."""
         with read_errors(self.picture_path(row)), Image.open(self.picture_path(row)) as image:
             array = np.asarray(image)
         return array if array.ndim == 3 else array[..., None]
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with write_errors(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _replaced(path) as partial:
+                partial.write_bytes(content)
 
     def curves(self) -> dict[str, Curve]:
         """Return fingerprint -> curve."""
@@ -286,7 +294,12 @@ def _append(path: Path, fields: Sequence[str], rows: Sequence[Row]) -> None:
         writer.writerows({name: _marked(cell) for name, cell in row.items()} for row in rows)
 
 
-def _short(name: str) -> str:
+def noise_name(noise: str) -> str:
+    """Return a noise spec as a part of a file name."""
+    return noise.replace(":", "-").replace("|", "-or-")
+
+
+def short_name(name: str) -> str:
     """Return a file name that every system accepts: a long one ends in a digest."""
     content = name.encode()
     if len(content) <= MAX_NAME_BYTES:

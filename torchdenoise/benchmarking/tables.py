@@ -124,12 +124,16 @@ def setting(rows: Sequence[Row]) -> str:
     threads = f"{found['threads']} thread{'' if found['threads'] == '1' else 's'}"
     together = max((int(row["batch"]) for row in rows if row["batch"]), default=1)
     batch = f", up to {together} pictures fitted together" if together > 1 else ""
-    busy = any(row["workers"] not in ("", "1") for row in rows)
-    contended = ", several jobs at a time: **seconds are contended**" if busy else ""
+    busy = ", several jobs at a time: **seconds are contended**" if contended(rows) else ""
     return (
-        f"{crop}, seed {found['seed']}, {threads} a job on {found['device']}{batch}{contended}; "
+        f"{crop}, seed {found['seed']}, {threads} a job on {found['device']}{batch}{busy}; "
         f"torch {found['torch']}, lightning {found['lightning']}, torchdenoise {found['torchdenoise']}"
     )
+
+
+def contended(rows: Sequence[Row]) -> bool:
+    """Return whether some rows were computed beside others, so that their seconds say little."""
+    return any(row["workers"] not in ("", "1") for row in rows)
 
 
 def markdown(rows: Sequence[Row], command: str) -> str:

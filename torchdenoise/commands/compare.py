@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torchdenoise.commands.arguments import Parser, add_worker_options, positive
 from torchdenoise.errors import UserError
+from torchdenoise.extras import plotting
 from torchdenoise.user_modules import full_command
 
 EXAMPLES = """\
@@ -16,7 +17,10 @@ EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/     your own pairs
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ -o results/                    without ground truth
 
-results: results.csv (a row for each job, written when it ends), table.md, report.html (open it in a browser), pictures/
+  torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/ --figures    figures for a paper
+
+results: results.csv (a row for each job, written when it ends), table.md, table.tex, report.html (open it in a
+browser), pictures/; with --figures also figures/*.pdf and *.svg
 Run the command again, with more recipes if you like, and it does only what is missing. Exit code 1: a job failed.
 """
 
@@ -37,6 +41,7 @@ def parser() -> Parser:
         "--clean", nargs="+", type=Path, default=[], metavar="DIR", help="ground truth of --noisy, same names"
     )
     options.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    options.add_argument("--figures", action="store_true", help="draw figures for papers, too (extra [figures])")
     options.add_argument("--crop", type=positive, metavar="N", help="compare the N x N centre of each picture")
     options.add_argument("--seeds", default="0", metavar="N,...", help="seeds of noise and fits (default: 0)")
     options.add_argument("--max-steps", type=positive, metavar="N", help="steps of every fit")
@@ -55,6 +60,8 @@ def run(words: Sequence[str]) -> int:
         )
     if options.clean and not options.noisy:
         raise UserError("--clean needs the noisy pictures, too: add --noisy DIR, or use --data DIR with --noise")
+    if options.figures:
+        plotting()
     from torchdenoise.benchmarking import compare
     from torchdenoise.commands.progress import shown_jobs
 
@@ -73,12 +80,15 @@ def run(words: Sequence[str]) -> int:
             dask=options.dask,
             device=options.device,
             output=options.output,
+            figures=options.figures,
             listener=listener,
             command=full_command(words),
         )
     failed = sum(row["status"] == "failed" for row in rows)
     print((options.output / "table.md").read_text(encoding="utf-8"))
     print(f"report: {options.output / 'report.html'}")
+    if options.figures:
+        print(f"figures: {options.output / 'figures'}")
     if failed:
         print(f"{failed} of {len(rows)} jobs failed: see above; the same command repeats them")
     return 1 if failed else 0

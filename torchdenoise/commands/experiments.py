@@ -15,8 +15,10 @@ from lightning.pytorch.callbacks import Callback
 
 import torchdenoise
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint
+from torchdenoise.callbacks.curves import Curves
 from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
+from torchdenoise.callbacks.progress_lines import ProgressLines
 from torchdenoise.callbacks.score_table import ScoreTable
 from torchdenoise.commands.experiment_arguments import checkpoint_file, rewritten, take_output_options, take_start
 from torchdenoise.commands.lightning_cli import ExperimentCLI
@@ -41,7 +43,7 @@ def run(words: Sequence[str]) -> int:
     rest, output, overwrite = take_output_options(rest) if command == "predict" else (rest, None, False)
     rest, init_from = take_start(rest) if command == "fit" else (rest, None)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint()],
+        "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint(), ProgressLines(), Curves()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }

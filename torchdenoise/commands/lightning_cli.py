@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from torchdenoise.callbacks.checkpoint_files import WholeCheckpoints
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
+from torchdenoise.callbacks.progress_lines import in_words, validation_scores
 from torchdenoise.commands.experiment_arguments import checkpoint_file, option_value
 from torchdenoise.commands.experiment_help import EXAMPLES
 from torchdenoise.data import DenoisingData
@@ -173,12 +174,11 @@ class ExperimentCLI(LightningCLI):
     @rank_zero_only
     def after_fit(self) -> None:
         """Print how the fit ended, where its result is, and the command that uses it."""
-        loss = self.trainer.callback_metrics.get("loss")
         seconds = time.monotonic() - self._start
-        print(
-            f"fitted:     {self.trainer.global_step} steps in {seconds:.1f} s"
-            + ("" if loss is None else f", loss {float(loss):.4g}")
-        )
+        logged = self.trainer.callback_metrics
+        figures = {name: value.item() for name, value in logged.items() if name == "loss"}
+        words = in_words(figures | validation_scores(self.trainer))
+        print(f"fitted:     {', '.join(filter(None, [f'{self.trainer.global_step} steps in {seconds:.1f} s', words]))}")
         paths = {
             type(callback): shown(Path(os.path.relpath(callback.best_model_path)))
             for callback in self.trainer.checkpoint_callbacks

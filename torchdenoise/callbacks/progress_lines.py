@@ -1,0 +1,70 @@
+"""The callback that says in lines how far a fit is, where no progress bar can."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning import Callback, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from torchdenoise.callbacks.validation import tells_progress
+
+EVERY = 30.0
+"""Seconds between two lines."""
+
+
+class ProgressLines(Callback):
+    """Prints a line every so often and after each validation, in the first process, unless there is a progress bar.
+
+    Args:
+        every: seconds between two lines.
+        clock: returns the present time in seconds.
+    """
+
+    def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every = every
+        self._clock = clock
+        self._began = self._printed = 0.0
+        self._loss: Tensor | None = None
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock."""
+        self._began = self._printed = self._clock()
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Print a line if the last one is long ago."""
+        self._loss = outputs["loss"]  # read only when it is printed, because a GPU would wait for it
+        if self._clock() - self._printed >= self._every:
+            self._say(trainer, pl_module, {})
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Print the scores."""
+        if not trainer.sanity_checking:
+            self._say(trainer, pl_module, validation_scores(trainer))
+
+    def _say(self, trainer: Trainer, pl_module: Any, scores: Mapping[str, float]) -> None:
+        now = self._printed = self._clock()
+        if not trainer.is_global_zero or trainer.progress_bar_callback is not None or self._loss is None:
+            return
+        loss = self._loss.item() * trainer.accumulate_grad_batches  # Lightning divides it
+        figures = in_words({"loss": loss, **scores})
+        print(f"step {trainer.global_step} of {pl_module.plan.steps}, {now - self._began:.0f} s, {figures}", flush=True)
+
+
+def validation_scores(trainer: Trainer) -> dict[str, float]:
+    """Return name -> value of the losses and scores of the last validation."""
+    return {name: value.item() for name, value in trainer.callback_metrics.items() if tells_progress(name)}
+
+
+def in_words(figures: Mapping[str, float]) -> str:
+    """Return figures as text.
+
+    Example:
+        >>> in_words({"loss": 0.012345, "val_psnr": 28.1})
+        'loss 0.01234, val_psnr 28.1'
+    """
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
