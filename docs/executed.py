@@ -49,7 +49,9 @@ def execute(path: Path, folder: Path) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=SECONDS_OF_A_CELL, kernel_name="python3", resources=where)
+    client = NotebookClient(
+        notebook, timeout=SECONDS_OF_A_CELL, kernel_name="python3", resources=where, coalesce_streams=True
+    )
     client.execute(env=os.environ | {"PATH": scripts})
     notebook.metadata.executed = digest
     KEPT.mkdir(parents=True, exist_ok=True)

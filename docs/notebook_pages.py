@@ -26,7 +26,7 @@ def files(name: str, notebook: NotebookNode, with_links: Callable[[str], str]) -
         if cell.cell_type == "markdown":
             text.append(with_links(cell.source))
             continue
-        text.append(_block("python", cell.source))
+        text.append(_block("bash" if cell.source.startswith("%%bash") else "python", cell.source))
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
                 picture = base64.b64decode(output.data["image/png"])
@@ -35,7 +35,7 @@ def files(name: str, notebook: NotebookNode, with_links: Callable[[str], str]) -
                 if COVER in cell.metadata.get("tags", []):
                     yield cover(name), picture
             else:
-                text.append(_block("{ .text .output }", printed(output)))
+                text.append(_block("{ .text .output .no-copy }", printed(output)))
     download = f'[Download this notebook]({here}.ipynb){{ download="" }}'
     yield f"{name}.md", "\n\n".join([text[0], download, *text[1:]]) + "\n"
     yield f"{name}.ipynb", nbformat.writes(notebook)

@@ -82,6 +82,7 @@ def test_the_page_of_a_notebook():
             new_markdown_cell("[a page](../docs/page.md)"),
             new_code_cell("print('```')", outputs=[new_output("stream", text="```\n")]),
             new_code_cell("draw[0](1)", outputs=[drawn], metadata={"tags": ["cover"]}),
+            new_code_cell("%%bash\nls"),
             new_code_cell("7", outputs=[new_output("execute_result", {"text/plain": "7"})]),
         ]
     )
@@ -91,11 +92,12 @@ def test_the_page_of_a_notebook():
         '[Download this notebook](first.ipynb){ download="" }',
         "[a page](../page.md)",
         "````python\nprint('```')\n````",
-        "````{ .text .output }\n```\n````",
+        "````{ .text .output .no-copy }\n```\n````",
         "```python\ndraw[0](1)\n```",
         "![What the code above draws](first/3.png)",
+        "```bash\n%%bash\nls\n```",
         "```python\n7\n```",
-        "```{ .text .output }\n7\n```\n",
+        "```{ .text .output .no-copy }\n7\n```\n",
     ]
     assert nbformat.reads(files.pop("notebooks/first.ipynb"), as_version=4) == notebook
     assert files == {"notebooks/first/3.png": PICTURE, "notebooks/first/cover.png": PICTURE}
