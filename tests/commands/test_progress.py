@@ -13,10 +13,17 @@ FEW = ("--max-steps", "3", "--device", "cpu")
 
 def test_the_bar_changes_nothing(run, noisy_png, monkeypatch):
     assert run("denoise", "noisy.png", "-o", "plain.png", *FEW).code == 0
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes standard output for a terminal
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     outcome = run("denoise", "noisy.png", "-o", "bar.png", *FEW)
     assert "3/3" in outcome.out
     assert (noisy_png.parent / "plain.png").read_bytes() == (noisy_png.parent / "bar.png").read_bytes()
+
+
+def test_colours_alone_make_no_terminal(run, noisy_png, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks do
+    outcome = run("denoise", "noisy.png", *FEW)
+    assert "[1/1] noisy.png ..." in outcome.out
+    assert "\x1b" not in outcome.out
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Progress over pictures or jobs: bars on a terminal, plain lines elsewhere."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,12 @@ from torchdenoise.errors import printable
 if TYPE_CHECKING:
     from torchdenoise.benchmarking.jobs import Job
     from torchdenoise.benchmarking.scoring import Outcome
+
+
+def _console() -> Console:
+    """Return a console without emoji, or gaussian:100:clip would show one."""
+    # FORCE_COLOR, which notebooks set, makes no terminal: bars need one.
+    return Console(emoji=False, force_terminal=sys.stdout.isatty())
 
 
 class PictureProgress:
@@ -60,7 +67,7 @@ class PictureProgress:
 @contextlib.contextmanager
 def shown_progress(pictures: int) -> Iterator[PictureProgress]:
     """Show bars while the block runs if standard output is a terminal."""
-    console = Console(emoji=False)  # or gaussian:100:clip would show an emoji
+    console = _console()
     if not console.is_terminal:
         yield PictureProgress(console, None, pictures)
         return
@@ -126,7 +133,7 @@ class JobProgress:
 @contextlib.contextmanager
 def shown_jobs() -> Iterator[JobProgress]:
     """Show a bar while the block runs if standard output is a terminal."""
-    console = Console(emoji=False)  # or gaussian:100:clip would show an emoji
+    console = _console()
     if not console.is_terminal:
         yield JobProgress(console, None)
         return
