@@ -2,7 +2,6 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained.py [colour] [grey]      hours on two cores; killed, it goes on
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained.py colour --rounds 1    only the first round
-    TORCHDENOISE_DATA=DIR python benchmarks/pretrained.py units                how many units of the networks fire
 
 Noise2Clean on BSDS500's 400 training images, of which every fiftieth is left out for validation, with noise of all
 kinds (``MIXTURE``). A round is one fit, whose learning rate ends at zero, so that every round leaves weights to use;
@@ -11,7 +10,6 @@ docs/results/curves.
 """
 
 import argparse
-import functools
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +18,11 @@ import lightning
 import torch
 from PIL import Image
 from studies import RECIPES, data_folder
-from torch import Tensor, nn
 from training import runs_folder, trained
 
 import torchdenoise
-from torchdenoise.data import read_picture
-from torchdenoise.denoisers import load
 from torchdenoise.denoisers.checkpoints import read_checkpoint
 from torchdenoise.denoisers.weight_files import KEY, SUFFIX, read_weights, write_weights
-from torchdenoise.noise import repeatable
 from torchdenoise.paths import SHIPPED
 
 WEIGHTS = Path(torchdenoise.__file__).parent / "weights"
@@ -45,6 +39,7 @@ PARTS = (
     "poisson:5-300+gaussian:0-20+bits:8",
     "blurred:3-40:0.3-2.5+bits:8",
     "camera:20-5000+bits:8",
+    "camera:20-500+bits:8",
     "camera:20-5000+bits:8+jpeg:60-95",
     "gaussian:3-40+jpeg:50-95",
     "shared:3-40+bits:8",
@@ -83,8 +78,8 @@ class Shipped:
 
 
 NETWORKS = {
-    "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.02),)),
-    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.008),)),
+    "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.01), Round(20_000, 0.006))),
+    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.01),)),
 }
 
 
@@ -137,40 +132,12 @@ def train(name: str, number: int) -> None:
     )
 
 
-@torch.no_grad()
-def print_units() -> None:
-    """Print how many units of each residual block of the shipped networks fire on the validation images."""
-    _, validation = split_images()
-    for name, network in NETWORKS.items():
-        model, firing = load(name), {}
-        for place, layer in model.named_modules():
-            if isinstance(layer, nn.ReLU):
-                layer.register_forward_hook(functools.partial(_note_firing, firing, place))
-        for path in sorted(validation.iterdir()):
-            image = read_picture(path).image
-            model(
-                repeatable("gaussian:25", image if network.channels == image.shape[1] else image.mean(1, keepdim=True))
-            )
-        for place, fired in firing.items():
-            print(f"{name} {place}: {int(fired.sum())} of {len(fired)} units fire")
-
-
-def _note_firing(
-    firing: dict[str, Tensor], place: str, _layer: torch.nn.Module, _input: object, output: Tensor
-) -> None:
-    fired = (output > 0).flatten(2).any(-1).any(0)
-    firing[place] = firing.get(place, torch.zeros_like(fired)) | fired
-
-
 def main() -> None:
     """Train what is missing."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("names", nargs="*", choices=[*NETWORKS, "units"], default=list(NETWORKS))
+    options.add_argument("names", nargs="*", choices=list(NETWORKS), default=list(NETWORKS))
     options.add_argument("--rounds", type=int, help="only the first ones")
     chosen = options.parse_args()
-    if "units" in chosen.names:
-        print_units()
-        return
     for name in chosen.names:
         for number in range(finished_rounds(name) + 1, len(NETWORKS[name].rounds[: chosen.rounds]) + 1):
             train(name, number)

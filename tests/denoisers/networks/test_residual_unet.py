@@ -25,6 +25,25 @@ def test_impossible_shapes_are_refused(widths, blocks):
         ResidualUNet(3, widths, blocks)
 
 
+@pytest.mark.parametrize("slope", [-0.1, 1.1, float("nan")])
+def test_impossible_slopes_are_refused(slope):
+    with pytest.raises(UserError, match=f"a slope in 0 to 1, not {slope}"):
+        ResidualUNet(3, (8, 8, 8), 1, slope)
+
+
+def test_the_slope_is_that_of_the_negative_side():
+    image = random_image(1, 1, 8, 16)
+    results = []
+    for slope in (0.0, 0.1, 1.0):
+        torch.manual_seed(0)
+        results.append(ResidualUNet(1, (4, 4, 4), 1, slope)(image))
+    assert not torch.equal(results[0], results[1])
+    torch.manual_seed(0)
+    linear = ResidualUNet(1, (4, 4, 4), 1, 1.0).double()
+    other = random_image(1, 1, 8, 16).flip(-1).double()
+    torch.testing.assert_close(linear(image.double() - other), linear(image.double()) - linear(other))
+
+
 def test_it_predicts_the_noise():
     network, image = ResidualUNet(1, (4, 4, 4), 1), random_image(1, 1, 8, 16)
     assert not torch.equal(network(image), image)
