@@ -1,35 +1,43 @@
-"""Small line and point charts as SVG text, which need no script, font or network."""
+"""Small line and point charts as SVG text, which need no script, font or network; the style sheet of pages colours them."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b", "#444444", "#2f4b7c",
-)  # fmt: skip
+COLOURS = 9
+"""The classes ``c0``, ``c1``, ... that the style sheet has colours for."""
 DASHES = ("none", "6 3", "2 2", "8 3 2 3")
-WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 44
+"""Patterns of lines, for eyes that do not tell the colours apart; no divisor of their number divides that of colours."""
+WIDTH, HEIGHT = 480, 300
+LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 46
+LINE = 15
+"""Height of a line of text on the narrowest screens."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Named points ``(x, y)``; ``number`` chooses colour and dashes, so that all charts of a report agree."""
+    """Named points ``(x, y)``; ``number`` chooses colour and dashes, so that all charts of a page agree."""
 
     name: str
     number: int
     points: Sequence[tuple[float, float]]
 
     @property
-    def colour(self) -> str:
-        """The colour, as CSS takes it."""
-        return COLOURS[self.number % len(COLOURS)]
+    def classes(self) -> str:
+        """The classes of its marks: one of its own, and one of its colour."""
+        return f"s{self.number} c{self.number % COLOURS}"
 
     @property
     def dashes(self) -> str:
-        """The pattern that distinguishes series of one colour."""
-        return DASHES[self.number // len(COLOURS) % len(DASHES)]
+        """The pattern of its lines."""
+        return DASHES[self.number % len(DASHES)]
+
+    @property
+    def swatch(self) -> str:
+        """An SVG of a piece of its line, for a legend."""
+        line = f'<path d="M0 4h24" class="line" stroke-dasharray="{self.dashes}"/>'
+        return f'<svg class="swatch c{self.number % COLOURS}" viewBox="0 0 24 8" aria-hidden="true">{line}</svg>'
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Axis:
 
 
 def heat_map(values: Sequence[Sequence[float]], title: str) -> str:
-    """Return an SVG of a grid of numbers from -1 (red) over 0 (white) to 1 (blue), the first row at the top.
+    """Return an SVG of a grid of numbers from -1 (red) over 0 (the page) to 1 (blue), the first row at the top.
 
     Example:
         >>> heat_map([[0.0, 1.0]], "covariance").count("<rect")
@@ -83,10 +91,9 @@ def heat_map(values: Sequence[Sequence[float]], title: str) -> str:
     cells = []
     for row, numbers in enumerate(values):
         for column, number in enumerate(numbers):
-            strength = round(255 * (1 - min(abs(number), 1)))
-            colour = f"rgb({strength},{strength},255)" if number >= 0 else f"rgb(255,{strength},{strength})"
+            colour = f'class="cell {"plus" if number >= 0 else "minus"}" fill-opacity="{min(abs(number), 1):.2f}"'
             place = f'x="{side * column}" y="{side * row}" width="{side}" height="{side}"'
-            cells.append(f'<rect {place} fill="{colour}" class="cell"><title>{number:.2f}</title></rect>')
+            cells.append(f'<rect {place} {colour}><title>{number:.2f}</title></rect>')
     view = f'viewBox="0 0 {side * len(values[0])} {side * len(values)}" role="img" aria-label="{escape(title)}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(cells)}</svg>'
 
@@ -123,37 +130,47 @@ def chart(
     taken: list[tuple[float, float]] = []
     for each in series:
         places = [(x_axis.place(x), y_axis.place(y)) for x, y in each.points]
+        parts.append(f'<g class="{each.classes}">')
         if joined:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            line = f'fill="none" stroke="{each.colour}" stroke-width="1.8" stroke-dasharray="{each.dashes}"'
-            parts.append(f'<polyline points="{path}" {line}/>')
-        for (x, y), (at, value) in zip(places, each.points, strict=True):
-            hint = escape(f"{each.name}: {value:.2f} at {at:.4g}")
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{each.colour}"><title>{hint}</title></circle>'
-            )
+            parts.append(f'<polyline points="{path}" class="line" stroke-dasharray="{each.dashes}"/>')
+        for (x, y), point in zip(places, each.points, strict=True):
+            hint = escape(f"{each.name}: {_told(point)}")
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{hint}</title></circle>')
             if not joined:
                 parts.append(_label(each, x, y, taken))
-    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(up)} against {escape(across)}"'
+        parts.append("</g>")
+    told = [f"{each.name}: {' to '.join(map(_told, _ends(each.points)))}" for each in series]
+    label = escape("; ".join([f"{up} against {across}", *told]))
+    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(parts)}</svg>'
+
+
+def _told(point: tuple[float, float]) -> str:
+    """Return a point in words."""
+    return f"{point[1]:.2f} at {point[0]:.4g}"
+
+
+def _ends(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """Return the first and the last point, or the only one."""
+    return (points[0], points[-1]) if len(points) > 1 else points
 
 
 def _cloud(series: Series, x_axis: Axis, y_axis: Axis) -> str:
     """Return faint points as one path of short strokes, which takes less space than circles."""
     path = "".join(f"M{x_axis.place(x):.1f},{y_axis.place(y):.1f}h0" for x, y in series.points)
-    style = 'stroke-width="3.5" stroke-linecap="round" stroke-opacity="0.25"'
-    return f'<path d="{path}" stroke="{series.colour}" {style}><title>{escape(series.name)}</title></path>'
+    return f'<path d="{path}" class="cloud {series.classes}"><title>{escape(series.name)}</title></path>'
 
 
 def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]]) -> str:
     """Return a point's name beside it, moved down until it overlaps no other."""
     end = x > WIDTH - 130
-    while any(abs(y - other) < 11 and abs(x - place) < 110 for place, other in taken):
+    while any(abs(y - other) < LINE and abs(x - place) < 110 for place, other in taken):
         y += 3
     taken.append((x, y))
     anchor, shift = ("end", -6) if end else ("start", 6)
-    style = f'text-anchor="{anchor}" fill="{series.colour}"'
-    return f'<text x="{x + shift:.1f}" y="{y + 4:.1f}" {style}>{escape(series.name)}</text>'
+    place = f'x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} class="name">{escape(series.name)}</text>'
 
 
 def _frame(x_axis: Axis, y_axis: Axis, across: str, up: str) -> str:
