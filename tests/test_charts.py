@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchdenoise.charts import COLOURS, DASHES, HEIGHT, WIDTH, Axis, Series, chart
+from torchdenoise.charts import COLOURS, DASHES, HEIGHT, LINE, WIDTH, Axis, Series, chart
 
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -38,9 +38,15 @@ def test_a_chart_shows_every_point_by_name_and_escapes_it():
     assert "a<b" not in svg
     heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', svg)]
     assert heights[0] > heights[2] > heights[1]  # up is more
-    curves = chart([Series("a", 0, [(1, 2), (2, 3)]), Series("b", 11, [(1, 1), (2, 2)])], "steps", "dB")
+    curves = chart([Series("a", 0, [(1, 2), (2, 3)]), Series("b", 10, [(1, 1), (2, 2)])], "steps", "dB")
     assert curves.count("<polyline") == 2
-    assert 'stroke-dasharray="6 3"' in curves
+    assert '<g class="s10 c1">' in curves
+    assert 'stroke-dasharray="2 2"' in curves
+
+
+def test_a_chart_says_where_its_series_begin_and_end():
+    svg = chart([Series("<a>", 0, [(1, 2), (5, 9), (10, 3)]), Series("b", 1, [(5, 2.5)])], "steps", "dB")
+    assert 'aria-label="dB against steps; &lt;a&gt;: 2.00 at 1 to 3.00 at 10; b: 2.50 at 5"' in svg
 
 
 @pytest.mark.parametrize(
@@ -57,8 +63,9 @@ def test_the_narrower_a_logarithmic_axis_the_finer_its_ticks(low, high, ticks):
 
 
 def test_colours_and_dashes_distinguish_series():
-    series = [Series(str(number), number, []) for number in range(len(COLOURS) * len(DASHES))]
-    assert len({(each.colour, each.dashes) for each in series}) == len(series)
+    series = [Series(str(number), number, []) for number in range(COLOURS * len(DASHES))]
+    assert len({(each.classes.split()[1], each.dashes) for each in series}) == len(series)
+    assert len({each.swatch for each in series}) == len(series)
 
 
 def test_the_drawing_stays_inside_its_width_and_height():
@@ -67,14 +74,14 @@ def test_the_drawing_stays_inside_its_width_and_height():
     assert f'viewBox="0 0 {WIDTH} {HEIGHT}"' in svg
     for sizes, limit in ((r'\b(?:c?x|x[12])="([\d.-]+)"', WIDTH), (r'\b(?:c?y|y[12])="([\d.-]+)"', HEIGHT)):
         assert all(0 <= float(size) <= limit for size in re.findall(sizes, svg))
-    assert re.findall(r'text-anchor="(\w+)" fill', svg) == ["start"] * 7 + ["end"] * 2
+    assert re.findall(r'text-anchor="(\w+)" class="name"', svg) == ["start"] * 7 + ["end"] * 2
 
 
 def test_names_of_close_points_do_not_overlap():
     svg = chart([Series(name, 0, [(1, 2)]) for name in "abc"], "s", "dB", joined=False)
     heights = sorted(float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start"', svg))
-    assert heights[1] - heights[0] >= 11
-    assert heights[2] - heights[1] >= 11
+    assert heights[1] - heights[0] >= LINE
+    assert heights[2] - heights[1] >= LINE
 
 
 def test_measurements_lie_behind_the_curve_and_within_the_axes():

@@ -1,4 +1,4 @@
-"""Small line and point charts as SVG text, which need no script, font or network; the style sheet of pages colours them."""
+"""Small line and point charts as SVG text, which need no script, font or network, in the colours of a page's style."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from html import escape
 COLOURS = 9
 """The classes ``c0``, ``c1``, ... that the style sheet has colours for."""
 DASHES = ("none", "6 3", "2 2", "8 3 2 3")
-"""Patterns of lines, for eyes that do not tell the colours apart; no divisor of their number divides that of colours."""
+"""Patterns of lines, for eyes that do not tell the colours apart. Their number and COLOURS share no divisor."""
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 46
-LINE = 15
-"""Height of a line of text on the narrowest screens."""
+LINE, LETTER = 15, 8
+"""Height of a line, and about the width of a letter, on narrow screens, where text is largest."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def heat_map(values: Sequence[Sequence[float]], title: str) -> str:
         for column, number in enumerate(numbers):
             colour = f'class="cell {"plus" if number >= 0 else "minus"}" fill-opacity="{min(abs(number), 1):.2f}"'
             place = f'x="{side * column}" y="{side * row}" width="{side}" height="{side}"'
-            cells.append(f'<rect {place} {colour}><title>{number:.2f}</title></rect>')
+            cells.append(f"<rect {place} {colour}><title>{number:.2f}</title></rect>")
     view = f'viewBox="0 0 {side * len(values[0])} {side * len(values)}" role="img" aria-label="{escape(title)}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {view}>{"".join(cells)}</svg>'
 
@@ -127,7 +127,7 @@ def chart(
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log)
     y_axis = Axis.over(ys if floor is None else (floor, *ys), HEIGHT - BOTTOM, TOP)
     parts = [_frame(x_axis, y_axis, across, up), *(_cloud(each, x_axis, y_axis) for each in behind)]
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []
     for each in series:
         places = [(x_axis.place(x), y_axis.place(y)) for x, y in each.points]
         parts.append(f'<g class="{each.classes}">')
@@ -162,12 +162,16 @@ def _cloud(series: Series, x_axis: Axis, y_axis: Axis) -> str:
     return f'<path d="{path}" class="cloud {series.classes}"><title>{escape(series.name)}</title></path>'
 
 
-def _label(series: Series, x: float, y: float, taken: list[tuple[float, float]]) -> str:
-    """Return a point's name beside it, moved down until it overlaps no other."""
-    end = x > WIDTH - 130
-    while any(abs(y - other) < LINE and abs(x - place) < 110 for place, other in taken):
-        y += 3
-    taken.append((x, y))
+def _label(series: Series, x: float, y: float, taken: list[tuple[float, float, float]]) -> str:
+    """Return a point's name beside it, moved up or down until it overlaps no other of those taken."""
+    width = LETTER * len(series.name)
+    right = WIDTH - RIGHT
+    end = x + width > right and x - LEFT > right - x
+    left = x - width if end else x
+    others = [at for begin, stop, at in taken if left < stop and begin < left + width]
+    places = sorted(range(TOP, HEIGHT - BOTTOM), key=lambda place: abs(place - y))
+    y = next((place for place in places if all(abs(place - other) >= LINE for other in others)), y)
+    taken.append((left, left + width, y))
     anchor, shift = ("end", -6) if end else ("start", 6)
     place = f'x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}"'
     return f'<text {place} class="name">{escape(series.name)}</text>'

@@ -10,7 +10,7 @@ from torchdenoise.errors import printable
 
 
 def html_page(package: str, template: str, **values: Any) -> str:
-    """Return the HTML of a template that extends ``page.html.jinja``.
+    """Return the HTML of a template that extends ``base.html.jinja``.
 
     Texts cannot steer the browser: they are escaped, and characters that turn their direction become visible.
 
