@@ -23,6 +23,7 @@ DIFFERENCES = {
     ("nl-ridge", "NLRidge"): {},
     ("nlm", "NLMeans"): {},
     ("nlr", "NLR"): {},
+    ("nlr-real", "NLRReal"): {},
     ("noise2fast", "Noise2Fast"): {},
     ("pixel2pixel", "Pixel2Pixel"): {},
     ("pretrained", "Pretrained"): {},

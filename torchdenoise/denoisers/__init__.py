@@ -14,7 +14,7 @@ from torchdenoise.denoisers.methods.neighbor2neighbor import (
     NeighborDownsampler,
 )
 from torchdenoise.denoisers.methods.nl_ridge import NLRidge
-from torchdenoise.denoisers.methods.nlr import NLR, RefillLoss, RefillMean
+from torchdenoise.denoisers.methods.nlr import NLR, NLRReal, RefillLoss, RefillMean
 from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
 from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, PSNRLoss, TargetLoss
 from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
@@ -99,6 +99,7 @@ __all__ = [
     "N2VUNet",
     "NB2NBUNet",
     "NLMeans",
+    "NLRReal",
     "NLRidge",
     "Neighbor2Neighbor",
     "Neighbor2NeighborLoss",

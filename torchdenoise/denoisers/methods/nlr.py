@@ -1,7 +1,8 @@
 """NLR, cross-scale non-local pixel refilling: Guo, Zhang, Ma & Ji, NeurIPS 2025; built from the paper."""
 
+import functools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,7 @@ from torchdenoise.denoisers.parts.masking import check_chance, hidden_mean, rand
 from torchdenoise.denoisers.parts.readouts import Readout
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.errors import UserError
+from torchdenoise.noise.assumptions import Assumption
 
 SOURCE = "Guo et al., Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling, NeurIPS 2025"
 SIDE = 8
@@ -54,7 +56,7 @@ def refill_image(noisy: Tensor) -> Tensor:
 def _nearest(patches: Tensor, candidates: Tensor) -> Tensor:
     """Return the nearest candidate to each patch; patches and candidates are columns."""
     squares = candidates.square().sum(0)
-    parts = patches.split(max(1, DISTANCES // candidates.shape[1]), 1)
+    parts = torch.split(patches, max(1, DISTANCES // candidates.shape[1]), 1)
     nearest = torch.cat([(squares - 2 * part.T @ candidates).argmin(1) for part in parts])
     return candidates[:, nearest]
 
@@ -71,10 +73,11 @@ def by_sub_images(denoise: Denoise, image: Tensor, spacing: int) -> Tensor:
     """
     if spacing == 1:
         return denoise(image)
-    height, width = image.shape[-2:]
-    padded = reflect(image, -height % spacing, -width % spacing)
-    parts = F.pixel_unshuffle(padded, spacing).unflatten(1, (-1, spacing**2)).transpose(1, 2)
-    denoised = denoise(parts.flatten(0, 1)).unflatten(0, (-1, spacing**2))
+    batch, channels, height, width = image.shape
+    unshuffled = F.pixel_unshuffle(reflect(image, -height % spacing, -width % spacing), spacing)
+    number, size = spacing**2, unshuffled.shape[-2:]
+    parts = unshuffled.view(batch, channels, number, *size).transpose(1, 2)
+    denoised = denoise(parts.flatten(0, 1)).view(batch, number, channels, *size)
     return F.pixel_shuffle(denoised.transpose(1, 2).flatten(1, 2), spacing)[..., :height, :width]
 
 
@@ -189,15 +192,33 @@ def cosine_2000(optimizer: Optimizer) -> LRScheduler:
 class NLR(SingleStage, source=SOURCE):
     """NLR: a blind-spot network whose hidden values are refilled from similar places of the same image.
 
-    The default parts are for noise that is independent from pixel to pixel; with sub-images (``spacing=2``) it may be
-    shared by neighbours.
+    Assumes noise of zero median that is independent from pixel to pixel.
 
     Example:
         >>> sum(p.numel() for p in NLR().parameters())
         504803
     """
 
+    assumes: ClassVar[tuple[Assumption, ...]] = (Assumption.INDEPENDENT,)
     defaults = MethodDefaults(
         network=BlindSpotNet, loss=RefillLoss, optimizer=nlr_adam, scheduler=cosine_2000, readout=RefillMean
     )
     croppable = False
+
+
+class NLRReal(NLR, source=SOURCE):
+    """NLR for photographs: its network sees sub-images of every second pixel, which share less noise.
+
+    Example:
+        >>> NLRReal().loss.spacing
+        2
+    """
+
+    assumes = ()
+    defaults = MethodDefaults(
+        network=BlindSpotNet,
+        loss=functools.partial(RefillLoss, hidden=0.7, spacing=2),
+        optimizer=nlr_adam,
+        scheduler=cosine_2000,
+        readout=functools.partial(RefillMean, hidden=0.7, spacing=2),
+    )

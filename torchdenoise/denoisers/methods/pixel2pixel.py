@@ -85,13 +85,13 @@ def pixel_bank(image: Tensor, depth: int, window: int, side: int) -> Tensor:
         >>> pixel_bank(row, depth=2, window=7, side=1)[1]
         tensor([[[1., 9., 0., 5.]]])
     """
-    height, width = image.shape[-2:]
+    width = image.shape[-1]
     border = side // 2
     padded = reflect(reflect(image[None], border, border).flip(-2, -1), border, border).flip(-2, -1)[0]
     groups = similar_patches([padded], depth, window=window, side=side, stride=1, difference=absolute_difference)
     corners = torch.cat(list(groups))  # of a patch in the padded image: the place of its centre in the image
     places = corners // padded.shape[-1] * width + corners % padded.shape[-1]
-    return image.flatten(1)[:, places.T].transpose(0, 1).unflatten(-1, (height, width))
+    return image.flatten(1)[:, places.T].transpose(0, 1).reshape(-1, *image.shape)
 
 
 def _entries(batch: Batch) -> list[Tensor]:
