@@ -1,4 +1,4 @@
-"""NLR, cross-scale non-local pixel refilling: Guo, Zhang, Ma & Ji, NeurIPS 2025; built from the paper."""
+"""NLR, cross-scale non-local pixel refilling: Guo, Zhang, Ma & Ji, NeurIPS 2025, with constants of their code."""
 
 import functools
 from collections.abc import Iterable, Mapping
