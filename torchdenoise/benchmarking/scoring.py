@@ -1,11 +1,11 @@
 """Score jobs that share a fit or a stack: make the noisy images, denoise them, measure results and costs."""
 
 import contextlib
+import re
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from typing import Any
 
 import lightning
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchdenoise import metrics
+from torchdenoise import __version__, metrics
 from torchdenoise.benchmarking.columns import KEY, Key, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, device_kind, device_name, peak_memory
@@ -27,7 +27,8 @@ from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
 
-VERSION = version("torchdenoise")
+VERSION = re.sub(r"(?<=\.dev)\d+$", "", __version__)
+"""Of the rows: between releases it ends with ``.dev``, without the number of commits, which changes with each."""
 WARM_UP = 64
 """Side of the corner on which a method takes one step before the clock runs."""
 
