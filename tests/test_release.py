@@ -44,6 +44,12 @@ def build(source, target):
     return release_check.build(source, target, "--no-isolation")
 
 
+def version(source):
+    """Return the version that the repository gives."""
+    words = [sys.executable, "-m", "setuptools_scm"]
+    return subprocess.run(words, cwd=source, check=True, capture_output=True, text=True).stdout.strip()
+
+
 @pytest.fixture
 def source(tmp_path):
     """Return a repository of one commit that holds the files of this one as they are, without tags."""
@@ -86,8 +92,15 @@ def test_wheel_and_sdist_of_a_tag_hold_what_they_should(source, tmp_path):
 
 @pytest.mark.slow
 def test_a_clone_without_tags_leads_to_the_next_version(source):
-    printed = subprocess.run([sys.executable, "-m", "setuptools_scm"], cwd=source, check=True, capture_output=True)
-    assert printed.stdout.decode().strip() == f"{NEXT.base_version}.dev1"
+    assert version(source) == f"{NEXT.base_version}.dev1"
+
+
+@pytest.mark.slow
+def test_commits_after_a_tag_lead_to_the_next_minor_version(source):
+    git(source, "tag", "v7.8.9")
+    assert version(source) == "7.8.9"
+    git(source, "commit", "--quiet", "--allow-empty", "--message", "next")
+    assert version(source) == "7.9.0.dev1"
 
 
 @pytest.mark.slow

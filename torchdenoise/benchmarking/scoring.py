@@ -27,10 +27,22 @@ from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
 
-VERSION = re.sub(r"(?<=\.dev)\d+$", "", __version__)
-"""Of the rows: between releases it ends with ``.dev``, without the number of commits, which changes with each."""
 WARM_UP = 64
 """Side of the corner on which a method takes one step before the clock runs."""
+
+
+def without_count(version: str) -> str:
+    """Return a version without the number of commits since the last release, which no table should depend on.
+
+    Example:
+        >>> without_count("0.2.0.dev552"), without_count("0.2.0")
+        ('0.2.0.dev', '0.2.0')
+    """
+    return re.sub(r"(?<=\.dev)\d+$", "", version)
+
+
+VERSION = without_count(__version__)
+"""Of the rows."""
 
 
 @dataclass(frozen=True)
