@@ -23,16 +23,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "torchdenoise"
 MAX_WHEEL = 5 << 20
 """Bytes: most are the weights, and PyPI keeps each version for ever."""
-NOISY = b"P6 24 20 255\n" + bytes(value * 97 % 256 for value in range(24 * 20 * 3))
-"""A picture in the PPM format."""
-DENOISE = "denoise noisy.ppm --max-steps 2 --device cpu --overwrite"
+NOISY = b"P5 24 20 255\n" + bytes(value * 97 % 256 for value in range(24 * 20))
+"""A grey picture in the PGM format, which each other format can hold."""
+DENOISE = "denoise noisy.pgm --max-steps 2 --device cpu --overwrite"
 USES = {
-    "bm3d": "denoise noisy.ppm -o bm3d.ppm --recipe bm3d",
-    "classical": "denoise noisy.ppm -o tv.ppm --recipe tv",
+    "bm3d": "denoise noisy.pgm -o bm3d.pgm --recipe bm3d",
+    "classical": "denoise noisy.pgm -o tv.pgm --recipe tv",
     "zarr": f"{DENOISE} -o clean.ome.zarr",
     "bio": f"{DENOISE} -o clean.nii",
-    "onnx": "export torchdenoise:colour -o colour.onnx",
-    "bioimage": "export torchdenoise:colour -o colour.zip",
+    "onnx": "export torchdenoise:grey -o grey.onnx",
+    "bioimage": "export torchdenoise:grey -o grey.zip",
 }
 """What needs an extra; with the others, a picture is denoised."""
 UNCHECKED = {"dev": "`make test` installs and uses it"}
@@ -123,7 +123,7 @@ class Environment:
         """Make an empty one."""
         run([interpreter, "-m", "venv", folder])
         (folder / "work").mkdir()
-        (folder / "work" / "noisy.ppm").write_bytes(NOISY)
+        (folder / "work" / "noisy.pgm").write_bytes(NOISY)
         return cls(folder, folder / "bin" / "python")
 
     def above(self, folder: Path) -> "Environment":
@@ -176,7 +176,7 @@ def check_python(interpreter: str, built: Distributions, folder: Path, extras: S
         yield "its torch would be a CUDA build: dependencies found, imported, --help; nothing denoised, no extras"
         return
     base.install(built.wheel)
-    base.use(version, "--help", f"{DENOISE} -o clean.ppm")
+    base.use(version, "--help", f"{DENOISE} -o clean.pgm")
     yield "without extras: imported, --help, denoised"
     for extra in extras:
         if extra in UNCHECKED:
@@ -185,7 +185,7 @@ def check_python(interpreter: str, built: Distributions, folder: Path, extras: S
         above = base.above(folder / extra)
         above.install("--ignore-installed", "--no-deps", built.wheel)
         above.install(f"{built.wheel}[{extra}]")
-        use = USES.get(extra, f"{DENOISE} -o clean.ppm")
+        use = USES.get(extra, f"{DENOISE} -o clean.pgm")
         above.use(version, use)
         yield f"[{extra}]: imported, {PACKAGE} {use}"
         shutil.rmtree(above.folder)
