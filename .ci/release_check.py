@@ -29,7 +29,7 @@ DENOISE = "denoise noisy.pgm --max-steps 2 --device cpu --overwrite"
 USES = {
     "bm3d": "denoise noisy.pgm -o bm3d.pgm --recipe bm3d",
     "classical": "denoise noisy.pgm -o tv.pgm --recipe tv",
-    "figures": "compare --recipes zsn2n --data noisy.pgm --noise gaussian:25 --max-steps 2 --device cpu -o res --figures",
+    "figures": "compare --recipes zsn2n --data noisy.pgm --noise gaussian:25 --max-steps 2 --device cpu --figures -o .",
     "zarr": f"{DENOISE} -o clean.ome.zarr",
     "bio": f"{DENOISE} -o clean.nii",
     "onnx": "export torchdenoise:grey -o grey.onnx",
