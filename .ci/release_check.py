@@ -36,6 +36,9 @@ USES = {
     "bioimage": "export torchdenoise:grey -o grey.zip",
 }
 """What needs an extra; with the others, a picture is denoised."""
+WITHOUT_TORCH = ("--help", "denoise --help", "list recipes", "cite fast")
+CUDA = ("cuda-", "nvidia-", "triton")
+"""Beginnings of the names of packages that PyPI's torch for Linux brings along."""
 UNCHECKED = {"dev": "`make test` installs and uses it"}
 
 
@@ -139,10 +142,11 @@ class Environment:
         pip = [self.python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
         return run([*pip, *words])
 
-    def brings_cuda(self, wheel: Path) -> bool:
-        """Say whether installing a wheel would install a CUDA build of torch; raises if something is not to be had."""
-        planned = json.loads(self.install("--dry-run", "--ignore-installed", "--report", "-", wheel))
-        return any(each["metadata"]["name"].startswith("nvidia-") for each in planned["install"])
+    def plan(self, wheel: Path) -> dict[str, str]:
+        """Return name -> version of what a wheel needs; CheckError if something is not to be had."""
+        report = json.loads(self.install("--dry-run", "--ignore-installed", "--report", "-", wheel))
+        planned = {each["metadata"]["name"]: each["metadata"]["version"] for each in report["install"]}
+        return {name: version for name, version in planned.items() if name != PACKAGE}
 
     def use(self, version: str, *commands: str) -> None:
         """Import the package and run commands.
@@ -171,10 +175,12 @@ def check_python(interpreter: str, built: Distributions, folder: Path, extras: S
     version = built.metadata()["Version"]
     base = Environment.create(interpreter, folder / "base")
     base.install("--upgrade", "pip")  # that of Python 3.11 loads whole wheels to plan an installation
-    if base.brings_cuda(built.wheel):
-        base.install("--no-deps", built.wheel)
-        base.use(version, "--help")
-        yield "its torch would be a CUDA build: dependencies found, imported, --help; nothing denoised, no extras"
+    planned = base.plan(built.wheel)
+    if any(name.startswith(CUDA) for name in planned):
+        small = [f"{name}=={version}" for name, version in planned.items() if not name.startswith(("torch", *CUDA))]
+        base.install("--no-deps", built.wheel, *small)
+        base.use(version, *WITHOUT_TORCH)
+        yield f"its torch would be a CUDA build: imported, {', '.join(WITHOUT_TORCH)}; nothing denoised, no extras"
         return
     base.install(built.wheel)
     base.use(version, "--help", f"{DENOISE} -o clean.pgm")
