@@ -15,7 +15,7 @@ COLOURS_ON_BLACK = (
 )  # fmt: skip
 """The same, lighter, for pages in the dark."""
 DASHES = ("none", "6 3", "2 2", "8 3 2 3")
-"""Patterns of lines, for eyes that do not tell the colours apart. The two numbers share no divisor."""
+"""Patterns of lines, for eyes that do not tell the colours apart; as many as share no divisor with the colours."""
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 46
 LINE, LETTER = 15, 8
