@@ -81,9 +81,9 @@ def pixel_bank(image: Tensor, depth: int, window: int, side: int) -> Tensor:
     Borders are reflected. An image of fewer pixels than ``depth`` has a smaller bank.
 
     Example:
-        >>> row = torch.tensor([[[0.0, 5.0, 1.0, 9.0]]])
+        >>> row = torch.tensor([[[0.0, 5.0, 1.0, 8.0]]])
         >>> pixel_bank(row, depth=2, window=7, side=1)[1]
-        tensor([[[1., 9., 0., 5.]]])
+        tensor([[[1., 8., 0., 5.]]])
     """
     width = image.shape[-1]
     border = side // 2

@@ -60,10 +60,10 @@ def similar_patches(
         difference: of pixels; its mean over a patch is minimized.
 
     Example:
-        >>> (groups,) = similar_patches([torch.tensor([[[1.0, 5.0, 1.0]]])], 2, window=5, side=1, stride=1)
+        >>> (groups,) = similar_patches([torch.tensor([[[1.0, 5.0, 2.0]]])], 2, window=5, side=1, stride=1)
         >>> groups
         tensor([[0, 2],
-                [1, 0],
+                [1, 2],
                 [2, 0]])
     """
     reference = guides[0]
