@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_MIN := .venv-min/.ready
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-.PHONY: demo test test-min slow torture docs lint clean
+.PHONY: demo test test-min slow torture docs lint release-check clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -47,5 +47,8 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+release-check: $(READY)  ## wheel and sdist in dist/, checked, and the wheel used in empty environments; PYTHONS="python3.13 ..."
+	$(BIN)/python .ci/release_check.py $(PYTHONS)
+
 clean:
-	rm -rf .venv .venv-min demo runs site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-min demo runs site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,7 +4,8 @@
     python benchmarks/real.py seconds      times each recipe with all threads; run it on an idle machine
     python benchmarks/real.py page         prints the page from the rows alone
 
-All 40 SIDD blocks, 40 PolyU and 48 FMD centre crops by all recipes: many hours on two cores. Scenes with odd numbers
+All 40 SIDD blocks, 40 PolyU and 48 FMD centre crops by all recipes but the slowest (``HOURS``): many hours on two
+cores. Scenes with odd numbers
 are those on which settings may be chosen; PolyU and FMD count their pictures by name. The rows of each half lie in
 docs/results/studies/real/SET-odd and SET-even. What has a row is not done again: delete the rows of a recipe whose code
 has changed. ``TORCHDENOISE_WORKERS=2`` runs two jobs at a time, and then seconds are contended.
@@ -33,7 +34,10 @@ from torchdenoise.recipes import load_recipe
 
 PRETRAINED = ("pretrained", "pretrained-fast", "pretrained-best")
 """With weights trained on other pictures."""
-RECIPES = ("instant", "fast", "best", *PRETRAINED, "bm3d", "bm3d-correlated", "nl-ridge", "zsn2m-star-real-bf16")
+BY_DEFAULT = ("instant", "fast", "best", *PRETRAINED, "bm3d", "bm3d-correlated", "nl-ridge", "zsn2m-star-real-bf16")
+HOURS = ("nlr-real",)
+"""An hour a picture without a GPU: run only where ``--recipes`` names them."""
+RECIPES = (*BY_DEFAULT, *HOURS)
 HALVES = ("odd", "even")
 FOLDER = "studies/real"
 BEFORE = "d8929b2"
@@ -110,6 +114,7 @@ SETS = {
             Published("MASH (CVPR 2024)", 35.06, 0.851),
             Published("ScoreDVI, with a trained prior, by MASH", 34.75, 0.856),
             Published("DIP, by MASH", 32.11, 0.740),
+            Published("Pixel2Pixel (TPAMI 2025), by NLR", 30.29),
             Published("Self2Self, by MASH", 29.46, 0.595),
             Published("BM3D, by MASH", 25.65, 0.475),
             Published("ZS-N2N, by NLR", 25.59, 0.565),
@@ -138,6 +143,7 @@ SETS = {
             Published("BSN-INS (CVPR 2025), by NLR", 33.95, 0.885),
             Published("MASH (CVPR 2024)", 33.71, 0.882),
             Published("NLR (NeurIPS 2025)", 33.47, 0.882),
+            Published("Pixel2Pixel (TPAMI 2025), by NLR", 33.26, 0.830),
             Published("ScoreDVI, with a trained prior, by NLR", 33.10, 0.865),
             Published("DIP, by NLR", 32.90, 0.854),
             Published("ZS-N2N, by NLR", 31.65, 0.767),
@@ -256,7 +262,7 @@ def seconds() -> None:
     timed(
         "camera",
         ("seconds",),
-        {f"{recipe} {path.stem}": partial(measure, recipe, path) for recipe in RECIPES for path in pictures},
+        {f"{recipe} {path.stem}": partial(measure, recipe, path) for recipe in BY_DEFAULT for path in pictures},
     )
 
 
@@ -309,7 +315,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("only", nargs="?", choices=("seconds", "page"), help="run nothing else")
     parser.add_argument("--sets", type=listed(tuple(SETS)), default=list(SETS))
-    parser.add_argument("--recipes", type=listed(RECIPES), default=list(RECIPES))
+    parser.add_argument("--recipes", type=listed(RECIPES), default=list(BY_DEFAULT))
     parser.add_argument("--pictures", choices=("all", *HALVES), default="all")
     parser.add_argument("--first", type=int, help="only so many pictures of each half")
     return parser.parse_args(words)

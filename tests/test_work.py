@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 
-from torchdenoise.denoisers import Network, NonLocalRidge
+from torchdenoise.denoisers import Network
+from torchdenoise.denoisers.parts import nonlocal_ridge
 from torchdenoise.denoisers.parts.patch_noise import WhitePatches
 from torchdenoise.fitting import Options, fit_image, fit_images
 from torchdenoise.noise import measuring, repeatable
@@ -43,14 +44,14 @@ def work(monkeypatch):
                 counted.read += pixels
 
     handle = register_module_forward_hook(seen)
-    measured, groups, mixing = measuring.measure_noise, NonLocalRidge._groups, WhitePatches.mixing
+    measured, groups, mixing = measuring.measure_noise, nonlocal_ridge.similar_patches, WhitePatches.mixing
 
     def counted_measurement(*args):
         counted.noise_estimates += 1
         return measured(*args)
 
-    def counted_groups(*args):
-        for corners in groups(*args):
+    def counted_groups(*args, **options):
+        for corners in groups(*args, **options):
             counted.searched.append(len(corners))
             yield corners
 
@@ -59,7 +60,7 @@ def work(monkeypatch):
         return mixing(noise, xs)
 
     monkeypatch.setattr(measuring, "measure_noise", counted_measurement)
-    monkeypatch.setattr(NonLocalRidge, "_groups", counted_groups)
+    monkeypatch.setattr(nonlocal_ridge, "similar_patches", counted_groups)
     monkeypatch.setattr(WhitePatches, "mixing", counted_mixing)
     yield counted
     handle.remove()

@@ -66,8 +66,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a bug, 2 an error of the user, 130 or 143 stopped.
 
     Example:
-        >>> main(["--version"])
-        torchdenoise 0.1.0
+        >>> main(["--version"])  # doctest: +ELLIPSIS
+        torchdenoise ...
         0
     """
     words = list(sys.argv[1:] if args is None else args)

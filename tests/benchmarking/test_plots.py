@@ -23,7 +23,8 @@ def test_each_method_has_its_colour_and_mark_wherever_it_is_drawn():
 
 
 def test_colour_and_mark_together_are_never_the_same():
-    assert len({(number % len(COLOURS), number % len(MARKERS)) for number in range(100)}) == 100
+    count = len(COLOURS) * len(MARKERS)
+    assert len({(number % len(COLOURS), number % len(MARKERS)) for number in range(count)}) == count
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def curves(tmp_path):
     def read():
         root = ElementTree.parse(tmp_path / "version_0" / "curves.svg").getroot()
         panels = root.findall("{*}g")
-        return [[line.get("points").split() for line in panel.findall("{*}polyline")] for panel in panels]
+        return [[line.get("points").split() for line in panel.findall("{*}g/{*}polyline")] for panel in panels]
 
     return read
 

@@ -1,7 +1,11 @@
 """``denoise()`` from Python: kinds, ranges, seeds, and what it leaves alone."""
 
+import logging
 import random
+import re
 import signal
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -272,6 +276,43 @@ def test_masked_arrays_keep_their_mask():
     np.testing.assert_array_equal(result.data[hidden], noisy.data[hidden])
     with pytest.raises(UserError, match="a mask is for one picture"):
         denoise(torch.rand(1, 1, 8, 8), mask=hidden)
+
+
+def test_the_noise_that_was_found_is_logged(tmp_path, caplog):
+    noisy = noisy_scene(48, 48)
+    options = {"recipe": "fast", "max_steps": 2, "device": "cpu"}
+    with caplog.at_level(logging.INFO, "torchdenoise"):
+        denoise(noisy, **options)
+        denoise(write_png(tmp_path / "noisy.png", noisy), **options)
+        denoise(np.stack([noisy, noisy]), axes="TYXS", **options)
+        denoise(torch.from_numpy(noisy).permute(2, 0, 1)[None], **options)
+    lines = [line for line in caplog.messages if line.startswith("noise: white, level ")]
+    assert len(lines) == 5
+
+
+def test_nothing_is_printed_unless_logging_is_set_up(tmp_path):
+    """Of denoise() and compare(), in a process of its own: what pytest has set up does not count."""
+    write_png(tmp_path / "clean.png", scene(24, 24))
+    code = """
+import sys, numpy as np
+from torchdenoise import compare, denoise
+noisy = np.random.default_rng(0).random((24, 24, 3))
+if sys.argv[1:]:
+    import logging
+    logging.basicConfig(level="INFO", format="%(name)s: %(message)s")
+denoise(noisy, "zsn2n", budget=0.01, device="cpu")
+for _ in range(2):
+    compare(["tv", "nlm"], "clean.png", "gaussian:25", batch=2, output="results")
+"""
+    printed = [
+        subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        for words in ([], ["logging"])
+    ]
+    assert (printed[0].stdout, printed[0].stderr, printed[1].stdout) == ("", "", "")
+    assert re.search(
+        r"^torchdenoise\.fitting\.\w+: \d+ steps, chosen for a budget of 0\.01 s", printed[1].stderr, re.MULTILINE
+    )
+    assert "torchdenoise.benchmarking.comparing: tv, one picture at a time: " in printed[1].stderr
 
 
 def test_a_users_own_warnings_still_show():

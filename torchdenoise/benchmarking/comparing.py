@@ -1,6 +1,7 @@
 """``compare()``: from methods, pictures and noise specs to rows, a table and a report."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from torchdenoise.registry import load_plugins
 from torchdenoise.workers import Workers
 
 Paths = str | Path | Sequence[str | Path]
+_logger = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -51,11 +53,12 @@ class Listener(Protocol):
 
 
 class Silent(Listener):
-    """A listener that does nothing."""
+    """A listener that logs messages and does nothing else."""
 
     @override
     def on_message(self, line: str) -> None:
-        """Do nothing."""
+        """Log it."""
+        _logger.info(line)
 
     @override
     def on_plan(self, jobs: Sequence[Job], done: int) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-"""One more than colours: who sees none of these tells series apart all the same."""
+"""For eyes that do not tell the colours apart; their number and that of the colours share no divisor."""
 HEIGHT = 2.1
 """Inches of the plot, without the legend below it."""
 MAX_TICKS = 8

@@ -1,14 +1,11 @@
 """The report of a comparison: one HTML file without links to others."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,7 +19,7 @@ from torchdenoise.benchmarking.series import against_level, against_time, is_fin
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import HINTS, Line, lines, pretrained_line, setting, table_columns, warning_lines
 from torchdenoise.charts import Series, chart
-from torchdenoise.errors import printable
+from torchdenoise.html_pages import html_page
 
 DETAIL = 128
 """Side of the shown square of each picture."""
@@ -32,11 +29,13 @@ ERROR_GAIN = 4
 
 @dataclass(frozen=True)
 class Tile:
-    """A result and its error, as data URLs that are shown one below the other."""
+    """A picture; one of a result has its error below it."""
 
     name: str
     text: str
-    images: Sequence[str]
+    classes: str
+    images: Sequence[tuple[str, str]]
+    """What each shows, and its data URL."""
 
 
 def report(store: Store, jobs: Sequence[Job], command: str) -> str:
@@ -59,42 +58,26 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
             (kind, chart(series, "level", "PSNR, dB", log=True))
             for kind, series in against_level(table, numbers).items()
         ],
-        "legend": [_legend(Series(name, number, [])) for name, number in numbers.items()],
+        "methods": [Series(name, number, []) for name, number in numbers.items()],
         "warnings": warning_lines(rows),
         "failures": [row for row in rows if row["status"] == "failed"],
-        "scenes": [_scene(pictured(job, rows, store)) for job in seen[:MAX_PICTURES]],
+        "scenes": [_scene(pictured(job, rows, store), numbers) for job in seen[:MAX_PICTURES]],
         "more": max(0, len(seen) - MAX_PICTURES),
         "errors": any(row["psnr"] for row in rows),
         "detail": DETAIL,
         "gain": ERROR_GAIN,
     }
-    template = (files("torchdenoise.benchmarking") / "report.html.jinja").read_text(encoding="utf-8")
-    page["script_hash"] = _script_hash(template)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_steering_nothing
-    )
-    return environment.from_string(template).render(page)
+    return html_page("torchdenoise.benchmarking", "report.html.jinja", **page)
 
 
-def _steering_nothing(value: Any) -> Any:
-    """Return a value of the page, a text without characters that turn its direction; charts as they are."""
-    return printable(value) if type(value) is str else value
-
-
-def _script_hash(template: str) -> str:
-    """Return the hash by which a browser knows the only script that it may run."""
-    script = template.partition("<script>")[2].partition("</script>")[0]
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
-
-
-def _summary(table: Sequence[Line]) -> str:
+def _summary(table: Sequence[Line]) -> list[str]:
     leaders = []
     for noise in dict.fromkeys(line.noise for line in table):
         ranked = [line for line in table if line.noise == noise and line.psnr is not None]
         if ranked:
             best = ranked[0]
             leaders.append(f"{noise}: {best.recipe} leads with {shown(best.psnr)} dB in {shown(best['seconds'], 1)} s")
-    return "; ".join(leaders) or "There are no clean pictures to compare with: judge the results by eye."
+    return leaders or ["There are no clean pictures to compare with: judge the results by eye."]
 
 
 def _part(
@@ -116,14 +99,11 @@ def _part(
 
 
 def _table(table: Sequence[Line]) -> list[dict[str, Any]]:
-    """Return the cells of each line: text, value to sort by, and whether it is the best of its column."""
+    """Return the cells of each line: text, and whether it is the best of its column."""
     found = []
     for line in table:
-        cells = [(line.recipe, line.recipe, False), (line.count(), line.shared, False)]
-        for column in table_columns():
-            value = line[column.name]
-            cells.append((line.cell(column), "" if value is None else value, _is_best(value, column, table)))
-        found.append({"shared": line.shared, "cells": cells})
+        figures = [(line.cell(each), _is_best(line[each.name], each, table)) for each in table_columns()]
+        found.append({"recipe": line.recipe, "shared": line.shared, "cells": [(line.count(), False), *figures]})
     return found
 
 
@@ -142,31 +122,27 @@ def _mean_curve(rows: Sequence[Row], curves: Mapping[str, Curve]) -> Curve:
     return [(step, mean) for step, mean in means if is_finite(mean)]
 
 
-def _legend(series: Series) -> tuple[str, str, str]:
-    return series.name, series.colour, "solid" if series.dashes == "none" else "dashed"
-
-
-def _scene(seen: Pictured) -> dict[str, Any]:
+def _scene(seen: Pictured, numbers: Mapping[str, int]) -> dict[str, Any]:
     noisy, clean = seen.pair.noisy, seen.pair.clean
     top, left, side = busiest_square(seen.shown, DETAIL)
 
     def cut(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return array[top : top + side, left : left + side]
 
-    tiles = []
+    sources, results = [], []
     if clean is not None:
-        tiles.append(Tile("clean", "", [_url(cut(as_bytes(clean)))]))
+        sources.append(Tile("clean", "", "clean", [("Clean picture", _url(cut(as_bytes(clean))))]))
     noisy_psnr = f"{float(seen.noisy_psnr):.2f} dB" if seen.noisy_psnr else ""
-    tiles.append(Tile("noisy", noisy_psnr, [_url(cut(as_bytes(noisy)))]))
+    sources.append(Tile("noisy", noisy_psnr, "noisy", [("Noisy picture", _url(cut(as_bytes(noisy))))]))
     for row, picture in seen.results:
-        shown_images = [cut(picture)]
+        images = [(f"Result of {row['recipe']}", _url(cut(picture)))]
         if clean is not None:
             error = 128 + ERROR_GAIN * (picture.astype(np.float32) - 255 * clean[0].permute(1, 2, 0).numpy())
-            shown_images.append(cut(error.clip(0, 255).astype(np.uint8)))
+            images.append((f"Error of {row['recipe']}", _url(cut(error.clip(0, 255).astype(np.uint8)))))
         figures = (row["psnr"], ".2f", "dB"), (row["seconds"], ".1f", "s")
         score = ", ".join(f"{float(cell):{form}} {unit}" for cell, form, unit in figures if cell)
-        tiles.append(Tile(row["recipe"], score, [_url(array) for array in shown_images]))
-    return {"name": f"{seen.name}, {seen.noise}", "tiles": tiles}
+        results.append(Tile(row["recipe"], score, f"result s{numbers[row['recipe']]}", images))
+    return {"name": f"{seen.name}, {seen.noise}", "sources": sources, "results": results}
 
 
 def _url(array: NDArray[np.uint8]) -> str:

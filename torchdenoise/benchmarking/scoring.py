@@ -1,11 +1,11 @@
 """Score jobs that share a fit or a stack: make the noisy images, denoise them, measure results and costs."""
 
 import contextlib
+import re
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from typing import Any
 
 import lightning
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchdenoise import metrics
+from torchdenoise import __version__, metrics
 from torchdenoise.benchmarking.columns import KEY, Key, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, device_kind, device_name, peak_memory
@@ -27,9 +27,22 @@ from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
 
-VERSION = version("torchdenoise")
 WARM_UP = 64
 """Side of the corner on which a method takes one step before the clock runs."""
+
+
+def without_count(version: str) -> str:
+    """Return a version without the number of commits since the last release, which no table should depend on.
+
+    Example:
+        >>> without_count("0.2.0.dev552"), without_count("0.2.0")
+        ('0.2.0.dev', '0.2.0')
+    """
+    return re.sub(r"(?<=\.dev)\d+$", "", version)
+
+
+VERSION = without_count(__version__)
+"""Of the rows."""
 
 
 @dataclass(frozen=True)

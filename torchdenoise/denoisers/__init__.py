@@ -14,9 +14,11 @@ from torchdenoise.denoisers.methods.neighbor2neighbor import (
     NeighborDownsampler,
 )
 from torchdenoise.denoisers.methods.nl_ridge import NLRidge
+from torchdenoise.denoisers.methods.nlr import NLR, NLRReal, RefillLoss, RefillMean
 from torchdenoise.denoisers.methods.noise2fast import ChequerboardDownsampler, Noise2Fast, Noise2FastLoss
 from torchdenoise.denoisers.methods.noise2noise import Noise2Clean, Noise2Noise, PSNRLoss, TargetLoss
 from torchdenoise.denoisers.methods.noise2void import Noise2Void, Noise2VoidLoss
+from torchdenoise.denoisers.methods.pixel2pixel import Pixel2Pixel, PixelBankLoss
 from torchdenoise.denoisers.methods.pretrained import Pretrained
 from torchdenoise.denoisers.methods.recorrupted import Recorrupted, RecorruptedLoss
 from torchdenoise.denoisers.methods.scikit_image import Baseline, NLMeans, TotalVariation, Wavelet
@@ -25,6 +27,7 @@ from torchdenoise.denoisers.methods.zsn2m import ZSN2M, GRDLoss, ZSN2MLoss, ZSN2
 from torchdenoise.denoisers.methods.zsn2n import ZSN2N, ZSN2NLoss
 from torchdenoise.denoisers.networks import (
     BatchNormUNet,
+    BlindSpotNet,
     GRDNet,
     N2NUNet,
     N2VUNet,
@@ -34,6 +37,7 @@ from torchdenoise.denoisers.networks import (
     PartialUNet,
     PretrainedUNet,
     ResidualUNet,
+    SigmoidCNN,
     SkipNet,
     SmallCNN,
     TwoScaleCNN,
@@ -59,6 +63,7 @@ from torchdenoise.deprecation import renamed
 __all__ = [
     "BM3D",
     "MASH",
+    "NLR",
     "ZSN2M",
     "ZSN2N",
     "AnscombeBM3D",
@@ -66,6 +71,7 @@ __all__ = [
     "BM3DOracle",
     "Baseline",
     "BatchNormUNet",
+    "BlindSpotNet",
     "CappedRemoval",
     "CellShuffle",
     "ChequerboardDownsampler",
@@ -93,6 +99,7 @@ __all__ = [
     "N2VUNet",
     "NB2NBUNet",
     "NLMeans",
+    "NLRReal",
     "NLRidge",
     "Neighbor2Neighbor",
     "Neighbor2NeighborLoss",
@@ -110,6 +117,8 @@ __all__ = [
     "OnePass",
     "PSNRLoss",
     "PartialUNet",
+    "Pixel2Pixel",
+    "PixelBankLoss",
     "Pretrained",
     "PretrainedUNet",
     "RampDown",
@@ -117,11 +126,14 @@ __all__ = [
     "Readout",
     "Recorrupted",
     "RecorruptedLoss",
+    "RefillLoss",
+    "RefillMean",
     "ResidualUNet",
     "RunningMean",
     "Self2Self",
     "Self2SelfLoss",
     "Self2SelfMean",
+    "SigmoidCNN",
     "SingleStage",
     "SkipNet",
     "SmallCNN",

@@ -1,6 +1,7 @@
 """The number of steps that fits a time budget on this machine."""
 
 import itertools
+import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ Progress = Callable[[int, int], None]
 TRIAL_STEPS = 12
 WARM_UP_SIDE = 64
 """Side of the crop for the very first step, in pixels."""
+_logger = logging.getLogger(__name__)
 
 
 class TimedFit(Protocol[Result]):
@@ -42,7 +44,7 @@ class Budget(Generic[Result]):
     Args:
         seconds: per image, without the trial.
         fit: of a given number of steps.
-        on_message: called with a line about the choice.
+        on_message: called with a line about the choice; logs it.
 
     Example:
         >>> def fit(image, steps, progress, callbacks=(), neighbours=()):
@@ -55,7 +57,7 @@ class Budget(Generic[Result]):
         True
     """
 
-    def __init__(self, seconds: float, fit: TimedFit[Result], on_message: Callable[[str], None] | None = None) -> None:
+    def __init__(self, seconds: float, fit: TimedFit[Result], on_message: Callable[[str], None] = _logger.info) -> None:
         self.seconds = seconds
         self._fit = fit
         self._on_message = on_message
@@ -72,8 +74,7 @@ class Budget(Generic[Result]):
                 warnings.simplefilter("ignore", AssumptionWarning)  # the fit itself will warn
                 self._steps[image.shape] = self._measure(image, neighbours)
         steps = self._steps[image.shape]
-        if self._on_message is not None:
-            self._on_message(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
+        self._on_message(f"{steps} steps, chosen for a budget of {self.seconds:g} s on this machine")
         return steps
 
     def _measure(self, image: Tensor, neighbours: Sequence[Tensor]) -> int:

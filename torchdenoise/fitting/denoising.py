@@ -1,5 +1,6 @@
 """``denoise()``, and the function behind it that the command line uses too."""
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -46,6 +47,7 @@ CHANNELS = ("together", "apart")
 FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
 FITS = ("each", "shared")
+_logger = logging.getLogger(__name__)
 
 
 @default_torch_modes()
@@ -172,7 +174,7 @@ def denoise(
             warnings.warn(f"{noisy}: {note}", stacklevel=3)
     target = picture.stored_as(dtype)
     (result,) = restore([picture.image])
-    clean = unwrap(result)
+    clean = _clean(result)
     _warn_of_rounding(target.scaling.rounds_away(clean, picture.image))
     restored = target.restore(clean)
     restored = _masked_like(noisy, restored)
@@ -256,6 +258,7 @@ def _denoise_planes(
 
     def on_frame(done: FrameDone) -> None:
         coarse.append(done.coarse)
+        _log_noise(done.fitted)
 
     for group in groups:
         if shifted := group.shifted():
@@ -265,6 +268,17 @@ def _denoise_planes(
         planes.axes.put(result, number, plane)
     _warn_of_rounding(any(coarse))
     return result
+
+
+def _clean(result: Result) -> Tensor:
+    """Return the clean image and log what was found of its noise, or raise the error."""
+    _log_noise(result)
+    return unwrap(result)
+
+
+def _log_noise(result: Result | None) -> None:
+    if isinstance(result, Fitted) and result.noise:
+        _logger.info(result.noise)
 
 
 def _warn_of_shift(noisy: NDArray[Any] | None) -> None:
@@ -426,7 +440,7 @@ def _denoise_batch(
     target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)
     images = torch.split(scaling.hide_outliers(unclamped), 1)
     clean = torch.cat(
-        [unwrap(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])]
+        [_clean(result) for start in range(0, len(images), batch) for result in restore(images[start : start + batch])]
     )
     _warn_of_rounding(target.rounds_away(clean, unclamped))
     restored = torch.from_numpy(target.from_unit(scaling.keep_outliers(clean, unclamped)))

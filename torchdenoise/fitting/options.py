@@ -1,5 +1,6 @@
 """The options of a fit, which override its recipe."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,8 @@ class Options:
     parts: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[lightning.Callback] = ()
     budget: float | None = None
-    on_message: Callable[[str], None] | None = None
-    """Called with a line about the steps chosen for a budget, or about why pictures are not fitted together."""
+    on_message: Callable[[str], None] = logging.getLogger(__name__).info
+    """Takes a line about the steps chosen for a budget, or about why pictures are not fitted together; logs it."""
     noise: NoiseProfile | FramesNoise | None = None
     """The noise of the images; measured in each by default."""
     strength: float = 1.0

@@ -31,7 +31,7 @@ def fit_images(
     ``fit_image`` up to rounding. A method that cannot be stacked fits the images one after the other.
     """
     obstacle = recipe_stacking_obstacle(recipe, options) if len(images) > 1 else ""
-    if obstacle and options.on_message is not None:
+    if obstacle:
         options.on_message(f"{obstacle}: the pictures are fitted one after the other")
     if obstacle or len(images) == 1:
         return fit_each(images, lambda image, near: fit_image(image, recipe, options, near), neighbours)

@@ -4,16 +4,15 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from torchdenoise.charts import Series, chart, heat_map
+from torchdenoise.html_pages import html_page
 from torchdenoise.inspection.inspecting import Inspection
 from torchdenoise.noise import NoiseProfile, level_patches
 from torchdenoise.noise.covariance import TORUS, spectrum
@@ -50,9 +49,9 @@ def page(sections: Sequence[tuple[str, Inspection, Tensor, Sequence[tuple[str, s
         }
         for name, inspection, image, rows in sections
     ]
-    template = (files("torchdenoise.inspection") / "page.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(template).render(title="The noise of pictures", command=command, sections=shown)
+    return html_page(
+        "torchdenoise.inspection", "page.html.jinja", title="The noise of pictures", command=command, sections=shown
+    )
 
 
 def _charts(inspection: Inspection, image: Tensor) -> list[dict[str, Any]]:
@@ -82,7 +81,7 @@ def _charts(inspection: Inspection, image: Tensor) -> list[dict[str, Any]]:
 def _lines(
     series: Sequence[Series], titles: tuple[str, str], caption: str, behind: Sequence[Series] = ()
 ) -> dict[str, Any]:
-    legend = [(each.name, each.colour) for each in series] if len(series) > 1 else []
+    legend = series if len(series) > 1 else []
     svg = chart(series, *titles, floor=0.0, behind=behind)
     return {"svg": svg, "caption": caption, "small": False, "legend": legend}
 

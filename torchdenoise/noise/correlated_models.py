@@ -1,8 +1,8 @@
 """Noise models of noise that pixels or channels share, for training and tests: blurred, in all channels, in rows."""
 
 import torch
+from kornia.filters import filter2d_separable
 from torch import Generator, Tensor
-from torch.nn import functional as F
 from typing_extensions import override
 
 from torchdenoise.noise.models import Level, NoiseModel, check_level, draw_levels
@@ -43,13 +43,10 @@ class BlurredNoise(NoiseModel, name="blurred", source="white Gaussian noise, fil
         size = (number, channels, height + 2 * reach, width + 2 * reach)
         white = torch.randn(size, generator=generator, device=clean.device, dtype=clean.dtype)
         places = torch.arange(-reach, reach + 1, device=clean.device, dtype=clean.dtype)
-        lines = torch.exp(-places.square() / (2 * blur[..., 0].square()))
-        lines = lines / lines.square().sum(-1, keepdim=True).sqrt()  # keeps the level
-        weights = lines.repeat_interleave(channels, 0)[:, None]
-        rows = white.flatten(0, 1)[None]
-        for shape in (weights, weights.mT):
-            rows = F.conv2d(rows, shape, groups=number * channels)
-        return clean + sigma * rows.view(clean.shape)
+        kernels = torch.exp(-places.square() / (2 * blur.flatten(1).square()))
+        kernels = kernels / kernels.square().sum(-1, keepdim=True).sqrt()  # keeps the level
+        blurred: Tensor = filter2d_separable(white, kernels, kernels, padding="valid")
+        return clean + sigma * blurred
 
 
 class SharedNoise(NoiseModel, name="shared", source="white Gaussian noise, the same in all channels"):

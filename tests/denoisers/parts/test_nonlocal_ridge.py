@@ -165,7 +165,8 @@ def test_bands_and_chunks_of_three_frames_leave_no_seam(monkeypatch):
     readout = readout.with_neighbours([noisy[1:2], noisy[2:]], [profile, profile])
     whole = readout(identity, noisy[:1], torch.Generator())
     monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.BAND_ROWS", 17)
-    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_PER_CHUNK", 1)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.patch_matching.PATCHES_PER_CHUNK", 1)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_IN_CACHE", 1)
     assert torch.allclose(readout(identity, noisy[:1], torch.Generator()), whole, atol=1e-6)
 
 
@@ -187,7 +188,8 @@ def test_chunks_leave_no_seam(monkeypatch):
     noisy = torch.rand(1, 3, 40, 30, generator=torch.Generator().manual_seed(0))
     readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, stride=3, level=LEVEL)
     whole = readout(identity, noisy, torch.Generator())
-    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_PER_CHUNK", 1)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.patch_matching.PATCHES_PER_CHUNK", 1)
+    monkeypatch.setattr("torchdenoise.denoisers.parts.nonlocal_ridge.GROUPS_IN_CACHE", 1)
     assert torch.allclose(readout(identity, noisy, torch.Generator()), whole, atol=1e-6)
 
 

@@ -55,3 +55,31 @@ class SmallCNN(Network, source="Mansour & Heckel, Zero-Shot Noise2Noise, CVPR 20
         """Return the denoised ``(B, C, H, W)`` image."""
         predicted: Tensor = self.layers(image)
         return image - predicted if self.residual else predicted
+
+
+class SigmoidCNN(SmallCNN, source="Ma et al., Pixel2Pixel, IEEE TPAMI 2025"):
+    """Pixel2Pixel's network: ``SmallCNN`` with more layers, which predicts the image through a sigmoid.
+
+    149,699 parameters in colour: five 3x3 convolutions and a 1x1 one. Its output lies between 0 and 1.
+
+    Args:
+        channels: of the images; None takes them from the data.
+        width: hidden channels.
+        depth: number of layers, including the 1x1 layer.
+        slope: of the LeakyReLU.
+
+    Raises:
+        UserError: a width below 1, a depth below 2 or a slope outside 0..1.
+
+    Example:
+        >>> sum(p.numel() for p in SigmoidCNN(3).parameters())
+        149699
+    """
+
+    def __init__(self, channels: int | None = None, width: int = 64, depth: int = 6, slope: float = 0.2) -> None:
+        super().__init__(channels, width, depth, slope, residual=False)
+
+    @override
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the denoised ``(B, C, H, W)`` image."""
+        return super().forward(image).sigmoid()

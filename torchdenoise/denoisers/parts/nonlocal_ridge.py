@@ -1,7 +1,7 @@
 """NL-Ridge's second step as a readout: noisy patches averaged with weights computed from the network's result."""
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -12,6 +12,7 @@ from typing_extensions import override
 from torchdenoise.denoisers.networks.calling import reflect
 from torchdenoise.denoisers.parts.losses import Denoise
 from torchdenoise.denoisers.parts.noise_aware import NoiseAware
+from torchdenoise.denoisers.parts.patch_matching import similar_patches
 from torchdenoise.denoisers.parts.patch_noise import CorrelatedPatches, PatchNoise, WhitePatches
 from torchdenoise.denoisers.parts.readouts import Readout, WrappedReadout
 from torchdenoise.errors import UserError
@@ -20,7 +21,7 @@ from torchdenoise.noise import NoiseLevelFunction, NoiseProfile
 LUMINANCE_CHROMINANCE = ((3**-0.5,) * 3, (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 """Orthonormal colour transform from RGB to luminance and two colour differences, which are mostly noise."""
 GROUPS_PER_CHUNK = 1024
-"""Patch groups processed together; limits memory."""
+"""Patch groups averaged together; limits memory."""
 GROUPS_IN_CACHE = 128
 """The same, on a CPU whose cores have a megabyte of cache each."""
 MANY_CHANNELS = 5
@@ -194,7 +195,14 @@ class NonLocalRidge(
         )
         patch_noise = self.patch_noise(_tall_deviation(frames, below + apart, right), profile, side)
         guides = _guide(x).chunk(len(frames))
-        chunks = self._groups([guide[: height + below] for guide in guides], height + below + apart, side, stride)
+        chunks = similar_patches(
+            [guide[None, : height + below] for guide in guides],
+            self.similar,
+            window=self.window,
+            side=side,
+            stride=stride,
+            apart=height + below + apart,
+        )
         number = GROUPS_IN_CACHE if y.device.type == "cpu" else GROUPS_PER_CHUNK
         groups = torch.cat(list(chunks))
         reference = groups[:, 0]
@@ -229,44 +237,6 @@ class NonLocalRidge(
                 mean = total[plane].div_(weights)
                 total[plane] = torch.where(weights > 0, mean, x[plane].flatten())
         return total.view_as(y)
-
-    def _groups(self, guides: Sequence[Tensor], apart: int, side: int, stride: int) -> Iterator[Tensor]:
-        """Yield chunks of groups, as the flat index of each patch's top left pixel ``(references, similar)``.
-
-        Args:
-            guides: the planes ``(H, W)`` in which patches are compared; the first one's have groups.
-            apart: rows from the top of one frame to that of the next.
-            side: of a patch.
-            stride: between reference patches.
-        """
-        luminance = guides[0]
-        height, width = luminance.shape
-        reach = self.window // 2
-        rows, columns = (torch.arange(0, size - side + 1, stride, device=luminance.device) for size in luminance.shape)
-        shifts = torch.cartesian_prod(*2 * [torch.arange(-reach, reach + 1)]).tolist()
-        step = max(1, GROUPS_PER_CHUNK // len(columns))
-        for part in torch.split(rows, step):
-            top, bottom = int(part[0]), int(part[-1]) + side
-            strip = luminance[top:bottom]
-            above, below = min(reach, top), min(reach, height - bottom)
-            distances = []
-            for guide in guides:
-                around = F.pad(
-                    guide[top - above : bottom + below],
-                    (reach, reach, reach - above, reach - below),
-                    value=1e3,  # outside the image nothing is similar
-                )
-                for down, right in shifts:
-                    other = around[reach + down :, reach + right :][: len(strip), :width]
-                    distances.append(F.avg_pool2d((strip - other).square()[None], side, stride).flatten())
-            candidates = [min(reach, size - side) + 1 for size in luminance.shape]  # of a patch in a corner, per axis
-            number = min(self.similar, len(guides) * candidates[0] * candidates[1])
-            distances[len(shifts) // 2].fill_(-1)  # the reference patch comes first, even among identical ones
-            nearest = torch.stack(distances, 1).topk(number, largest=False).indices
-            tops = range(0, apart * len(guides), apart)
-            offsets = [(first + down) * width + right for first in tops for down, right in shifts]
-            corners = (part[:, None] * width + columns).flatten()[:, None]
-            yield corners + torch.tensor(offsets, device=nearest.device)[nearest]
 
 
 def _patches(plane: Tensor, row_starts: Tensor, corners: Tensor, side: int) -> Tensor:
