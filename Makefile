@@ -31,7 +31,7 @@ test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyprojec
 		-W "ignore:Exception in thread QueueFeederThread:pytest.PytestUnhandledThreadExceptionWarning" tests
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest $(PARALLEL) -m slow tests
 
 torture: $(READY)  ## kills at random moments, full disks, closed pipes, files of strangers; 11 minutes on two cores
 	TORCHDENOISE_TORTURE=full $(BIN)/python -m pytest $(PARALLEL) -m slow tests/strangers tests/commands/test_kills.py \

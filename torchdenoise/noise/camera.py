@@ -90,6 +90,8 @@ class CameraNoise(NoiseModel, name="camera", source="shot and read noise before 
         tensor(True)
     """
 
+    revision = 2
+
     def __init__(self, photons: Level = (30.0, 3000.0)) -> None:
         self.photons = check_level("camera", photons, allow_zero=False)
 

@@ -84,6 +84,7 @@ class NonLocalRidge(
         torch.Size([1, 3, 16, 16])
     """
 
+    revision = 2
     _neighbours: Sequence[tuple[Tensor, NoiseProfile]] = ()
 
     def __init__(
