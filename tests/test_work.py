@@ -94,8 +94,7 @@ def test_a_fit_does_no_more_work_than_it_should(work, recipe, trained, read, noi
     assert work.noise_estimates == noise_estimates
     per_side = -(-(SIDE - 8) // stride) + 1
     assert sum(work.searched) == min(rounds, 1) * per_side**2
-    groups = per_side**2 + (rounds - 1) * (per_side**2 // 2 + per_side % 2) if rounds else 0  # half but in the last
-    assert sum(work.combined) == 2 * groups  # by brightness, and by both colour differences
+    assert sum(work.combined) == 2 * rounds * per_side**2  # by brightness, and by both colour differences
 
 
 def test_stacked_fits_call_the_network_once_a_step(work):

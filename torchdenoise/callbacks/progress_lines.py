@@ -64,7 +64,7 @@ def in_words(figures: Mapping[str, float]) -> str:
     """Return figures as text.
 
     Example:
-        >>> in_words({"loss": 0.012345, "val_psnr": 28.1})
-        'loss 0.01234, val_psnr 28.1'
+        >>> in_words({"loss": 0.012346, "val_psnr": 28.1})
+        'loss 0.01235, val_psnr 28.1'
     """
     return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())

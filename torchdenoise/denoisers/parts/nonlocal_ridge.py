@@ -69,14 +69,15 @@ class NonLocalRidge(
         similar: patches in a group.
         window: side of the search window in pixels; odd.
         stride: step between reference patches; limited to ``side``.
-        rounds: number of iterations, each starting from the previous result; the groups are kept. All but the last
-            take every second group, in a chequerboard: overlapping groups say much the same.
+        rounds: number of iterations, each starting from the previous result; the groups are kept.
         level: standard deviation of white noise on the 0-255 scale; None uses the noise profile of each image.
         correlated_rounds: number of iterations where the noise is correlated; None is ``rounds``.
+        thinning: in all iterations but the last, one of so many groups is used, evenly spread. Groups overlap, so that
+            2, a chequerboard, changes little.
 
     Raises:
-        UserError: ``side``, ``similar``, ``stride`` or a number of rounds below 1, an even ``window``, a negative
-            ``level``.
+        UserError: ``side``, ``similar``, ``stride``, ``thinning`` or a number of rounds below 1, an even ``window``, a
+            negative ``level``.
 
     Example:
         >>> readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, level=25)
@@ -84,7 +85,6 @@ class NonLocalRidge(
         torch.Size([1, 3, 16, 16])
     """
 
-    revision = 2
     _neighbours: Sequence[tuple[Tensor, NoiseProfile]] = ()
 
     def __init__(
@@ -97,13 +97,20 @@ class NonLocalRidge(
         rounds: int = 1,
         level: float | None = None,
         correlated_rounds: int | None = None,
+        thinning: int = 1,
     ) -> None:
         super().__init__(inner)
         correlated = rounds if correlated_rounds is None else correlated_rounds
-        if min(side, similar, stride, rounds, correlated) < 1 or window % 2 == 0 or window < 1 or (level or 0) < 0:
+        if (
+            min(side, similar, stride, rounds, correlated, thinning) < 1
+            or window % 2 == 0
+            or window < 1
+            or (level or 0) < 0
+        ):
             raise UserError(
-                f"NonLocalRidge: side {side}, similar {similar}, stride {stride}, rounds {rounds} and "
-                f"correlated_rounds {correlated} must be at least 1, window {window} odd, level {level} not negative"
+                f"NonLocalRidge: side {side}, similar {similar}, stride {stride}, rounds {rounds}, "
+                f"correlated_rounds {correlated} and thinning {thinning} must be at least 1, "
+                f"window {window} odd, level {level} not negative"
             )
         self.side = side
         self.similar = similar
@@ -111,6 +118,7 @@ class NonLocalRidge(
         self.stride = min(stride, side)
         self.rounds = rounds
         self.correlated_rounds = correlated
+        self.thinning = thinning
         self.level = level
 
     @property
@@ -169,10 +177,9 @@ class NonLocalRidge(
         """Return the estimate of the first frame, computed in bands of rows to limit memory."""
         # A group at a band's edge misses neighbours half a window away and spoils pixels half a window further.
         rounds = self._rounds(profile)
-        # Bands share the chequerboard of references.
-        margin, step = (
-            -(-rows // (2 * self.stride)) * 2 * self.stride for rows in (rounds * (self.window + self.side), BAND_ROWS)
-        )
+        # Multiples, so that bands share the grid of references.
+        grid = self.stride * self.thinning
+        margin, step = (-(-rows // grid) * grid for rows in (rounds * (self.window + self.side), BAND_ROWS))
         result = torch.empty_like(frames[0].noisy)
         for top in range(0, result.shape[-2], step):
             begin = max(0, top - margin)
@@ -206,10 +213,10 @@ class NonLocalRidge(
         )
         number = GROUPS_IN_CACHE if y.device.type == "cpu" else GROUPS_PER_CHUNK
         groups = torch.cat(list(chunks))
-        reference = groups[:, 0]
-        half = groups[(reference // y.shape[-1] // stride + reference % y.shape[-1] // stride) % 2 == 0]
+        row, column = groups[:, 0] // y.shape[-1] // stride, groups[:, 0] % y.shape[-1] // stride
+        fewer = groups[(row + column) % self.thinning == 0]
         for later in reversed(range(self._rounds(profile))):
-            x = self._round(y, x, torch.split(half if later else groups, number), side, patch_noise)
+            x = self._round(y, x, torch.split(fewer if later else groups, number), side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
