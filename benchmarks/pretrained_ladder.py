@@ -103,6 +103,7 @@ VARIANTS = {
     "rate 0.02": Variant(rate=0.02),
     "rate 0.005": Variant(rate=0.005),
     "rate 0.0025": Variant(rate=0.0025),
+    "ReLUs": Variant(arguments={"widths": (24, 32, 48), "slope": 0.0}),
     "non-blind": Variant(network=NonBlindUNet, loss=NonBlindLoss),
     "half as wide": Variant(arguments={"widths": (12, 16, 24)}),
     "widths 32, 48, 64": Variant(arguments={"widths": (32, 48, 64)}),
