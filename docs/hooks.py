@@ -60,7 +60,7 @@ def _targets(path: Path) -> Iterator[Path]:
 
 
 def _markdown(path: Path) -> str:
-    """Return what of a file is Markdown."""
+    """Return the Markdown text of a file."""
     if path.suffix == ".ipynb":
         return "\n".join(cell.source for cell in executed(path).cells if cell.cell_type == "markdown")
     return path.read_text() if path.suffix == ".md" else ""
