@@ -105,7 +105,8 @@ def seconds() -> None:
     with tempfile.TemporaryDirectory() as folder:
         noisy = Path(folder, "noisy.png")
         ramp = np.linspace(60, 190, SIDE)[None, :, None] + np.random.default_rng(0).normal(0, 25, (SIDE, SIDE, 3))
-        write_picture(noisy, Picture.from_array(ramp.clip(0, 255).astype(np.uint8)))
+        picture = Picture.from_array(ramp.clip(0, 255).astype(np.uint8))
+        write_picture(noisy, picture.image, picture)
 
         def fresh(recipe: str) -> dict[str, Number]:
             command = [sys.executable, "-m", "torchdenoise", "denoise", noisy, "-o", Path(folder, "clean.png")]
