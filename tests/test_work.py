@@ -10,6 +10,7 @@ from torchdenoise.denoisers import Network
 from torchdenoise.denoisers.parts import nonlocal_ridge
 from torchdenoise.denoisers.parts.patch_noise import WhitePatches
 from torchdenoise.fitting import Options, fit_image, fit_images
+from torchdenoise.fitting.choosing import FITTED, TRAINED, ChosenFits
 from torchdenoise.noise import measuring, repeatable
 from torchdenoise.recipes import load_recipe
 
@@ -95,6 +96,14 @@ def test_a_fit_does_no_more_work_than_it_should(work, recipe, trained, read, noi
     per_side = -(-(SIDE - 8) // stride) + 1
     assert sum(work.searched) == min(rounds, 1) * per_side**2
     assert sum(work.combined) == 2 * rounds * per_side**2  # by brightness, and by both colour differences
+
+
+@pytest.mark.parametrize("clean", [0.5, (torch.arange(SIDE) // 4 % 2) * 0.5 + 0.25], ids=["trained", "fitted"])
+def test_the_default_measures_the_noise_once(work, clean):
+    image = repeatable("gaussian:10", clean * torch.ones(1, 1, SIDE, SIDE))
+    (result,) = ChosenFits(Options(device="cpu"))([image])
+    assert work.noise_estimates == 1
+    assert (TRAINED if isinstance(clean, float) else FITTED) in result.noise
 
 
 def test_stacked_fits_call_the_network_once_a_step(work):

@@ -1,7 +1,11 @@
 """Measuring noise: which kind an image has, and each image once."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 
 from tests.noise.correlated import seeded_noise, smoothed
 from torchdenoise.noise import (
@@ -44,8 +48,23 @@ def test_clipped_noise():
 
 
 def test_too_much_clipping_is_named():
-    profile = measure_noise(repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96)))
-    assert "cut off at black or white" in profile.unusable
+    sparse = torch.zeros(1, 1, 96, 96)
+    sparse[..., ::24, ::24] = 0.5
+    assert "cut off at black or white" in measure_noise(repeatable("poisson:5+bits:8", sparse)).unusable
+
+
+def test_a_level_that_clipping_lowers_is_used():
+    plot = Image.new("RGB", (160, 160), (255, 255, 255))
+    draw = ImageDraw.Draw(plot)
+    for at in range(0, 160, 20):
+        draw.line((0, at, 160, at), fill=(200, 200, 200))
+    for colour, period in (((220, 30, 30), 9), ((30, 30, 220), 5), ((20, 150, 20), 14)):
+        draw.line([(x, 80 + 60 * math.sin(x / period)) for x in range(160)], fill=colour)
+    clean = torch.from_numpy(np.asarray(plot).copy()).permute(2, 0, 1)[None] / 255
+    profile = measure_noise(repeatable("gaussian:12:clip", clean))
+    assert not profile.unusable
+    assert not profile.correlated
+    assert 0.4 < 255 * profile.level.sigma / 12 < 1.1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -26,6 +26,7 @@ from torchdenoise.data.partners import check_partners
 from torchdenoise.errors import DataError, UserError
 from torchdenoise.extras import plotting
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
+from torchdenoise.fitting.choosing import is_choice
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import read_errors
@@ -225,6 +226,8 @@ def _traits(method: Method, settings: Settings) -> _Traits:
     start = starting_point(method)
     if method.recipe is None:
         return _Traits(stacking_obstacle="a checkpoint is applied" if together else "")
+    if is_choice(method.recipe):
+        return _Traits()
     options = Options(max_steps=settings.max_steps, overrides=method.overrides, parts=starting_parts(start))
     with read_errors(Path(method.name)):
         model = build(method.recipe, options)

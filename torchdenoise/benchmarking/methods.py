@@ -16,7 +16,8 @@ from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.denoisers.networks import PretrainedUNet
 from torchdenoise.denoisers.weight_files import located, shipped_weights
 from torchdenoise.errors import RecipeError, UserError
-from torchdenoise.recipes import load_recipe, recipe_names
+from torchdenoise.fitting.choosing import choice_recipe, is_choice
+from torchdenoise.recipes import AUTO, load_recipe, recipe_names
 from torchdenoise.registry import find
 
 Source = str | Path | Mapping[str, Any]
@@ -55,7 +56,7 @@ class Method:
     @property
     def fit_key(self) -> str:
         """Everything that decides its fit: methods that differ only in their readout share one."""
-        if self.recipe is None or not isinstance(self.recipe["model"], Mapping):
+        if self.recipe is None or not isinstance(self.recipe.get("model"), Mapping):
             return self.name
         model = {**self.recipe["model"]}
         model["init_args"] = {**(model.get("init_args") or {}), "readout": None}
@@ -146,7 +147,7 @@ def _named(word: str) -> Iterator[Method]:
             raise UserError(f"{name}: no recipe for single pictures matches; `torchdenoise list recipes` shows all")
         yield from (Method(each, recipe) for each, recipe in zero_shot.items())
     else:
-        yield _method(name, load_recipe(name))
+        yield _method(name, _recipe(name))
 
 
 def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
@@ -156,13 +157,17 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
     overrides = (changes,) if isinstance(changes, str) else tuple(changes)
     recipe = source if isinstance(source, Mapping) else None
     if recipe is None and (overrides or _names_recipe(str(source))):
-        recipe = load_recipe(str(source))
+        recipe = _recipe(str(source))
     if recipe is None:
         path = located(str(source))
         stored = read_checkpoint(path)[KEY]["recipe"]
         own = load_recipe(name) if name in recipe_names() or Path(name).is_file() else None
         start = own if own and fits_one_picture(own) else None
         return Method(label, start, path, state_of_code([stored, start]))
+    if is_choice(recipe):
+        if overrides:
+            raise UserError(f"{label}: overrides are for one recipe: name one that `{AUTO}` chooses from")
+        return Method(label, recipe, None, state_of_code([recipe]))
     if not recipe.get("model"):
         raise RecipeError(f"{label}: a recipe needs at least a `model`")
     if not fits_one_picture(recipe):
@@ -175,7 +180,11 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
 def _names_recipe(source: str) -> bool:
     """Return whether a source is a recipe's name or file, or else a checkpoint."""
     path = located(source)
-    return source in recipe_names() or path.suffix in (".yaml", ".yml") or not (path.suffix or path.exists())
+    return source in (AUTO, *recipe_names()) or path.suffix in (".yaml", ".yml") or not (path.suffix or path.exists())
+
+
+def _recipe(name: str) -> Mapping[str, Any]:
+    return choice_recipe() if name == AUTO else load_recipe(name)
 
 
 def _value(override: str) -> Any:

@@ -23,6 +23,7 @@ from torchdenoise.data import centre_crop, read_partners
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_shared, unwrap
+from torchdenoise.fitting.choosing import ChosenFits, is_choice
 from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
@@ -249,6 +250,8 @@ def _denoised(
         parts=starting_parts(start),
     )
     methods = [each.method for each in jobs]
+    if job.method.recipe is not None and is_choice(job.method.recipe):
+        return ChosenFits(options)(noisy)
     fits = [(each.recipe, replace(options, overrides=each.overrides)) for each in methods if each.recipe]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row

@@ -8,7 +8,7 @@ from typing import Any
 
 from torchdenoise.commands import COMMANDS, EXPERIMENTS
 from torchdenoise.commands.arguments import Parser
-from torchdenoise.recipes import recipe_names
+from torchdenoise.recipes import AUTO, recipe_names
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -90,7 +90,7 @@ def script(shell: str) -> str:
     every = _every_command()
     for action in _actions(every):
         _complete(action, shtab)
-    text: str = shtab.complete(every, shell, preamble=_RECIPES[shell].format(names=" ".join(recipe_names())))
+    text: str = shtab.complete(every, shell, preamble=_RECIPES[shell].format(names=" ".join([AUTO, *recipe_names()])))
     return text.replace('"(*):', '"*:')  # shtab's zsh completes only the first of several words
 
 

@@ -21,7 +21,7 @@ from torchdenoise.errors import UserError
 from torchdenoise.partial_files import remove_abandoned
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
 from torchdenoise.plans import make_folders, plan
-from torchdenoise.recipes import recipe_path
+from torchdenoise.recipes import AUTO, recipe_path
 from torchdenoise.scenes import Source
 
 Pair = tuple[Source, Path]
@@ -60,7 +60,7 @@ def parser() -> Parser:
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
     options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
     add_search_options(options)
-    options.add_argument("--recipe", help="name or YAML file (default: fast)")
+    options.add_argument("--recipe", help="name or YAML file (default: auto, which chooses pretrained-fast or fast)")
     options.add_argument(
         "--ckpt",
         type=Path,
@@ -146,7 +146,7 @@ def parser() -> Parser:
 def run(words: Sequence[str]) -> int:
     """Denoise what the words after ``denoise`` name, and return the exit code."""
     options = parser().parse_args(words[1:])
-    if options.recipe is not None:
+    if options.recipe not in (None, AUTO):
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
     suffix = FLOAT_SUFFIX if options.dtype == "float32" else ""
     planned = plan(options.inputs, options.output, suffix, search_of(options), scene_finder(options.scene))

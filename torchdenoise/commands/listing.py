@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from torchdenoise.commands.arguments import Parser
 from torchdenoise.errors import UserError
-from torchdenoise.recipes import describe, learns_from, recipe_names
+from torchdenoise.recipes import AUTO, describe, learns_from, recipe_names
 
+CHOICE = "The default: pretrained-fast, or fast where its network cannot be relied on; it says which, and why."
+LEARNT_FROM = "pretrained weights, or one picture"
 KINDS = (
     "recipes",
     "denoisers",
@@ -61,7 +63,8 @@ def run(words: Sequence[str]) -> int:
 
 def _rows(kind: str, pattern: str) -> Iterator[Row]:
     if kind == "recipes":
-        yield from ((kind, name, describe(name), learns_from(name)) for name in _matching(recipe_names(), pattern))
+        for name in _matching([AUTO, *recipe_names()], pattern):
+            yield (kind, name, *((CHOICE, LEARNT_FROM) if name == AUTO else (describe(name), learns_from(name))))
         return
     from torchdenoise import data, denoisers, metrics, noise
     from torchdenoise.registry import Registered, entries, load_plugins, one_line

@@ -24,7 +24,7 @@ from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
-from torchdenoise.noise import FramesNoise, NoiseProfile, Profiles, seeded
+from torchdenoise.noise import NoiseProfile, NoiseSource, Profiles, seeded
 from torchdenoise.noise.assumptions import Assumption
 from torchdenoise.protocols import DataDescription
 
@@ -81,9 +81,9 @@ class Denoiser(Checkpointed):
         self.readout = readout or OnePass()
         self.domain = domain or IdentityDomain()
         self.assumption_warnings: list[str] = []
-        self.given_noise: NoiseProfile | FramesNoise | None = None
+        self.given_noise: NoiseProfile | NoiseSource | None = None
         """The noise of all images, which is then believed and not measured; outliers that it does not state are.
-        Or that of frames, measured together."""
+        Or where it comes from, such as frames that are measured together."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -165,8 +165,8 @@ class Denoiser(Checkpointed):
         given = self.given_noise
         if given is None:
             return None
-        if isinstance(given, FramesNoise):
-            return Profiles.of_frames(given, noisy)
+        if not isinstance(given, NoiseProfile):
+            return Profiles.from_source(given, noisy)
         given.require_channels(noisy.shape[1])
         given.require_size(*noisy.shape[-2:])
         return Profiles.given(given, noisy)

@@ -22,6 +22,7 @@ from torchdenoise.data.tensors import array_of
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, UserError
 from torchdenoise.fitting.budget import Budget, Progress
+from torchdenoise.fitting.choosing import FITTED, ChosenFits, asks_for_fit
 from torchdenoise.fitting.frames import (
     ADVICE,
     NEEDS_STACK,
@@ -38,11 +39,11 @@ from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator, stop_callbacks
 from torchdenoise.isolation import default_torch_modes
-from torchdenoise.noise import FramesNoise, NoiseModel, NoiseProfile, find_outliers, given_profile
-from torchdenoise.recipes import load_recipe
+from torchdenoise.noise import NoiseModel, NoiseProfile, NoiseSource, find_outliers, given_profile
+from torchdenoise.recipes import AUTO, load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
-DEFAULT_RECIPE = "fast"
+DEFAULT_RECIPE = AUTO
 CHANNELS = ("together", "apart")
 FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
@@ -85,8 +86,9 @@ def denoise(
         noisy: an array (H, W) or (H, W, C), a tensor (B, C, H, W) whose pictures are fitted separately, or the path of
             a picture file, a stack among them, which gives an array. Stacks are denoised frame by frame, with one
             scaling and one noise profile for all.
-        recipe: a recipe's name, the path of a YAML file, or a dict; ``fast`` by default. It is data and imports
-            nothing: import your own modules first, or pass ``parts``.
+        recipe: a recipe's name, the path of a YAML file, or a dict. It is data and imports nothing: import your own
+            modules first, or pass ``parts``. ``auto``, the default, chooses ``pretrained-fast`` or ``fast`` for each
+            picture, and ``fast`` where arguments are about a fit: ``max_steps``, ``budget``, ``parts``.
         checkpoint: of an earlier fit, applied without another fit; with a recipe, a new fit starts from its network.
         max_steps: overrides the recipe's.
         seed: overrides the recipe's; for a checkpoint, the default is 0.
@@ -324,7 +326,7 @@ def _finished(restore: Restore, finish: Callable[[Tensor, Tensor], Tensor]) -> R
     return finished
 
 
-def _outliers(noisy: Tensor, given: NoiseProfile | FramesNoise | None) -> Tensor:
+def _outliers(noisy: Tensor, given: NoiseProfile | NoiseSource | None) -> Tensor:
     """Return where an image has outliers, as the given noise states or as they are measured."""
     stated = given.outliers if isinstance(given, NoiseProfile) else None
     return find_outliers(noisy).mask if stated is None else stated.to(noisy.device)
@@ -353,7 +355,10 @@ def _full_restorer(
             return Fitted(clean, noise=start.noise_line())
 
         return _for_any_size(lambda images, near=(): fit_each(images, apply, near), start.smallest)
-    loaded = recipe if isinstance(recipe, Mapping) else load_recipe(str(recipe or DEFAULT_RECIPE))
+    name = FITTED if recipe in (None, AUTO) else recipe
+    if name != recipe and start is None and not asks_for_fit(options):
+        return _for_any_size(ChosenFits(options), Denoiser.smallest)
+    loaded = name if isinstance(name, Mapping) else load_recipe(str(name))
     if start is not None:
         options = replace(options, parts={"network": start.result_network, **options.parts})
     denoiser = build(loaded, options)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
-from torchdenoise.noise import FramesNoise, NoiseProfile
+from torchdenoise.noise import NoiseProfile, NoiseSource
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Options:
     budget: float | None = None
     on_message: Callable[[str], None] = logging.getLogger(__name__).info
     """Takes a line about the steps chosen for a budget, or about why pictures are not fitted together; logs it."""
-    noise: NoiseProfile | FramesNoise | None = None
+    noise: NoiseProfile | NoiseSource | None = None
     """The noise of the images; measured in each by default."""
     strength: float = 1.0
     """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""

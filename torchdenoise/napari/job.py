@@ -15,7 +15,7 @@ from typing_extensions import override
 from torchdenoise.data import Picture, Planes
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, Stopped, UserError
-from torchdenoise.fitting import Options, Restore, restorer
+from torchdenoise.fitting import DEFAULT_RECIPE, Options, Restore, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
 from torchdenoise.fitting.frames import FrameDone, FrameGroup, check_frames_memory, denoise_frames, frame_groups
 from torchdenoise.isolation import default_torch_modes, memory_errors
@@ -31,7 +31,7 @@ CANCELLED = "cancelled"
 class Settings:
     """What a user chooses; see ``denoise``."""
 
-    recipe: str = "fast"
+    recipe: str = DEFAULT_RECIPE
     strength: float = 1.0
     device: str = "auto"
     together: bool = True

@@ -15,7 +15,7 @@ from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavel
 from torchdenoise.noise.given import given_profile
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measured import MeasuredNoise, draw_noise
-from torchdenoise.noise.measuring import FramesNoise, Profiles, level_patches, measure_noise
+from torchdenoise.noise.measuring import FramesNoise, ImagesNoise, NoiseSource, Profiles, level_patches, measure_noise
 from torchdenoise.noise.models import (
     ClippedNoise,
     GaussianNoise,
@@ -48,6 +48,7 @@ __all__ = [
     "ClippedNoise",
     "FramesNoise",
     "GaussianNoise",
+    "ImagesNoise",
     "Impulses",
     "JPEGNoise",
     "LevelCurve",
@@ -57,6 +58,7 @@ __all__ = [
     "NoiseLevelFunction",
     "NoiseModel",
     "NoiseProfile",
+    "NoiseSource",
     "PoissonNoise",
     "Profiles",
     "RowNoise",

@@ -55,10 +55,15 @@ def beside(profile: "NoiseProfile") -> list[str]:
     return found
 
 
+def shows_noise(level: NoiseLevelFunction) -> bool:
+    """Return whether white noise is more than none."""
+    return bool(level.gain) or 255 * level.sigma >= MIN_LEVEL
+
+
 def _white(level: NoiseLevelFunction) -> str:
     sigma, gain, clipped = 255 * level.sigma, 255 * level.gain, ", clipped" if level.clipped else ""
     if not gain:
-        return f"white, level {_number(sigma)} of 255{clipped}" if sigma >= MIN_LEVEL else "none"
+        return f"white, level {_number(sigma)} of 255{clipped}" if shows_noise(level) else "none"
     read = f", read noise {_number(sigma)}" if sigma >= MIN_LEVEL else ", no read noise"
     pedestal = f", pedestal {_number(255 * level.offset)}" if level.offset else ""
     return f"sensor-like, gain {_number(gain)}{read}{pedestal} (of 255){clipped}"

@@ -24,6 +24,8 @@ MIN_CLIPPED_SHARE = 1e-3
 """With a larger share of values at black or white, the image may have been clipped."""
 MAX_CLIPPED_MISFIT = 0.1
 """Relative error of the variances up to which noise counts as clipped Gaussian; other noise fits worse."""
+MAX_FALLING_MISFIT = 0.2
+"""The same where the variance falls with brightness, which no other noise does."""
 BRIGHT_SHARE = 0.01
 """Of the patches, the least that bright objects take."""
 MIN_COVERED = 0.2
@@ -94,6 +96,8 @@ def noise_level_function(image: Tensor, informative: Tensor | None = None) -> No
         return NoiseLevelFunction(0.0, sqrt(constant), bool(clipped))
     means = torch.stack([patches.mean() for patches in classes])
     gain, intercept = _fit_line(means, variances, inf)
+    if clipped and not gain and misfit < MAX_FALLING_MISFIT:  # only clipping makes bright noise weaker
+        return NoiseLevelFunction(0.0, sigma, True)
     # Channels of different brightness have different noise. Stabilised by the first fit, it is estimated better.
     stabilized = _variances(classes, estimator, gain, intercept)
     gain, intercept = _fit_line(means, stabilized * (gain * means + intercept), MAX_ORIGIN_MISFIT)

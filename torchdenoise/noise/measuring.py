@@ -12,6 +12,7 @@ from torchdenoise.noise.assumptions import has_uneven_noise, neighbour_correlati
 from torchdenoise.noise.blocks import LevelCurve, correlated_noise, flat_blocks
 from torchdenoise.noise.counts import photon_gain
 from torchdenoise.noise.covariance import at_lag_zero, radius
+from torchdenoise.noise.describing import shows_noise
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_level_function, white_patches
 from torchdenoise.noise.outliers import find_outliers, replace_outliers
 from torchdenoise.noise.patches import complete_patches
@@ -126,6 +127,31 @@ class FramesNoise:
             return _raised(replace(profile, variation=variation), found.image, found.informative)
 
 
+class ImagesNoise:
+    """The noise of single images, measured in each when it is first needed, and kept for whoever asks again.
+
+    Example:
+        >>> noise, image = ImagesNoise(), 0.5 + 0.1 * torch.randn(1, 1, 64, 64)
+        >>> noise.for_image(image) is noise.for_image(image.clone())
+        True
+    """
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Tensor, NoiseProfile]] = []
+
+    def for_image(self, image: Tensor) -> NoiseProfile:
+        """Return the profile of an image ``(1, C, H, W)``."""
+        for known, profile in self._known:
+            if known is image or torch.equal(known, image.to(known.device)):
+                return profile
+        self._known.append((image, measure_noise(image)))
+        return self._known[-1][1]
+
+
+NoiseSource = FramesNoise | ImagesNoise
+"""Where the profile of each image comes from, if not from the image alone."""
+
+
 def _measure_together(images: Sequence[Tensor]) -> NoiseProfile:
     """Return the profile that images of one size share: that of the image in which they lie below each other."""
     found = [_placed(image) for image in images]
@@ -165,7 +191,9 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
         return _few_photons(photon, image.shape[1])
     level = noise_level_function(image, informative)
     stabilized = stabilize(image, level)
-    profile = _correlated(image, stabilized, level, informative) or _white(image, stabilized, level, informative)
+    clipped = too_clipped(image, informative)  # then no block is flat but the clipped ones, and lines pass for noise
+    profile = None if clipped else _correlated(image, stabilized, level, informative)
+    profile = profile or _white(stabilized, level, informative, clipped)
     ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
     if ratio < MIN_RATIO and not level.gain:
         return NoiseProfile(NoiseLevelFunction(0.0, level_ratio(image, torch.ones(()), None, informative)))
@@ -252,13 +280,14 @@ def _correlated(
     return None
 
 
-def _white(image: Tensor, stabilized: Tensor, level: NoiseLevelFunction, informative: Tensor | None) -> NoiseProfile:
+def _white(stabilized: Tensor, level: NoiseLevelFunction, informative: Tensor | None, clipped: str) -> NoiseProfile:
+    """Return the profile of white noise; where much is clipped, a level that is too low does less harm than none."""
     sigma = None
     if level.gain:
         after = noise_level_function(stabilized, informative)
         sigma = after.deviation(max(stabilized.mean((1, 2, 3)).item(), 0))
     variation = level_map(stabilized).map
-    return NoiseProfile(level, sigma, unusable=too_clipped(image, informative), variation=variation)
+    return NoiseProfile(level, sigma, unusable="" if shows_noise(level) else clipped, variation=variation)
 
 
 def _copied(profile: NoiseProfile, channels: int) -> NoiseProfile:
@@ -302,8 +331,8 @@ class Profiles(Sequence[NoiseProfile]):
         return cls._of_each(images, lambda image: with_outliers(profile, image))
 
     @classmethod
-    def of_frames(cls, noise: FramesNoise, images: Tensor) -> "Profiles":
-        """Return the profiles of frames ``(B, C, H, W)`` of a stack."""
+    def from_source(cls, noise: NoiseSource, images: Tensor) -> "Profiles":
+        """Return the profiles of images ``(B, C, H, W)``, such as frames of a stack."""
         return cls._of_each(images, noise.for_image)
 
     @classmethod

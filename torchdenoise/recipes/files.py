@@ -9,6 +9,8 @@ from torchdenoise.errors import RecipeError, UserError, did_you_mean
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 SUFFIXES = (".yaml", ".yml")
+AUTO = "auto"
+"""Stands for a choice between recipes, which is made for each picture; no recipe itself."""
 COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 """Keys of ``--print_config`` and of a run's ``config.yaml`` that do not belong to a recipe."""
 
@@ -47,6 +49,11 @@ def shipped_recipe_path(name: str) -> Path:
         'zsn2n.yaml'
     """
     known = recipe_names()
+    if name == AUTO:
+        raise RecipeError(
+            f"{AUTO} is no recipe, but the choice between pretrained-fast and fast that `denoise` and `compare` make "
+            "for each picture: name one of them"
+        )
     if name not in known:
         raise RecipeError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
     return FOLDER / f"{name}.yaml"
