@@ -90,6 +90,7 @@ PROGRAMS: Sequence[Program] = (
     Program("skimage_photo.py", "scikit-image", "photo", "level estimated, then non-local means"),
     Program("skimage_photo_wavelet.py", "scikit-image", "photo", "wavelets, calibrated on the picture itself"),
     Program("torchdenoise_stack.sh", "torchdenoise", "stack", "the default recipe"),
+    Program("torchdenoise_stack_shared.sh", "torchdenoise", "stack", "the same, one network for all frames"),
     Program("careamics_stack.py", "careamics", "stack", "Noise2Void, its default of 30 epochs, here 90 steps"),
     Program("deepinv_stack.py", "deepinv", "stack", "RAM, weights from the net; gain as in its example"),
     Program("deepinv_stack_bm3d.py", "deepinv", "stack", "level estimated for each frame, then BM3D"),
@@ -354,8 +355,7 @@ def _installations(found: Sequence[Mapping[str, str]], installed: Sequence[Mappi
         "",
         f"Into an empty environment, {installed[0]['date']}, Python {installed[0]['python']}, Linux, nothing cached; "
         "minutes on the wall, packages from a mirror near by, while other programs ran. For all three that use it, pip "
-        "loads torch with CUDA, which is most of the megabytes and of the minutes; with torch's index of CPU builds both "
-        "are fewer.",
+        "loads torch with CUDA, which is most of the megabytes and minutes; torch's index of CPU builds spares that.",
         "",
         "| package | command | minutes | then to the first picture | MB | versions |",
         "|---|---|---|---|---|---|",
