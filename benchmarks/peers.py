@@ -6,7 +6,8 @@
 
 The programs are in benchmarks/peers/, each as a user would write it. They run in a folder that holds the noisy picture,
 and leave the clean one there. What has a row in docs/results/peers.csv is not done again: delete the rows of a program
-that has changed. --python names another interpreter for a package; with one for each, FOLDER is not needed.
+that has changed. --runs 3 --programs careamics_stack completes three rows of what is not the same each time. --python
+names another interpreter for a package; with one for each, FOLDER is not needed.
 """
 
 import argparse
@@ -97,7 +98,7 @@ PROGRAMS: Sequence[Program] = (
     Program("skimage_stack.py", "scikit-image", "stack", "level estimated for each frame, then non-local means"),
     Program("torchdenoise_loss.py", "torchdenoise", "loss", "`fast`, 300 steps"),
     Program("careamics_loss.py", "careamics", "loss", "Noise2Void, 30 epochs, here 30 steps; loss replaced"),
-    Program("deepinv_loss.py", "deepinv", "loss", "Neighbor2Neighbor on a U-Net, 300 epochs of one step"),
+    Program("deepinv_loss.py", "deepinv", "loss", "Neighbor2Neighbor on a U-Net, 50 epochs of one step"),
     Program("skimage_loss.py", "scikit-image", "loss", "wavelets, the best of 40 settings; loop of our own"),
 )
 
@@ -184,8 +185,9 @@ JOBS: Mapping[str, Job] = {
     ),
     "loss": Job(
         "My own loss",
-        "The photograph again; the distance in the loss is Charbonnier's, written by the user. This is about the "
-        "lines: squared differences suit Gaussian noise better, and the numbers of steps differ.",
+        "The photograph again; the distance in the loss is Charbonnier's, written by the user. Compare the lines: each fit "
+        "has another number of steps, those of CAREamics and deepinv are far from done, and squared differences suit "
+        "Gaussian noise better.",
         photo, write_photo, read_photo,
     ),
 }  # fmt: skip
@@ -325,13 +327,13 @@ def page(found: Sequence[Mapping[str, str]], installed: Sequence[Mapping[str, st
         "`benchmarks/peers/`, as short as the documentation of each package suggests, with its defaults. `Lines` "
         "counts code without blank lines and comments. `CPU s` is what the program computed from start to end, imports "
         "included, on one thread. The machine was busy with other work: caches were shared, so that CPU seconds are a "
-        "little high, and seconds on the wall, in the csv, say little. One picture, one draw of the noise and one run "
-        "of each: tenths of a dB decide nothing.",
+        "little high, and seconds on the wall, in the csv, say little. One picture, one draw of the noise and, unless "
+        "runs are named, one run of each: tenths of a dB decide nothing. CAREamics' programs set no seed.",
         *_installations(found, installed),
     ]
     for name, job in JOBS.items():
-        here = [(program, row) for program in PROGRAMS for row in found if row["program"] == program.file]
-        lines += _table(job, [(program, row) for program, row in here if program.job == name])
+        mine = {one: [row for row in found if row["program"] == one.file] for one in PROGRAMS if one.job == name}
+        lines += _table(job, {program: same for program, same in mine.items() if same})
     return "\n".join([*lines, "", (PROGRAMS_FOLDER / "differences.md").read_text().strip(), ""])
 
 
@@ -363,26 +365,35 @@ def _installations(found: Sequence[Mapping[str, str]], installed: Sequence[Mappi
     ]
 
 
-def _table(job: Job, found: Sequence[tuple[Program, Mapping[str, str]]]) -> list[str]:
+def _table(job: Job, found: Mapping[Program, Sequence[Mapping[str, str]]]) -> list[str]:
     if not found:
         return []
-    kept = any(row["kept"] for _, row in found)
+    every = [row for same in found.values() for row in same]
+    kept = any(row["kept"] for row in every)
     heading = ["package", "how", "program", "lines", "PSNR", "CPU s", *(["kept in the file"] if kept else [])]
     lines = [
         "",
         f"## {job.title}",
         "",
-        f"{job.asked} Noisy: {found[0][1]['noisy']} dB.",
+        f"{job.asked} Noisy: {every[0]['noisy']} dB.",
         "",
         f"| {' | '.join(heading)} |",
         f"|{'---|' * len(heading)}",
     ]
-    for program, row in found:
-        score = row["psnr"] or textwrap.shorten(row["note"], 80)
-        cells = [PACKAGES[program.package].title, program.how, f"`{program.file}`", row["lines"], score]
-        cells += [row["cpu"] if row["psnr"] else "-", *([row["kept"] or "-"] if kept else [])]
+    for program, same in found.items():
+        cells = [PACKAGES[program.package].title, program.how, f"`{program.file}`", same[0]["lines"], *_scores(same)]
+        cells += [same[0]["kept"] or "-"] if kept else []
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _scores(same: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+    """Return the cells PSNR and CPU s of the runs of a program."""
+    scores = [float(row["psnr"]) for row in same if row["psnr"]]
+    if not scores:
+        return textwrap.shorten(same[0]["note"], 80), "-"
+    spread = f" ({len(scores)} runs: {min(scores):.2f} to {max(scores):.2f})" if len(scores) > 1 else ""
+    return f"{mean(scores):.2f}{spread}", f"{mean(float(row['cpu']) for row in same if row['psnr']):.1f}"
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -394,6 +405,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     options.add_argument("what", choices=("install", "run", "page"))
     options.add_argument("folder", nargs="?", type=Path, help="of the environments")
     options.add_argument("--packages", nargs="+", choices=PACKAGES, default=list(PACKAGES))
+    options.add_argument("--programs", nargs="+", default=[""], help="the first letters of their names (default: all)")
+    options.add_argument("--runs", type=int, default=1, help="of each program (default: %(default)s)")
     options.add_argument("--python", nargs="+", default=[], metavar="PACKAGE=PYTHON", help="interpreters elsewhere")
     found = options.parse_args(words)
     if found.what == "install" and found.folder is None:
@@ -411,18 +424,21 @@ def pythons(folder: Path | None, given: Sequence[str]) -> dict[str, str]:
 def main() -> None:
     """Do what has no row, and write the page."""
     options = arguments(sys.argv[1:])
-    done = {row["program"] for row in rows(ROWS)} | {row["package"] for row in rows(INSTALLATIONS)}
     if options.what == "install":
+        installed = {row["package"] for row in rows(INSTALLATIONS)}
         for package in options.packages:
-            if package not in done:
+            if package not in installed:
                 install(package, options.folder)
     if options.what == "run":
         found = pythons(options.folder, options.python)
         for package in sorted(set(options.packages) - set(found)):
             print(f"no rows of {package}: no Python has it", file=sys.stderr)
-        for program in PROGRAMS:
-            if program.package in found and program.package in options.packages and program.file not in done:
-                run(program, found[program.package])
+        chosen = [one for one in PROGRAMS if one.package in set(options.packages) & set(found)]
+        done = [row["program"] for row in rows(ROWS)]
+        for program in chosen:
+            if program.file.startswith(tuple(options.programs)):
+                for _ in range(options.runs - done.count(program.file)):
+                    run(program, found[program.package])
     if rows(ROWS):
         text = page(rows(ROWS), rows(INSTALLATIONS))
         (RESULTS / "peers.md").write_text(text)

@@ -24,7 +24,7 @@ trainer = dinv.Trainer(
     losses=dinv.loss.Neighbor2Neighbor(metric=Charbonnier()),
     optimizer=torch.optim.Adam(model.parameters(), lr=5e-4, weight_decay=1e-8),
     train_dataloader=DataLoader(dinv.datasets.TensorDataset(y=noisy)),
-    epochs=300,
+    epochs=50,
     metrics=None,
     device="cpu",
 )
