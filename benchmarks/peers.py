@@ -185,8 +185,8 @@ JOBS: Mapping[str, Job] = {
     ),
     "loss": Job(
         "My own loss",
-        "The photograph again; the distance in the loss is Charbonnier's, written by the user. Compare the lines: each fit "
-        "has another number of steps, those of CAREamics and deepinv are far from done, and squared differences suit "
+        "The photograph again; the distance in the loss is Charbonnier's, written by the user. Compare the lines: each "
+        "fit has another number of steps, those of CAREamics and deepinv are not done, and squared differences suit "
         "Gaussian noise better.",
         photo, write_photo, read_photo,
     ),
