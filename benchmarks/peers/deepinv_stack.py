@@ -1,0 +1,16 @@
+"""deepinv, a stack: a trained network, after the example "Low-intensity STED fluorescence microscopy denoising"."""
+
+import deepinv as dinv
+import tifffile
+import torch
+
+with tifffile.TiffFile("noisy.tif") as file:
+    noisy = torch.from_numpy(file.asarray().astype("float32"))[:, None]
+    tags, notes = file.pages[0].tags, file.imagej_metadata
+    resolution = tags["XResolution"].value, tags["YResolution"].value
+    metadata = {"axes": file.series[0].axes, "unit": notes["unit"], "finterval": notes["finterval"]}
+with torch.no_grad():
+    scale = noisy.max()
+    clean = dinv.models.RAM()(noisy / scale, gain=0.15) * scale
+clean = clean[:, 0].round().clamp(0, 65535).numpy().astype("uint16")
+tifffile.imwrite("clean.tif", clean, imagej=True, resolution=resolution, metadata=metadata)
