@@ -1,0 +1,347 @@
+"""GRD-Net trained on whole pictures: the part ``long`` of zsn2m_choices.py, its rows and its tables.
+
+One fit of the first network for each crop and each C is shared by all variants of the second one, and one fit of the
+second network gives several readouts, scored along the way.
+"""
+
+import copy
+import csv
+import functools
+import platform
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+import lightning
+import torch
+from studies import CLIPPED, RESULTS, average, centre_crop, training_images
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from training import runs_folder
+
+from torchdenoise import metrics
+from torchdenoise.benchmarking.scoring import VERSION
+from torchdenoise.data import read_picture
+from torchdenoise.denoisers import GRDLoss, GRDNet
+from torchdenoise.denoisers.methods.zsn2m import cell_mean, local_mean
+from torchdenoise.fitting import Options
+from torchdenoise.fitting.single import fit_image
+from torchdenoise.isolation import seed_all
+from torchdenoise.noise import repeatable
+from torchdenoise.recipes import load_recipe
+
+CROP = 64
+FIRST_STEPS = 1000
+STEPS = (125, 250, 500, 1000, 2000)
+"""Of the second network: where it is scored."""
+DECAY = 0.99
+"""Of the running means of outputs and of weights, as in Deep Image Prior: the last hundred steps, roughly."""
+SHIFTS = ((0, 0), (0, 1), (1, 0), (1, 1))
+MARGIN = 16
+"""Pixels by which a shifted picture grows: so that half of it is a multiple of 8, as GRD-Net needs."""
+SEED = 0
+ROWS = RESULTS / "studies" / "zsn2m_choices" / "long" / "results.csv"
+FIRST = "first network"
+LAST, OUTPUTS, WEIGHTS = "last", "mean of outputs", "mean of weights"
+CELLS, CELLS_WEIGHTS, BOTH = "four cell shifts", "four cell shifts, mean of weights", "mean with the first"
+READOUTS = (LAST, OUTPUTS, WEIGHTS, CELLS, CELLS_WEIGHTS, BOTH)
+TEXT = ""
+Rows = Sequence[Mapping[str, str]]
+FIELDS = (
+    "variant", "image", "step", "readout", "psnr", "first_psnr", "between_cells", "in_cells", "flat", "to_target",
+    "parameters", "seconds", "crop", "noise", "seed", "threads", "device", "torch", "lightning", "torchdenoise",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train GRD-Net.
+
+    Args:
+        rate: constant learning rate of Adam.
+        normed: with batch normalisation, always by the statistics of the picture at hand.
+        constant: C of the first network.
+        shifted: train with the cells at a random one of the four positions in each step.
+        width: of GRD-Net; 48 in the recipe.
+        crops: how many crops.
+    """
+
+    rate: float = 3e-4
+    normed: bool = False
+    constant: float = 0.01
+    shifted: bool = False
+    width: int = 16
+    crops: int = 3
+
+
+VARIANTS = {
+    "Adam 3e-4": Variant(),
+    "Adam 1e-3": Variant(rate=1e-3),
+    "Adam 1e-3, batch normalisation": Variant(rate=1e-3, normed=True),
+    "Adam 3e-4, C 0.001": Variant(constant=0.001),
+    "Adam 3e-4, shifted cells in the loss": Variant(shifted=True),
+    "Adam 1e-4": Variant(rate=1e-4),
+    "Adam 3e-4, batch normalisation": Variant(normed=True),
+}
+
+
+def run() -> None:
+    """Fit the variants whose rows are missing, in the order of the table."""
+    torch.set_num_threads(1)
+    for name, variant in VARIANTS.items():
+        for path in training_images()[: variant.crops]:
+            if not any((row["variant"], row["image"]) == (name, path.stem) for row in rows()):
+                clean = centre_crop(read_picture(path).image, CROP)
+                noisy = repeatable(CLIPPED, clean, SEED)
+                first = first_result(noisy, variant.constant, path.stem)
+                found = second_rows(variant, noisy, first, clean)
+                add_rows([{"variant": name, "image": path.stem, **row} for row in found])
+                print(
+                    f"{name}, {path.stem}: {found[0]['psnr']} dB, then", *(row["psnr"] for row in found[1:]), flush=True
+                )
+
+
+def rows() -> list[dict[str, str]]:
+    """Return the rows; those of a fit are written together."""
+    if not ROWS.exists():
+        return []
+    with ROWS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def add_rows(new: Sequence[dict[str, object]]) -> None:
+    """Write the rows anew with those of one more fit, so that a kill never leaves part of them."""
+    ROWS.parent.mkdir(parents=True, exist_ok=True)
+    draft = ROWS.with_suffix(".new")
+    with draft.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows(), *new])
+    draft.replace(ROWS)
+
+
+def first_result(noisy: Tensor, constant: float, name: str) -> Tensor:
+    """Return the first network's result, from the folder of runs if it is there."""
+    path = runs_folder() / "zsn2m_choices" / f"{name}-{CROP}-{FIRST_STEPS}-{constant}.pt"
+    if not path.exists():
+        changes = (f"model.scheduler.step_size={FIRST_STEPS // 2}", f"model.loss.constant={constant}")
+        options = Options(max_steps=FIRST_STEPS, device="cpu", overrides=changes)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(fit_image(noisy, load_recipe("zsn2m-star"), options).image, path)
+    result: Tensor = torch.load(path, weights_only=True)
+    return result
+
+
+def second_rows(variant: Variant, noisy: Tensor, first: Tensor, clean: Tensor) -> list[dict[str, object]]:
+    """Fit the second network and return a row for each readout at each of ``STEPS``, and the first network's."""
+    begin = time.perf_counter()
+    seed_all(SEED)
+    network = GRDNet(noisy.shape[1], variant.width, residual=False)
+    if variant.normed:
+        add_batch_norm(network)
+    fit = Fit(network, variant, noisy, first)
+    score = functools.partial(scores, clean=clean, first=first)
+    facts = {
+        "parameters": sum(each.numel() for each in network.parameters()),
+        "crop": CROP,
+        "noise": CLIPPED,
+        "seed": SEED,
+        "threads": torch.get_num_threads(),
+        "device": f"cpu ({platform.machine()})",
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+        "torchdenoise": VERSION,
+    }
+    found = [{"step": 0, "readout": FIRST, **score(first)}]
+    for step in range(1, STEPS[-1] + 1):
+        fit.step()
+        if step in STEPS:
+            found += [{"step": step, "readout": name, **score(image)} for name, image in fit.readouts().items()]
+    seconds = f"{time.perf_counter() - begin:.1f}"
+    return [{**row, **facts, "seconds": seconds} for row in found]
+
+
+class Fit:
+    """GRD-Net on its way: steps on the whole picture, and what can be read from it."""
+
+    def __init__(self, network: nn.Module, variant: Variant, noisy: Tensor, first: Tensor) -> None:
+        self.network = network
+        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+        self.optimizer = torch.optim.Adam(network.parameters(), variant.rate)
+        self.noisy, self.first = noisy, first
+        self.shifts = SHIFTS if variant.shifted else SHIFTS[:1]
+        self.random = random.Random(SEED)
+        self.loss = GRDLoss()
+        self.total, self.weight = torch.zeros_like(noisy), 0.0
+
+    def step(self) -> None:
+        """Take one step."""
+        shift = self.random.choice(self.shifts)
+        noisy, first = self.noisy, self.first
+        if shift != (0, 0):
+            noisy, first = shifted(noisy, shift), shifted(first, shift)
+        outputs: list[Tensor] = []
+
+        def recorded(image: Tensor) -> Tensor:
+            outputs.append(self.network(image))
+            return outputs[-1]
+
+        self.optimizer.zero_grad()
+        terms = self.loss(recorded, {"noisy": noisy, "guide": first}, {}, 0.0)
+        torch.stack(list(terms.values())).sum().backward()
+        self.optimizer.step()
+        self.averaged.update_parameters(self.network)
+        output = outputs[-1].detach()  # of the whole picture, the loss's second pass
+        output = output if shift == (0, 0) else shifted_back(output, shift)
+        self.total = DECAY * self.total + (1 - DECAY) * output
+        self.weight = DECAY * self.weight + 1 - DECAY
+
+    @torch.no_grad()
+    def readouts(self) -> dict[str, Tensor]:
+        """Return the results of all readouts; batch normalisation stays in training mode, as for one picture."""
+        averaged = copy.deepcopy(self.averaged.module).train()
+        outputs = self.total / self.weight
+        return {
+            LAST: self.network(self.noisy),
+            OUTPUTS: outputs,
+            WEIGHTS: averaged(self.noisy),
+            CELLS: over_shifts(self.network, self.noisy),
+            CELLS_WEIGHTS: over_shifts(averaged, self.noisy),
+            BOTH: (outputs + self.first) / 2,
+        }
+
+
+def shifted(image: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Return the image, larger by reflection, with its content moved down and right by ``shift``, into other cells."""
+    down, right = shift
+    return pad(image, (right, MARGIN - right, down, MARGIN - down), mode="reflect")
+
+
+def shifted_back(image: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Return what lies where ``shifted`` has moved the image."""
+    down, right = shift
+    return image[..., down : image.shape[-2] - MARGIN + down, right : image.shape[-1] - MARGIN + right]
+
+
+def over_shifts(network: Callable[[Tensor], Tensor], noisy: Tensor) -> Tensor:
+    """Return the mean of the results with the 2x2 cells at their four positions."""
+    return torch.stack([shifted_back(network(shifted(noisy, each)), each) for each in SHIFTS]).mean(0)
+
+
+def add_batch_norm(module: nn.Module) -> None:
+    """Put batch normalisation between each convolution and its LeakyReLU, everywhere in a network."""
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.Sequential) and any(isinstance(each, nn.LeakyReLU) for each in child):
+            layers: list[nn.Module] = []
+            for layer in child:
+                if isinstance(layer, nn.LeakyReLU):
+                    layers.append(nn.BatchNorm2d(layers[-1].out_channels))
+                layers.append(layer)
+            setattr(module, name, nn.Sequential(*layers))
+        else:
+            add_batch_norm(child)
+
+
+def scores(result: Tensor, clean: Tensor, first: Tensor) -> dict[str, object]:
+    """Return PSNR, and root mean squares on the 0-255 scale.
+
+    The error of the means of 2x2 cells (``between_cells``), the rest of the error (``in_cells``; the squares of both
+    add up to the mean squared error), the error in the flattest quarter of the clean picture, and the distance from the
+    first network's cell means, which both losses ask for.
+    """
+    result, first = result.clamp(0, 1), first.clamp(0, 1)
+    error = result - clean
+    coarse = interpolate(cell_mean(error), scale_factor=2.0)
+    variance = (local_mean(clean.square(), 5) - local_mean(clean, 5).square()).mean(1, keepdim=True)
+    flat = (variance <= variance.quantile(0.25)).expand_as(error)
+    figures = {
+        "between_cells": coarse,
+        "in_cells": error - coarse,
+        "flat": error[flat],
+        "to_target": cell_mean(result) - cell_mean(first),
+    }
+    return {
+        "psnr": f"{metrics.psnr(result, clean).item():.4f}",
+        "first_psnr": f"{metrics.psnr(first, clean).item():.4f}",
+        **{name: f"{255 * value.square().mean().sqrt().item():.3f}" for name, value in figures.items()},
+    }
+
+
+def section() -> list[str]:
+    """Return the part of the page; nothing until a variant is complete."""
+    table = {}
+    for name, variant in VARIANTS.items():
+        mine = [row for row in rows() if row["variant"] == name]
+        if len({row["image"] for row in mine}) == variant.crops:
+            table[name] = mine
+    if not table:
+        return []
+    one = next(iter(table.values()))[0]
+    last = str(STEPS[-1])
+    return [
+        "## GRD-Net on whole pictures",
+        "",
+        f"{TEXT} Seed {one['seed']}, {one['threads']} thread on {one['device']}; torch {one['torch']}, lightning "
+        f"{one['lightning']}, torchdenoise {one['torchdenoise']}.",
+        "",
+        f"PSNR against the first network's after {STEPS[-1]} steps, mean over the crops (lowest to highest).",
+        "",
+        f"| second network | n | first network | {' | '.join(READOUTS)} |",
+        "|---|---|---|" + "---|" * len(READOUTS),
+        *(
+            f"| {name} | {VARIANTS[name].crops} | {average(at(mine, FIRST, '0'), 'psnr'):.2f} | "
+            f"{' | '.join(gains(at(mine, readout, last)) for readout in READOUTS)} |"
+            for name, mine in table.items()
+        ),
+        "",
+        "The same along the way, last output; *best*: the highest mean of all readouts and steps of the table, which "
+        "only somebody with the clean picture can choose.",
+        "",
+        f"| second network | {' | '.join(f'{step} steps' for step in STEPS)} | best |",
+        "|---|" + "---|" * (len(STEPS) + 1),
+        *(f"| {name} | {' | '.join(along(mine))} |" for name, mine in table.items()),
+        "",
+        f"Noise and other errors left, root mean squares on the 0-255 scale, last output after {STEPS[-1]} steps: of "
+        "the means of 2x2 cells; inside the cells; of the flattest quarter of the clean picture. The last "
+        "column is the distance from the first network's cell means, which eq. 5 and 6 bring to zero.",
+        "",
+        "| network | of cell means | inside cells | flattest quarter | to the target |",
+        "|---|---|---|---|---|",
+        *(
+            f"| first network, C {constant} | {' | '.join(errors(at(mine, FIRST, '0')))} |"
+            for constant, mine in {VARIANTS[name].constant: mine for name, mine in table.items()}.items()
+        ),
+        *(f"| {name} | {' | '.join(errors(at(mine, LAST, last)))} |" for name, mine in table.items()),
+        "",
+    ]
+
+
+def at(mine: Rows, readout: str, step: str) -> Rows:
+    """Return the rows of a readout at a step."""
+    return [row for row in mine if (row["readout"], row["step"]) == (readout, step)]
+
+
+def gain(row: Mapping[str, str]) -> float:
+    """Return PSNR against the first network's."""
+    return float(row["psnr"]) - float(row["first_psnr"])
+
+
+def gains(mine: Rows) -> str:
+    """Return mean and range of the gains as a cell."""
+    values = [gain(row) for row in mine]
+    return f"{mean(values):+.2f} ({min(values):+.2f} to {max(values):+.2f})"
+
+
+def along(mine: Rows) -> list[str]:
+    """Return the mean gains of the last output by step, and the best of all means."""
+    means = {(name, step): mean(map(gain, at(mine, name, str(step)))) for name in READOUTS for step in STEPS}
+    (name, step), best = max(means.items(), key=lambda item: item[1])
+    return [*(f"{means[LAST, step]:+.2f}" for step in STEPS), f"{best:+.2f} ({name}, {step} steps)"]
+
+
+def errors(mine: Rows) -> list[str]:
+    """Return the mean errors as cells."""
+    return [f"{average(mine, field):.2f}" for field in ("between_cells", "in_cells", "flat", "to_target")]
