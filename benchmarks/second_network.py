@@ -11,7 +11,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import lightning
@@ -19,16 +19,18 @@ import torch
 from studies import CLIPPED, RESULTS, average, centre_crop, training_images
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LinearLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training import runs_folder
 
 from torchdenoise import metrics
 from torchdenoise.benchmarking.scoring import VERSION
 from torchdenoise.data import read_picture
-from torchdenoise.denoisers import GRDLoss, GRDNet
+from torchdenoise.denoisers import GRDLoss, GRDNet, Muon
 from torchdenoise.denoisers.methods.zsn2m import cell_mean, local_mean
 from torchdenoise.fitting import Options
-from torchdenoise.fitting.single import fit_image
+from torchdenoise.fitting.single import fit_shared
 from torchdenoise.isolation import seed_all
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
@@ -44,10 +46,11 @@ MARGIN = 16
 """Pixels by which a shifted picture grows: so that half of it is a multiple of 8, as GRD-Net needs."""
 SEED = 0
 ROWS = RESULTS / "studies" / "zsn2m_choices" / "long" / "results.csv"
-FIRST = "first network"
-LAST, OUTPUTS, WEIGHTS = "last", "mean of outputs", "mean of weights"
-CELLS, CELLS_WEIGHTS, BOTH = "four cell shifts", "four cell shifts, mean of weights", "mean with the first"
-READOUTS = (LAST, OUTPUTS, WEIGHTS, CELLS, CELLS_WEIGHTS, BOTH)
+FIRST, TURNS = "first network", "first network, eight turns"
+LAST, OUTPUTS, WEIGHTS = "last", "outputs", "weights"
+CELLS, CELLS_WEIGHTS, BOTH = "cells", "cells, weights", "outputs and first"
+WEIGHTS_FIRST, WEIGHTS_TURNS = "weights and first", "weights and first by eight turns"
+READOUTS = (LAST, OUTPUTS, WEIGHTS, CELLS, CELLS_WEIGHTS, BOTH, WEIGHTS_FIRST, WEIGHTS_TURNS)
 TEXT = ""
 Rows = Sequence[Mapping[str, str]]
 FIELDS = (
@@ -61,30 +64,41 @@ class Variant:
     """One way to train GRD-Net.
 
     Args:
-        rate: constant learning rate of Adam.
+        rate: learning rate of Adam, constant.
+        muon: Muon at 5e-3, decaying linearly to zero, in place of Adam, as in the recipe.
         normed: with batch normalisation, always by the statistics of the picture at hand.
         constant: C of the first network.
         shifted: train with the cells at a random one of the four positions in each step.
         width: of GRD-Net; 48 in the recipe.
-        crops: how many crops.
+        until: the step after which it stops; the learning rate decays as if it went on.
+        crops: how many crops; one is enough to see that a variant is decibels behind.
     """
 
-    rate: float = 3e-4
+    rate: float = 1e-3
+    muon: bool = False
     normed: bool = False
     constant: float = 0.01
     shifted: bool = False
     width: int = 16
-    crops: int = 3
+    until: int = STEPS[-1]
+    crops: int = 1
+
+    @property
+    def scored(self) -> list[int]:
+        """The steps at which it is scored."""
+        return [step for step in STEPS if step <= self.until]
 
 
 VARIANTS = {
-    "Adam 3e-4": Variant(),
-    "Adam 1e-3": Variant(rate=1e-3),
-    "Adam 1e-3, batch normalisation": Variant(rate=1e-3, normed=True),
-    "Adam 3e-4, C 0.001": Variant(constant=0.001),
-    "Adam 3e-4, shifted cells in the loss": Variant(shifted=True),
+    "Adam 3e-4": Variant(rate=3e-4),
+    "Adam 1e-3": Variant(),
+    "Adam 1e-3, batch normalisation": Variant(normed=True),
+    "Muon": Variant(muon=True),
+    "Muon, stopped": Variant(muon=True, until=500, crops=6),
+    "Muon, stopped, C 0.003": Variant(muon=True, constant=0.003, until=500, crops=3),
+    "Muon, stopped, width 48": Variant(muon=True, width=48, until=500),
+    "Muon, stopped, shifted cells in the loss": Variant(muon=True, shifted=True, until=500),
     "Adam 1e-4": Variant(rate=1e-4),
-    "Adam 3e-4, batch normalisation": Variant(normed=True),
 }
 
 
@@ -96,8 +110,7 @@ def run() -> None:
             if not any((row["variant"], row["image"]) == (name, path.stem) for row in rows()):
                 clean = centre_crop(read_picture(path).image, CROP)
                 noisy = repeatable(CLIPPED, clean, SEED)
-                first = first_result(noisy, variant.constant, path.stem)
-                found = second_rows(variant, noisy, first, clean)
+                found = second_rows(variant, noisy, first_results(noisy, variant.constant, path.stem), clean)
                 add_rows([{"variant": name, "image": path.stem, **row} for row in found])
                 print(
                     f"{name}, {path.stem}: {found[0]['psnr']} dB, then", *(row["psnr"] for row in found[1:]), flush=True
@@ -123,27 +136,32 @@ def add_rows(new: Sequence[dict[str, object]]) -> None:
     draft.replace(ROWS)
 
 
-def first_result(noisy: Tensor, constant: float, name: str) -> Tensor:
-    """Return the first network's result, from the folder of runs if it is there."""
+def first_results(noisy: Tensor, constant: float, name: str) -> tuple[Tensor, Tensor]:
+    """Return the first network's result by one pass and by eight turns, from the folder of runs if it is there."""
     path = runs_folder() / "zsn2m_choices" / f"{name}-{CROP}-{FIRST_STEPS}-{constant}.pt"
     if not path.exists():
         changes = (f"model.scheduler.step_size={FIRST_STEPS // 2}", f"model.loss.constant={constant}")
         options = Options(max_steps=FIRST_STEPS, device="cpu", overrides=changes)
+        turns = replace(options, overrides=(*changes, "model.readout=EightTurns"))
+        recipe = load_recipe("zsn2m-star")
+        fitted = fit_shared(noisy, [(recipe, options), (recipe, turns)])
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(fit_image(noisy, load_recipe("zsn2m-star"), options).image, path)
-    result: Tensor = torch.load(path, weights_only=True)
-    return result
+        torch.save([each.image for each in fitted], path)
+    one_pass, by_turns = torch.load(path, weights_only=True)
+    return one_pass, by_turns
 
 
-def second_rows(variant: Variant, noisy: Tensor, first: Tensor, clean: Tensor) -> list[dict[str, object]]:
+def second_rows(
+    variant: Variant, noisy: Tensor, firsts: tuple[Tensor, Tensor], clean: Tensor
+) -> list[dict[str, object]]:
     """Fit the second network and return a row for each readout at each of ``STEPS``, and the first network's."""
     begin = time.perf_counter()
     seed_all(SEED)
     network = GRDNet(noisy.shape[1], variant.width, residual=False)
     if variant.normed:
         add_batch_norm(network)
-    fit = Fit(network, variant, noisy, first)
-    score = functools.partial(scores, clean=clean, first=first)
+    fit = Fit(network, variant, noisy, firsts)
+    score = functools.partial(scores, clean=clean, first=firsts[0])
     facts = {
         "parameters": sum(each.numel() for each in network.parameters()),
         "crop": CROP,
@@ -155,10 +173,10 @@ def second_rows(variant: Variant, noisy: Tensor, first: Tensor, clean: Tensor) -
         "lightning": lightning.__version__,
         "torchdenoise": VERSION,
     }
-    found = [{"step": 0, "readout": FIRST, **score(first)}]
-    for step in range(1, STEPS[-1] + 1):
+    found = [{"step": 0, "readout": name, **score(each)} for name, each in zip((FIRST, TURNS), firsts, strict=True)]
+    for step in range(1, variant.until + 1):
         fit.step()
-        if step in STEPS:
+        if step in variant.scored:
             found += [{"step": step, "readout": name, **score(image)} for name, image in fit.readouts().items()]
     seconds = f"{time.perf_counter() - begin:.1f}"
     return [{**row, **facts, "seconds": seconds} for row in found]
@@ -167,11 +185,16 @@ def second_rows(variant: Variant, noisy: Tensor, first: Tensor, clean: Tensor) -
 class Fit:
     """GRD-Net on its way: steps on the whole picture, and what can be read from it."""
 
-    def __init__(self, network: nn.Module, variant: Variant, noisy: Tensor, first: Tensor) -> None:
+    def __init__(self, network: nn.Module, variant: Variant, noisy: Tensor, firsts: tuple[Tensor, Tensor]) -> None:
         self.network = network
         self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
-        self.optimizer = torch.optim.Adam(network.parameters(), variant.rate)
-        self.noisy, self.first = noisy, first
+        if variant.muon:
+            self.optimizer: Optimizer = Muon(network.named_parameters(), lr=0.005)
+            self.schedule = LinearLR(self.optimizer, 1.0, 0.0, STEPS[-1])
+        else:
+            self.optimizer = torch.optim.Adam(network.parameters(), variant.rate)
+            self.schedule = LinearLR(self.optimizer, 1.0, 1.0)
+        self.noisy, (self.first, self.turns) = noisy, firsts
         self.shifts = SHIFTS if variant.shifted else SHIFTS[:1]
         self.random = random.Random(SEED)
         self.loss = GRDLoss()
@@ -193,6 +216,7 @@ class Fit:
         terms = self.loss(recorded, {"noisy": noisy, "guide": first}, {}, 0.0)
         torch.stack(list(terms.values())).sum().backward()
         self.optimizer.step()
+        self.schedule.step()
         self.averaged.update_parameters(self.network)
         output = outputs[-1].detach()  # of the whole picture, the loss's second pass
         output = output if shift == (0, 0) else shifted_back(output, shift)
@@ -203,14 +227,16 @@ class Fit:
     def readouts(self) -> dict[str, Tensor]:
         """Return the results of all readouts; batch normalisation stays in training mode, as for one picture."""
         averaged = copy.deepcopy(self.averaged.module).train()
-        outputs = self.total / self.weight
+        outputs, weights = self.total / self.weight, averaged(self.noisy)
         return {
             LAST: self.network(self.noisy),
             OUTPUTS: outputs,
-            WEIGHTS: averaged(self.noisy),
+            WEIGHTS: weights,
             CELLS: over_shifts(self.network, self.noisy),
             CELLS_WEIGHTS: over_shifts(averaged, self.noisy),
             BOTH: (outputs + self.first) / 2,
+            WEIGHTS_FIRST: (weights + self.first) / 2,
+            WEIGHTS_TURNS: (weights + self.turns) / 2,
         }
 
 
@@ -280,41 +306,50 @@ def section() -> list[str]:
     if not table:
         return []
     one = next(iter(table.values()))[0]
-    last = str(STEPS[-1])
+    ends = {name: str(VARIANTS[name].scored[-1]) for name in table}
     return [
         "## GRD-Net on whole pictures",
         "",
         f"{TEXT} Seed {one['seed']}, {one['threads']} thread on {one['device']}; torch {one['torch']}, lightning "
         f"{one['lightning']}, torchdenoise {one['torchdenoise']}.",
         "",
-        f"PSNR against the first network's after {STEPS[-1]} steps, mean over the crops (lowest to highest).",
+        "PSNR against the first network's, after the last step, mean over n crops (lowest to highest). *Outputs*: "
+        "their running mean; *weights*: the output of their running mean; *cells*: the mean over the four positions "
+        "of the cells; *and first*: the mean of that result and the first network's. A dash: not computed.",
         "",
-        f"| second network | n | first network | {' | '.join(READOUTS)} |",
-        "|---|---|---|" + "---|" * len(READOUTS),
+        f"| second network | n | steps | first network | {' | '.join((TURNS, *READOUTS))} |",
+        "|---|---|---|---|---|" + "---|" * len(READOUTS),
         *(
-            f"| {name} | {VARIANTS[name].crops} | {average(at(mine, FIRST, '0'), 'psnr'):.2f} | "
-            f"{' | '.join(gains(at(mine, readout, last)) for readout in READOUTS)} |"
+            f"| {name} | {VARIANTS[name].crops} | {ends[name]} | {average(at(mine, FIRST, '0'), 'psnr'):.2f} | "
+            f"{gains(at(mine, TURNS, '0'))} | "
+            f"{' | '.join(gains(at(mine, readout, ends[name])) for readout in READOUTS)} |"
             for name, mine in table.items()
         ),
         "",
-        "The same along the way, last output; *best*: the highest mean of all readouts and steps of the table, which "
-        "only somebody with the clean picture can choose.",
+        f"Along the way, *{LAST}*; *best*: the highest mean of all readouts and steps, which only somebody with the "
+        "clean picture can choose.",
         "",
         f"| second network | {' | '.join(f'{step} steps' for step in STEPS)} | best |",
         "|---|" + "---|" * (len(STEPS) + 1),
         *(f"| {name} | {' | '.join(along(mine))} |" for name, mine in table.items()),
         "",
-        f"Noise and other errors left, root mean squares on the 0-255 scale, last output after {STEPS[-1]} steps: of "
-        "the means of 2x2 cells; inside the cells; of the flattest quarter of the clean picture. The last "
-        "column is the distance from the first network's cell means, which eq. 5 and 6 bring to zero.",
+        "The errors left, root mean squares on the 0-255 scale: of the means of 2x2 cells; inside the cells; in the "
+        "flattest quarter of the clean picture, where nearly all of it is noise. The last column is the distance from "
+        "the first network's cell means, which eq. 5 and 6 bring to zero.",
         "",
-        "| network | of cell means | inside cells | flattest quarter | to the target |",
-        "|---|---|---|---|---|",
+        "| network | n | of cell means | inside cells | flattest quarter | to the target |",
+        "|---|---|---|---|---|---|",
         *(
-            f"| first network, C {constant} | {' | '.join(errors(at(mine, FIRST, '0')))} |"
-            for constant, mine in {VARIANTS[name].constant: mine for name, mine in table.items()}.items()
+            f"| first network, C {constant} | {crops} | {errors(at(mine, FIRST, '0'))} |"
+            for (constant, crops), mine in {
+                (VARIANTS[name].constant, VARIANTS[name].crops): mine for name, mine in table.items()
+            }.items()
         ),
-        *(f"| {name} | {' | '.join(errors(at(mine, LAST, last)))} |" for name, mine in table.items()),
+        *(
+            f"| {name}, {readout} | {VARIANTS[name].crops} | {errors(at(mine, readout, ends[name]))} |"
+            for name, mine in table.items()
+            for readout in (LAST, WEIGHTS)
+        ),
         "",
     ]
 
@@ -331,17 +366,22 @@ def gain(row: Mapping[str, str]) -> float:
 
 def gains(mine: Rows) -> str:
     """Return mean and range of the gains as a cell."""
+    if not mine:
+        return "-"
     values = [gain(row) for row in mine]
-    return f"{mean(values):+.2f} ({min(values):+.2f} to {max(values):+.2f})"
+    spread = f" ({min(values):+.2f} to {max(values):+.2f})" if len(values) > 1 else ""
+    return f"{mean(values):+.2f}{spread}"
 
 
 def along(mine: Rows) -> list[str]:
-    """Return the mean gains of the last output by step, and the best of all means."""
-    means = {(name, step): mean(map(gain, at(mine, name, str(step)))) for name in READOUTS for step in STEPS}
+    """Return the mean gains of the last output by step, and the best of all means, as cells."""
+    found = {(name, step): at(mine, name, str(step)) for name in READOUTS for step in STEPS}
+    means = {key: mean(map(gain, each)) for key, each in found.items() if each}
     (name, step), best = max(means.items(), key=lambda item: item[1])
-    return [*(f"{means[LAST, step]:+.2f}" for step in STEPS), f"{best:+.2f} ({name}, {step} steps)"]
+    last = [f"{means[LAST, step]:+.2f}" if (LAST, step) in means else "-" for step in STEPS]
+    return [*last, f"{best:+.2f} ({name}, {step} steps)"]
 
 
-def errors(mine: Rows) -> list[str]:
+def errors(mine: Rows) -> str:
     """Return the mean errors as cells."""
-    return [f"{average(mine, field):.2f}" for field in ("between_cells", "in_cells", "flat", "to_target")]
+    return " | ".join(f"{average(mine, field):.2f}" for field in ("between_cells", "in_cells", "flat", "to_target"))

@@ -53,9 +53,9 @@ def test_batch_normalisation_precedes_each_activation(study):
 
 def test_running_means_of_steps(study):
     torch.manual_seed(0)
-    noisy, first = torch.rand(2, 1, 3, 32, 24)
+    noisy, first = torch.rand(2, 1, 3, 32, 48)
     network = GRDNet(width=2, residual=False)
-    fit = study.Fit(network, study.Variant(), noisy, first)
+    fit = study.Fit(network, study.Variant(), noisy, (first, first.square()))
     outputs = []
     for _ in range(3):
         outputs.append(network(noisy).detach())
@@ -65,6 +65,8 @@ def test_running_means_of_steps(study):
     found = fit.readouts()
     torch.testing.assert_close(found[study.OUTPUTS], expected)
     torch.testing.assert_close(found[study.BOTH], (expected + first) / 2)
+    torch.testing.assert_close(found[study.WEIGHTS_FIRST], (found[study.WEIGHTS] + first) / 2)
+    torch.testing.assert_close(found[study.WEIGHTS_TURNS], (found[study.WEIGHTS] + first.square()) / 2)
     torch.testing.assert_close(found[study.LAST], network(noisy).detach())
 
 
@@ -74,17 +76,18 @@ def test_run_fits_what_has_no_row_and_the_page_shows_it(study, tmp_path, monkeyp
     write_picture(tmp_path / "a.png", picture.image, picture)
     monkeypatch.setattr(study, "training_images", lambda: [tmp_path / "a.png"])
     tiny = {
-        "plain": study.Variant(width=2, crops=1),
-        "normed": study.Variant(width=2, normed=True, shifted=True, crops=1),
+        "plain": study.Variant(width=2, until=2),
+        "normed": study.Variant(width=2, normed=True, shifted=True, until=2),
     }
     monkeypatch.setattr(study, "VARIANTS", tiny)
     assert study.section() == []
     study.run()
     text = study.ROWS.read_text()
-    assert text.count("\n") == 1 + 2 * (1 + 2 * len(study.READOUTS))
+    assert text.count("\n") == 1 + 2 * (2 + 2 * len(study.READOUTS))
     study.run()
     assert study.ROWS.read_text() == text
     assert capsys.readouterr().out.count("a: ") == 2
     page = "\n".join(study.section())
-    assert page.count("| plain |") == page.count("| normed |") == 3
+    assert page.count("| plain |") == page.count("| normed |") == 2
+    assert page.count("| plain, ") == page.count("| normed, ") == 2
     assert page.count("| first network, C 0.01 |") == 1
