@@ -35,8 +35,6 @@ from torchdenoise.isolation import seed_all
 from torchdenoise.noise import repeatable
 from torchdenoise.recipes import load_recipe
 
-CROP = 64
-FIRST_STEPS = 1000
 STEPS = (125, 250, 500, 1000, 2000)
 """Of the second network: where it is scored."""
 DECAY = 0.99
@@ -49,9 +47,8 @@ ROWS = RESULTS / "studies" / "zsn2m_choices" / "long" / "results.csv"
 FIRST, TURNS = "first network", "first network, eight turns"
 LAST, OUTPUTS, WEIGHTS = "last", "outputs", "weights"
 CELLS, CELLS_WEIGHTS, BOTH = "cells", "cells, weights", "outputs and first"
-WEIGHTS_FIRST, WEIGHTS_TURNS = "weights and first", "weights and first by eight turns"
-READOUTS = (LAST, OUTPUTS, WEIGHTS, CELLS, CELLS_WEIGHTS, BOTH, WEIGHTS_FIRST, WEIGHTS_TURNS)
-TEXT = ""
+WEIGHTS_FIRST, OUTPUTS_TURNS = "weights and first", "outputs and first by eight turns"
+READOUTS = (LAST, OUTPUTS, WEIGHTS, CELLS, CELLS_WEIGHTS, BOTH, WEIGHTS_FIRST, OUTPUTS_TURNS)
 Rows = Sequence[Mapping[str, str]]
 FIELDS = (
     "variant", "image", "step", "readout", "psnr", "first_psnr", "between_cells", "in_cells", "flat", "to_target",
@@ -71,6 +68,8 @@ class Variant:
         shifted: train with the cells at a random one of the four positions in each step.
         width: of GRD-Net; 48 in the recipe.
         until: the step after which it stops; the learning rate decays as if it went on.
+        crop: side of the crops.
+        first_steps: of the first network; its rate is halved after half of them, as in the recipe.
         crops: how many crops; one is enough to see that a variant is decibels behind.
     """
 
@@ -81,6 +80,8 @@ class Variant:
     shifted: bool = False
     width: int = 16
     until: int = STEPS[-1]
+    crop: int = 64
+    first_steps: int = 1000
     crops: int = 1
 
     @property
@@ -95,9 +96,9 @@ VARIANTS = {
     "Adam 1e-3, batch normalisation": Variant(normed=True),
     "Muon": Variant(muon=True),
     "Muon, stopped": Variant(muon=True, until=500, crops=6),
-    "Muon, stopped, C 0.003": Variant(muon=True, constant=0.003, until=500, crops=3),
+    "Muon, stopped, C 0.003": Variant(muon=True, constant=0.003, until=500, crops=2),
+    "Muon, stopped, 96x96, full first network": Variant(muon=True, until=500, crop=96, first_steps=2000, crops=2),
     "Muon, stopped, width 48": Variant(muon=True, width=48, until=500),
-    "Muon, stopped, shifted cells in the loss": Variant(muon=True, shifted=True, until=500),
     "Adam 1e-4": Variant(rate=1e-4),
 }
 
@@ -108,9 +109,9 @@ def run() -> None:
     for name, variant in VARIANTS.items():
         for path in training_images()[: variant.crops]:
             if not any((row["variant"], row["image"]) == (name, path.stem) for row in rows()):
-                clean = centre_crop(read_picture(path).image, CROP)
+                clean = centre_crop(read_picture(path).image, variant.crop)
                 noisy = repeatable(CLIPPED, clean, SEED)
-                found = second_rows(variant, noisy, first_results(noisy, variant.constant, path.stem), clean)
+                found = second_rows(variant, noisy, first_results(noisy, variant, path.stem), clean)
                 add_rows([{"variant": name, "image": path.stem, **row} for row in found])
                 print(
                     f"{name}, {path.stem}: {found[0]['psnr']} dB, then", *(row["psnr"] for row in found[1:]), flush=True
@@ -136,12 +137,12 @@ def add_rows(new: Sequence[dict[str, object]]) -> None:
     draft.replace(ROWS)
 
 
-def first_results(noisy: Tensor, constant: float, name: str) -> tuple[Tensor, Tensor]:
+def first_results(noisy: Tensor, variant: Variant, name: str) -> tuple[Tensor, Tensor]:
     """Return the first network's result by one pass and by eight turns, from the folder of runs if it is there."""
-    path = runs_folder() / "zsn2m_choices" / f"{name}-{CROP}-{FIRST_STEPS}-{constant}.pt"
+    path = runs_folder() / "zsn2m_choices" / f"{name}-{variant.crop}-{variant.first_steps}-{variant.constant}.pt"
     if not path.exists():
-        changes = (f"model.scheduler.step_size={FIRST_STEPS // 2}", f"model.loss.constant={constant}")
-        options = Options(max_steps=FIRST_STEPS, device="cpu", overrides=changes)
+        changes = (f"model.scheduler.step_size={variant.first_steps // 2}", f"model.loss.constant={variant.constant}")
+        options = Options(max_steps=variant.first_steps, device="cpu", overrides=changes)
         turns = replace(options, overrides=(*changes, "model.readout=EightTurns"))
         recipe = load_recipe("zsn2m-star")
         fitted = fit_shared(noisy, [(recipe, options), (recipe, turns)])
@@ -164,7 +165,7 @@ def second_rows(
     score = functools.partial(scores, clean=clean, first=firsts[0])
     facts = {
         "parameters": sum(each.numel() for each in network.parameters()),
-        "crop": CROP,
+        "crop": variant.crop,
         "noise": CLIPPED,
         "seed": SEED,
         "threads": torch.get_num_threads(),
@@ -236,7 +237,7 @@ class Fit:
             CELLS_WEIGHTS: over_shifts(averaged, self.noisy),
             BOTH: (outputs + self.first) / 2,
             WEIGHTS_FIRST: (weights + self.first) / 2,
-            WEIGHTS_TURNS: (weights + self.turns) / 2,
+            OUTPUTS_TURNS: (outputs + self.turns) / 2,
         }
 
 
@@ -296,6 +297,15 @@ def scores(result: Tensor, clean: Tensor, first: Tensor) -> dict[str, object]:
     }
 
 
+TEXT = (
+    f"{Variant.crop}x{Variant.crop} centre crops of the same images unless a line says otherwise, `{CLIPPED}`, "
+    "float32. One first network for each crop and C serves all second ones: the recipe's in "
+    f"{Variant.first_steps} steps, half of its own. GRD-Net sees the whole crop in each step and predicts the image; "
+    f"it is {Variant.width} wide. Adam's rate is constant, Muon's falls from 5e-3 linearly to zero at {STEPS[-1]} "
+    "steps, also where it is stopped before."
+)
+
+
 def section() -> list[str]:
     """Return the part of the page; nothing until a variant is complete."""
     table = {}
@@ -348,7 +358,7 @@ def section() -> list[str]:
         *(
             f"| {name}, {readout} | {VARIANTS[name].crops} | {errors(at(mine, readout, ends[name]))} |"
             for name, mine in table.items()
-            for readout in (LAST, WEIGHTS)
+            for readout in (LAST, OUTPUTS, BOTH)
         ),
         "",
     ]

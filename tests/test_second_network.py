@@ -1,6 +1,7 @@
 """The study of ZS-N2M's second network on whole pictures."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ def study(tmp_path, monkeypatch):
     module = importlib.import_module("second_network")
     monkeypatch.setattr(module, "ROWS", tmp_path / "long" / "results.csv")
     monkeypatch.setenv("TORCHDENOISE_RUNS", str(tmp_path / "runs"))
-    for name, value in {"CROP": 32, "FIRST_STEPS": 2, "STEPS": (1, 2)}.items():
-        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "STEPS", (1, 2))
     return module
 
 
@@ -66,7 +66,7 @@ def test_running_means_of_steps(study):
     torch.testing.assert_close(found[study.OUTPUTS], expected)
     torch.testing.assert_close(found[study.BOTH], (expected + first) / 2)
     torch.testing.assert_close(found[study.WEIGHTS_FIRST], (found[study.WEIGHTS] + first) / 2)
-    torch.testing.assert_close(found[study.WEIGHTS_TURNS], (found[study.WEIGHTS] + first.square()) / 2)
+    torch.testing.assert_close(found[study.OUTPUTS_TURNS], (expected + first.square()) / 2)
     torch.testing.assert_close(found[study.LAST], network(noisy).detach())
 
 
@@ -75,10 +75,8 @@ def test_run_fits_what_has_no_row_and_the_page_shows_it(study, tmp_path, monkeyp
     picture = Picture.from_array(pixels)
     write_picture(tmp_path / "a.png", picture.image, picture)
     monkeypatch.setattr(study, "training_images", lambda: [tmp_path / "a.png"])
-    tiny = {
-        "plain": study.Variant(width=2, until=2),
-        "normed": study.Variant(width=2, normed=True, shifted=True, until=2),
-    }
+    plain = study.Variant(width=2, until=2, crop=32, first_steps=2)
+    tiny = {"plain": plain, "normed": replace(plain, normed=True, shifted=True)}
     monkeypatch.setattr(study, "VARIANTS", tiny)
     assert study.section() == []
     study.run()
