@@ -304,6 +304,22 @@ TEXT = (
     f"it is {Variant.width} wide. Adam's rate is constant, Muon's falls from 5e-3 linearly to zero at {STEPS[-1]} "
     "steps, also where it is stopped before."
 )
+FOUND = (
+    'Not reproduced under these conditions: that the result of GRD-Net, "obtained directly during the training", is '
+    "better than the first network's. Its output is behind on the average of the crops at every step that was scored, "
+    "with Adam, with batch normalisation and with Muon; so are its running mean, that of its weights, and the mean "
+    "over the four positions of the cells. It is furthest behind on the first crop, the one with the highest PSNR, on "
+    "which most variants were tried, and slightly ahead on one or two others. A lower C makes the first network "
+    "weaker, and the pair too.",
+    "The last table shows why. The longer the fit, the closer its cell means come to those of the first network, whose "
+    "errors they then share: eq. 5 and 6 ask for nothing else. The rest, the content of the cells, GRD-Net fills worse "
+    "than the first network does.",
+    "What gains is not in the paper: the mean of the running mean of GRD-Net's outputs and the first network's own "
+    "result, stopped early, at a step that was chosen on the first crop. Two estimates with different errors are "
+    "averaged. Eight turns of the first network alone gain most of it without a second one; both together gain more.",
+    "The limits: crops this small, a network this narrow, these numbers of steps, one seed. The paper has 256x256 "
+    "pictures and 2.7 M parameters, and does not give the steps.",
+)
 
 
 def section() -> list[str]:
@@ -323,6 +339,7 @@ def section() -> list[str]:
         f"{TEXT} Seed {one['seed']}, {one['threads']} thread on {one['device']}; torch {one['torch']}, lightning "
         f"{one['lightning']}, torchdenoise {one['torchdenoise']}.",
         "",
+        *(line for paragraph in FOUND for line in (paragraph, "")),
         "PSNR against the first network's, after the last step, mean over n crops (lowest to highest). *Outputs*: "
         "their running mean; *weights*: the output of their running mean; *cells*: the mean over the four positions "
         "of the cells; *and first*: the mean of that result and the first network's. A dash: not computed.",

@@ -87,5 +87,5 @@ def test_run_fits_what_has_no_row_and_the_page_shows_it(study, tmp_path, monkeyp
     assert capsys.readouterr().out.count("a: ") == 2
     page = "\n".join(study.section())
     assert page.count("| plain |") == page.count("| normed |") == 2
-    assert page.count("| plain, ") == page.count("| normed, ") == 2
+    assert page.count("| plain, ") == page.count("| normed, ") == 3
     assert page.count("| first network, C 0.01 |") == 1
