@@ -88,4 +88,4 @@ def test_run_fits_what_has_no_row_and_the_page_shows_it(study, tmp_path, monkeyp
     page = "\n".join(study.section())
     assert page.count("| plain |") == page.count("| normed |") == 2
     assert page.count("| plain, ") == page.count("| normed, ") == 3
-    assert page.count("| first network, C 0.01 |") == 1
+    assert page.count("| first network, 32x32, C 0.01 |") == 1
