@@ -313,8 +313,8 @@ FOUND = (
     "weaker, and the pair too.",
     "The last table shows why. The longer the fit, the closer its cell means come to those of the first network, whose "
     "errors they then share: eq. 5 and 6 ask for nothing else. The content of the cells is left to the architecture. "
-    "Where the fit is close (Muon, all steps, one crop), this part is worse than the first network's; stopped early, it "
-    "is better on some crops, which is not enough.",
+    "Where the fit is close (Muon, all steps, one crop), this part is worse than the first network's; stopped early, "
+    "it is better on some crops, which is not enough.",
     "What gains is not in the paper: the mean of the running mean of GRD-Net's outputs and the first network's own "
     "result, stopped early; readout and step were chosen on the first crop. Two estimates with different errors are "
     "averaged. Eight turns of the first network gain about as much on average, without a second one. What GRD-Net adds "
