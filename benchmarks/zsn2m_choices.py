@@ -3,12 +3,13 @@
     TORCHDENOISE_DATA=DIR python benchmarks/zsn2m_choices.py [PART ... | page]
 
 Six centre crops of the training images of BSDS500. Parts: short, MBD-Net by a short recipe, one factor at a time; full,
-the best two at full length; second, GRD-Net. About an hour and a half on two cores. The rows are kept in
-docs/results/studies/zsn2m_choices.
+the best two at full length; second, GRD-Net on crops; long, GRD-Net on whole, small pictures (second_network.py). About
+an hour and a half on two cores, and another for ``long``. The rows are kept in docs/results/studies/zsn2m_choices.
 """
 
 from dataclasses import dataclass, field
 
+import second_network
 from studies import BF16, CLIPPED, RESULTS, Part, average, run_parts, setting, training_images
 
 BASE = "as the recipe"
@@ -121,12 +122,14 @@ def write_page() -> None:
         "",
     ]
     lines += [line for name, study in STUDIES.items() for line in section(name, study)]
+    lines += second_network.section()
     (RESULTS / "zsn2m_choices.md").write_text("\n".join(lines))
 
 
 def main() -> None:
     """Run the named parts, or all, and write the page after each."""
-    run_parts({name: study.part(name).run for name, study in STUDIES.items()}, write_page)
+    parts = {name: study.part(name).run for name, study in STUDIES.items()}
+    run_parts({**parts, "long": second_network.run}, write_page)
 
 
 if __name__ == "__main__":
