@@ -2,7 +2,7 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
 
-Parts: kodak24, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those of
+Parts: kodak24, auto, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those of
 ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a row is not done again;
 rows name the digest of the weights. ``page`` prints the page from the rows alone.
 """
@@ -49,9 +49,10 @@ def parts() -> dict[str, Part]:
     others = tuple(noise for noise in NOISE if noise not in COMPARED)
     return {
         "kodak24": Part(folder, quick, kodak24(), NOISE),
+        "auto": Part(folder, {"auto": "auto"}, kodak24(), COMPARED),
         "adapted": Part(folder, {ADAPTED: ADAPTED}, kodak24(), COMPARED),
         "fast": Part(folder, {name: name for name in PURE}, kodak24(), others),
-        "set14": Part("studies/pretrained/set14", {**quick, "fast": "fast"}, set14(), COMPARED),
+        "set14": Part("studies/pretrained/set14", {**quick, "auto": "auto", "fast": "fast"}, set14(), COMPARED),
     }
 
 
@@ -70,7 +71,7 @@ def table(rows: Sequence[Row], column: str, digits: int) -> list[str]:
     noises = list(dict.fromkeys(row["noise"] for row in rows))
     pictures = {row["image"] for row in rows}
     text = [f"| recipe | {' | '.join(f'`{noise}`' for noise in noises)} |", "|---|" + "---|" * len(noises)]
-    for recipe in (*PRETRAINED, *PURE, *SLOW):
+    for recipe in ("auto", *PRETRAINED, *PURE, *SLOW):
         cells = []
         for noise in noises:
             mine = [row for row in rows if (row["recipe"], row["noise"]) == (recipe, noise)]
@@ -84,7 +85,7 @@ def table(rows: Sequence[Row], column: str, digits: int) -> list[str]:
 def real_table() -> list[str]:
     """Return PSNR and SSIM on real pictures, over those that all recipes of a set have finished."""
     text = ["| recipe | SIDD | PolyU | FMD |", "|---|---|---|---|"]
-    recipes = (*PRETRAINED, *PURE, "best", "bm3d-correlated")
+    recipes = ("auto", *PRETRAINED, *PURE, "best", "bm3d-correlated")
     figures = {name: {recipe: _real(name, recipe) for recipe in recipes} for name in real.SETS}
     for recipe in recipes:
         text.append(f"| `{recipe}` | {' | '.join(figures[name][recipe] for name in real.SETS)} |")
@@ -151,7 +152,7 @@ def write_page() -> None:
         "# Pretrained weights",
         "",
         "Two leagues: `pretrained`, `pretrained-fast` and `pretrained-best` use weights trained on other pictures "
-        "([model card](../model_card.md)), `n2c-blind` too; the others see one picture alone. By the rules of the "
+        "([model card](../model_card.md)), `n2c-blind` too, and `auto`, the default, where it chooses `pretrained-fast` rather than `fast`; the others see one picture alone. By the rules of the "
         "[protocol](../protocol.md); printed by `python benchmarks/pretrained_results.py`.",
         "",
         *card(),

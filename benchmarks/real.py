@@ -29,12 +29,21 @@ from torchdenoise.benchmarking.columns import Row, shown
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.benchmarking.tables import shared_scenes
 from torchdenoise.data import read_picture
-from torchdenoise.fitting import Options, fit_images
-from torchdenoise.recipes import load_recipe
+from torchdenoise.fitting import Options, restorer
 
 PRETRAINED = ("pretrained", "pretrained-fast", "pretrained-best")
 """With weights trained on other pictures."""
-BY_DEFAULT = ("instant", "fast", "best", *PRETRAINED, "bm3d", "bm3d-correlated", "nl-ridge", "zsn2m-star-real-bf16")
+BY_DEFAULT = (
+    "auto",
+    "instant",
+    "fast",
+    "best",
+    *PRETRAINED,
+    "bm3d",
+    "bm3d-correlated",
+    "nl-ridge",
+    "zsn2m-star-real-bf16",
+)
 HOURS = ("nlr-real",)
 """An hour a picture without a GPU: run only where ``--recipes`` names them."""
 RECIPES = (*BY_DEFAULT, *HOURS)
@@ -250,12 +259,11 @@ def seconds() -> None:
     """Time each recipe on pictures of SIDD, one after the other, with all threads."""
 
     def measure(recipe: str, path: Path) -> dict[str, Number]:
-        source = variants((recipe,), ())[recipe]
-        plan = load_recipe(str(source))
+        restore = restorer(str(variants((recipe,), ())[recipe]), None, Options())
         noisy = centre_crop(read_picture(path).image)
-        fit_images([noisy[..., :64, :64]], plan, Options(max_steps=2))  # imports and first calls
+        restore([noisy[..., :64, :64]])  # imports and first calls
         begin = time.perf_counter()
-        fit_images([noisy], plan, Options())
+        restore([noisy])
         return {"seconds": round(time.perf_counter() - begin, 2)}
 
     pictures = noisy_images("sidd")[:: -(-len(noisy_images("sidd")) // TIMED)]
