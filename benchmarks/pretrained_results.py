@@ -2,9 +2,9 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
 
-Parts: kodak24, auto, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those of
-``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a row is not done again;
-rows name the digest of the weights. ``page`` prints the page from the rows alone.
+Parts: kodak24, auto, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those
+of ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a row is not done
+again; rows name the digest of the weights. ``page`` prints the page from the rows alone.
 """
 
 import csv
@@ -152,7 +152,8 @@ def write_page() -> None:
         "# Pretrained weights",
         "",
         "Two leagues: `pretrained`, `pretrained-fast` and `pretrained-best` use weights trained on other pictures "
-        "([model card](../model_card.md)), `n2c-blind` too, and `auto`, the default, where it chooses `pretrained-fast` rather than `fast`; the others see one picture alone. By the rules of the "
+        "([model card](../model_card.md)), `n2c-blind` too, and `auto`, the default, where it chooses "
+        "`pretrained-fast` rather than `fast`; the others see one picture alone. By the rules of the "
         "[protocol](../protocol.md); printed by `python benchmarks/pretrained_results.py`.",
         "",
         *card(),
