@@ -21,6 +21,15 @@ def test_variants_among_other_recipes():
     assert found[0].overrides == found[2].overrides == ()
 
 
+def test_the_default_is_a_method():
+    auto, mine = methods("auto,mine=auto")
+    assert (auto.name, mine.name, auto.identity) == ("auto", "mine", mine.identity)
+    assert auto.weights == methods("pretrained-fast")[0].weights != []
+    assert auto.fit_key != methods("fast")[0].fit_key
+    with pytest.raises(UserError, match="mine: overrides are for one recipe: name one that `auto` chooses from"):
+        methods("mine=auto:model.network.width=8")
+
+
 def test_a_mapping_gives_the_same_methods(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("model: ZSN2N\n")

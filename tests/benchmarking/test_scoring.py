@@ -36,6 +36,14 @@ def test_a_row_keeps_what_the_method_found_about_the_noise(clean, tmp_path):
     assert rows == {"fast": found["fast"], "zsn2n": ""}
 
 
+def test_the_default_scores_like_the_recipe_that_it_chose(tmp_path, coffee):
+    write_png(tmp_path / "p.png", coffee[0, :, :96, :96].permute(1, 2, 0).numpy())
+    rows = compare("auto,pretrained-fast", tmp_path / "p.png", "gaussian:25", threads=1, device="cpu")
+    auto, chosen = (next(row for row in rows if row["recipe"] == name) for name in ("auto", "pretrained-fast"))
+    assert auto["noise_found"] == f"{chosen['noise_found']}; by pretrained-fast"
+    assert auto["psnr"] == chosen["psnr"]
+
+
 def test_both_pictures_of_a_pair_have_the_same_scale(run, tmp_path):
     """The clean picture has 12 bits and the noisy one slightly more, which alone would have another white level."""
     for name, shift in (("clean", 0.0), ("noisy", 100 / 65535)):

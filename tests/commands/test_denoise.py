@@ -450,6 +450,13 @@ def test_one_line_about_the_noise(run, noisy_png, words, line):
     assert re.search(f"^{line}(, clipped)?$", outcome.out, re.MULTILINE)
 
 
+def test_the_default_says_which_recipe_it_chose(run, noisy_png):
+    for words in ([], ["--recipe", "auto", "--overwrite"]):
+        outcome = run("denoise", "noisy.png", *words)
+        assert outcome.code == 0, outcome.err
+        assert re.search("^noise: .*; by (pretrained-fast|fast: .*)$", outcome.out, re.MULTILINE)
+
+
 def test_pictures_fitted_together_have_a_line_each(run, tmp_path):
     for name in ("a", "b"):
         write_png(tmp_path / f"{name}.png", noisy_scene())

@@ -77,6 +77,14 @@ def test_a_place_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch):
     assert outcome.err == ("torchdenoise: mine.yaml: no permission to write in this folder; choose another place\n")
 
 
+@pytest.mark.parametrize("words", [("recipe", "show", "auto"), ("cite", "auto"), ("fit", "--config", "auto")])
+def test_the_default_is_no_recipe(run, words):
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "auto is no recipe, but the choice between pretrained-fast and fast" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 def test_show_prints_the_file(run):
     assert run("recipe", "show", "zsn2n").out == recipe_path("zsn2n").read_text()
 

@@ -177,21 +177,22 @@ def _trial(network: torch.nn.Module, context: PictureContext) -> _Trial:
     that do not show the noise, do not count.
     """
     noisy, profile, image = context.noisy, context.profiles[0], context.transformed
-    brightness, margin = box_blur(noisy, 5, border_type="replicate"), profile.deviation(noisy)
-    counted = (brightness > margin) & (brightness < 1 - margin)
-    if profile.informative is not None:
-        counted &= profile.informative
+    margin = profile.deviation(noisy).expand_as(noisy)
     deviation = context.transformed_profiles[0].deviation(image).expand_as(image)
-    noise = deviation * torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
     removed = lost = energy = 0.0
     for place in _crops(*image.shape[-2:]):
-        here = counted[place]
-        removed += (network(image[place]) - image[place])[here].square().sum().item()
-        noisier, target = image[place] + AMOUNT * noise[place], image[place] - noise[place] / AMOUNT
-        level = 255 * deviation[place].mean().item() * (1 + AMOUNT**2) ** 0.5
-        similar = NLRidge(level, window=25, stride=6)
+        brightness = box_blur(noisy[place], 5, border_type="replicate")
+        here = (brightness > margin[place]) & (brightness < 1 - margin[place])
+        if profile.informative is not None:
+            here &= profile.informative[place]
+        crop, sigma = image[place], deviation[place]
+        removed += (network(crop) - crop)[here].square().sum().item()
+        noise = sigma * torch.randn(crop.shape, generator=generator)
+        noisier, target = crop + AMOUNT * noise, crop - noise / AMOUNT
+        similar = NLRidge(255 * sigma.mean().item() * (1 + AMOUNT**2) ** 0.5, window=25, stride=6)
         lost += ((network(noisier) - target)[here].square() - (similar(noisier) - target)[here].square()).sum().item()
-        energy += deviation[place][here].square().sum().item()
+        energy += sigma[here].square().sum().item()
     return _Trial(removed / energy, lost / energy) if energy else _Trial(inf, inf)
 
 
