@@ -66,7 +66,7 @@ def correlated_noise() -> NDArray[np.float64]:
 
 def clipped_noise() -> NDArray[np.float64]:
     """Return a picture whose values are mostly cut off at black, so that its noise cannot be measured."""
-    return np.clip(np.random.default_rng(0).normal(-0.1, 50 / 255, (96, 96, 3)), 0, 1)
+    return np.clip(np.random.default_rng(0).normal(-0.2, 50 / 255, (96, 96, 3)), 0, 1)
 
 
 def random_pixels(shape: tuple[int, ...] = (9, 7), dtype: str = "uint8") -> NDArray[Any]:

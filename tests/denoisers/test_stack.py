@@ -166,7 +166,7 @@ def test_crops_of_the_data_keep_pictures_apart():
 
 def test_assumption_warnings_belong_to_their_picture():
     images = pictures([(98, 98)] * 2)
-    images[1] = repeatable("gaussian:50:clip", torch.zeros(1, 3, 98, 98))
+    images[1] = repeatable("gaussian:50:clip", torch.full((1, 3, 98, 98), -0.2))
     with pytest.warns(AssumptionWarning, match="cut off at black or white"):
         results = fit_images(images, load_recipe("fast"), Options(max_steps=1, device="cpu"))
     assert not results[0].assumption_warnings

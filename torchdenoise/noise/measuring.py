@@ -281,13 +281,17 @@ def _correlated(
 
 
 def _white(stabilized: Tensor, level: NoiseLevelFunction, informative: Tensor | None, clipped: str) -> NoiseProfile:
-    """Return the profile of white noise; where much is clipped, a level that is too low does less harm than none."""
+    """Return the profile of white noise.
+
+    Where much is clipped, one level for all brightnesses is used: if it is too low, that does less harm than none.
+    """
+    clipped = clipped if level.gain or not shows_noise(level) else ""
     sigma = None
     if level.gain:
         after = noise_level_function(stabilized, informative)
         sigma = after.deviation(max(stabilized.mean((1, 2, 3)).item(), 0))
     variation = level_map(stabilized).map
-    return NoiseProfile(level, sigma, unusable="" if shows_noise(level) else clipped, variation=variation)
+    return NoiseProfile(level, sigma, unusable=clipped, variation=variation)
 
 
 def _copied(profile: NoiseProfile, channels: int) -> NoiseProfile:

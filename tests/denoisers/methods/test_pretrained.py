@@ -66,7 +66,7 @@ def test_several_images_at_once_have_one_scale_each():
 
 
 def test_without_a_usable_measurement_the_network_alone_gives_the_result():
-    clipped = repeatable("gaussian:25:clip", torch.full((1, 1, 96, 96), 0.005))
+    clipped = repeatable("gaussian:25:clip", torch.full((1, 1, 96, 96), -0.1))
     model = Pretrained(PretrainedUNet(1), NonLocalRidge())
     model.restore(clipped)
     assert model.context(clipped).profiles[0].unusable

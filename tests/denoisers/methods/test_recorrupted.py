@@ -391,7 +391,7 @@ def test_stacked_fits_of_white_and_correlated_noise_end_at_their_own_steps():
 
 
 def test_too_much_clipping_gets_a_warning_and_another_loss():
-    noisy = repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96))
+    noisy = repeatable("gaussian:50:clip", torch.full((1, 3, 96, 96), -0.2))
     message = r"cut off at black or white, so recorruption does not apply; falling back to"
     with pytest.warns(AssumptionWarning, match=message):
         denoise(noisy, "fast", max_steps=2, data_range=1.0)
@@ -412,7 +412,7 @@ def test_black_is_judged_in_the_picture_as_it_came(noisy):
 
 def test_a_second_picture_is_judged_again():
     white = 0.5 + 0.1 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    clipped = repeatable("gaussian:50:clip", torch.zeros(1, 3, 96, 96))
+    clipped = repeatable("gaussian:50:clip", torch.full((1, 3, 96, 96), -0.2))
     model = Recorrupted()
     for noisy, assumption_warnings in ((clipped, 1), (white, 0), (clipped, 1)):
         data = SingleImage()
