@@ -145,7 +145,7 @@ def drawn() -> list[Path]:
 
 def part() -> Part:
     """Return the comparison."""
-    return Part(FOLDER, {name: name for name in (AUTO, TRAINED, FITTED)}, drawn(), NOISE)
+    return Part(FOLDER, {name: name for name in (AUTO, TRAINED, FITTED)}, drawn(), NOISE, crop=None)
 
 
 def table(rows: Sequence[Row], noise: str) -> list[str]:
