@@ -36,6 +36,15 @@ def test_a_row_keeps_what_the_method_found_about_the_noise(clean, tmp_path):
     assert rows == {"fast": found["fast"], "zsn2n": ""}
 
 
+def test_the_default_without_trained_weights_names_none(tmp_path):
+    write_png(tmp_path / "p.png", scene(24, 24))
+    options = {"threads": 1, "device": "cpu", "output": tmp_path / "res"}
+    compare("auto,pretrained-fast", tmp_path / "p.png", "gaussian:25", max_steps=1, **options)
+    weights = {row["recipe"]: row["weights"] for row in result_rows(tmp_path / "res")}
+    assert weights["auto"] == ""
+    assert weights["pretrained-fast"]
+
+
 def test_the_default_scores_like_the_recipe_that_it_chose(tmp_path, coffee):
     write_png(tmp_path / "p.png", coffee[0, :, :96, :96].permute(1, 2, 0).numpy())
     rows = compare("auto,pretrained-fast", tmp_path / "p.png", "gaussian:25", threads=1, device="cpu")

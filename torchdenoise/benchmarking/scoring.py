@@ -23,7 +23,7 @@ from torchdenoise.data import centre_crop, read_partners
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_shared, unwrap
-from torchdenoise.fitting.choosing import ChosenFits, is_choice
+from torchdenoise.fitting.choosing import FITTED, ChosenFits, is_choice
 from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import from_spec, repeatable
 from torchdenoise.paths import read_errors
@@ -144,6 +144,8 @@ def _outcome(job: Job, pair: ImagePair, result: Result, seconds: float, run: Run
         "noise_found": result.noise if isinstance(result, Fitted) else "",
         "warning": "; ".join(result.assumption_warnings) if isinstance(result, Fitted) else "",
     }
+    if isinstance(result, Fitted) and result.recipe == FITTED:
+        row["weights"] = ""
     return Outcome(row, as_bytes(fitted), run.meter.curve)
 
 

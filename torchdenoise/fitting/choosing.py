@@ -115,7 +115,9 @@ class ChosenFits:
 
 
 def _with_choice(result: Result, choice: Choice) -> Result:
-    return result if isinstance(result, UserError) else replace(result, noise=f"{result.noise}; {choice}")
+    if isinstance(result, UserError):
+        return result
+    return replace(result, noise=f"{result.noise}; {choice}", recipe=choice.recipe)
 
 
 def choose(image: Tensor, options: Options) -> Choice:

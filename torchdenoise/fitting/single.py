@@ -25,6 +25,8 @@ class Fitted:
     assumption_warnings: Sequence[str] = ()
     noise: str = ""
     """One line about the noise; empty if the method makes no use of it."""
+    recipe: str = ""
+    """The recipe that ``auto`` chose; empty if one was named."""
 
 
 def build(recipe: Mapping[str, Any], options: Options) -> Denoiser:
