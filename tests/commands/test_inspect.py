@@ -27,6 +27,7 @@ def test_the_facts_of_a_picture(run, white):
     lines = outcome.out.splitlines()
     assert lines[0].startswith("white.png: noise: white, level 1")
     assert any(line.startswith("  assumptions hold: ") and "fast" in line for line in lines)
+    assert lines[-2].startswith("  auto: by ")
     assert lines[-1] == "  command: torchdenoise denoise white.png"
 
 

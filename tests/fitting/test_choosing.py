@@ -59,6 +59,10 @@ def test_other_numbers_of_channels_are_for_a_fit(photograph: Tensor):
     assert str(choose(noisy, Options())) == "by fast: the trained networks are for 1 or 3 channels"
 
 
+def test_tiny_pictures_are_for_a_fit():
+    assert choose(torch.rand(1, 3, 1, 40), Options()).recipe == FITTED
+
+
 def test_noise_that_is_not_known_is_for_a_fit():
     sparse = repeatable("poisson:3+bits:8", torch.full((1, 1, 64, 64), 0.02))
     assert choose(sparse, Options()).recipe == FITTED

@@ -49,6 +49,8 @@ class _Inspected:
     command: str
     stack: str
     """Axes, shape and frames of a stack, else nothing."""
+    choice: str
+    """The recipe that ``auto`` takes, and why; nothing for a stack, of which the first frame decides."""
 
 
 def parser() -> Parser:
@@ -117,6 +119,8 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
 def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
     from torchdenoise.data import open_planes, read_picture
     from torchdenoise.data.headers import check_fits
+    from torchdenoise.fitting import Options
+    from torchdenoise.fitting.choosing import choose
     from torchdenoise.inspection import inspect_noise, suitable_recipes
     from torchdenoise.isolation import memory_errors
     from torchdenoise.paths import read_errors
@@ -138,7 +142,8 @@ def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
             image, profile, stack = _sampled(source, planes, options)
     with read_errors(source), memory_errors():
         inspection = inspect_noise(image, profile)
-    return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack)
+        choice = "" if stack else str(choose(image, Options(noise=inspection.profile)))
+    return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack, choice)
 
 
 def _sampled(
@@ -192,6 +197,7 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
         "width": width,
         **inspected.inspection.facts(),
         "recipes": {each.recipe: list(each.broken) for each in inspected.recipes},
+        **({"auto": inspected.choice} if inspected.choice else {}),
         "command": inspected.command,
     }
     return to_json(inspected.inspection.profile) | {BESIDE: beside}
@@ -202,7 +208,8 @@ def _rows(inspected: _Inspected) -> Rows:
     from torchdenoise.inspection import in_words
 
     stack = [("axes", inspected.stack)] if inspected.stack else []
-    return [*stack, *in_words(inspected.inspection, inspected.recipes), ("command", inspected.command)]
+    choice = [("auto", inspected.choice)] if inspected.choice else []
+    return [*stack, *in_words(inspected.inspection, inspected.recipes), *choice, ("command", inspected.command)]
 
 
 def _show(inspected: _Inspected) -> None:

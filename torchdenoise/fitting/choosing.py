@@ -34,6 +34,8 @@ LOST = 0.025
 """By which share of the noise's energy the network may be worse than similar patches; photographs give up to 0.01."""
 AMOUNT = 0.5
 """Of noise that is added for a trial, see ``RecorruptedLoss``."""
+SMALLEST = 16
+"""Side of the pictures on which a network is tried."""
 SIDE = 64
 """Of the crops of large pictures on which a network is tried."""
 
@@ -146,6 +148,8 @@ def choose(image: Tensor, options: Options) -> Choice:
     channels, height, width = image.shape[1:]
     if channels not in CHANNELS:
         return Choice(FITTED, "the trained networks are for 1 or 3 channels")
+    if min(height, width) < SMALLEST:
+        return Choice(FITTED, "the picture is too small for a trial")
     with restored_random_state(), quiet(), torch.no_grad():
         model = build(load_recipe(TRAINED), Options(noise=options.noise))
         model.match_data(DataDescription(channels, height, width, image=image))
