@@ -1,6 +1,6 @@
 """The default, ``auto``, on drawn pictures unlike photographs: writes docs/results/choices.md.
 
-    python benchmarks/choices.py [pictures | page]      a quarter of an hour on one core
+    python benchmarks/choices.py [pictures | page]      minutes on one core
 
 ``auto`` beside the two recipes that it chooses from. What has a row is not done again. ``page`` prints the page from
 the rows alone. Photographs and real noise are in ``benchmarks/pretrained_results.py``.
@@ -20,7 +20,7 @@ from torchdenoise.fitting.choosing import FITTED, TRAINED
 from torchdenoise.recipes import AUTO
 
 SIDE = 160
-NOISE = ("gaussian:8:clip", "gaussian:25:clip", "poisson:30")
+NOISE = ("gaussian:25:clip",)
 FOLDER = "studies/choices"
 Pixels = NDArray[np.float64]
 """(H, W) or (H, W, 3) in 0..1."""

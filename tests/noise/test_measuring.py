@@ -47,6 +47,15 @@ def test_clipped_noise():
     assert 255 * profile.level.sigma == pytest.approx(25, rel=0.05)
 
 
+def test_a_white_sky_does_not_hide_the_level():
+    rows, columns = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
+    land = 0.35 + 0.3 * torch.sin(rows / 3) * torch.sin(columns / 4)
+    clean = torch.where(rows < 128, torch.ones(()), land).expand(1, 3, 256, 256)
+    for level in (25, 50):
+        found = measure_noise(repeatable(f"gaussian:{level}:clip", clean)).level
+        assert 0.85 < 255 * found.sigma / level < 1.15
+
+
 def test_too_much_clipping_is_named():
     sparse = torch.zeros(1, 1, 96, 96)
     sparse[..., ::24, ::24] = 0.5

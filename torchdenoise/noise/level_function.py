@@ -96,7 +96,8 @@ def noise_level_function(image: Tensor, informative: Tensor | None = None) -> No
         return NoiseLevelFunction(0.0, sqrt(constant), bool(clipped))
     means = torch.stack([patches.mean() for patches in classes])
     gain, intercept = _fit_line(means, variances, inf)
-    if clipped and not gain and misfit < MAX_FALLING_MISFIT:  # only clipping makes bright noise weaker
+    falls = not gain and len(variances) >= BRIGHTNESS_CLASSES  # only clipping makes bright noise weaker
+    if clipped and falls and misfit < MAX_FALLING_MISFIT:
         return NoiseLevelFunction(0.0, sigma, True)
     # Channels of different brightness have different noise. Stabilised by the first fit, it is estimated better.
     stabilized = _variances(classes, estimator, gain, intercept)
