@@ -142,7 +142,7 @@ def read_photo(folder: Path) -> tuple[Array, str]:
 
 
 def read_stack(folder: Path) -> tuple[Array, str]:
-    """Return the result of a program, and what of the file it keeps."""
+    """Return the result of a program, and which properties of the noisy file it has kept."""
     with tifffile.TiffFile(folder / "clean.tif") as file:
         series = file.series[0]
         tags = file.pages[0].tags
@@ -173,14 +173,13 @@ JOBS: Mapping[str, Job] = {
     "photo": Job(
         "One noisy photograph",
         "scikit-image's `astronaut`, halved to 256 x 256 pixels, RGB, Gaussian noise of level 25, clipped to 8 bits; "
-        "`noisy.png` in, `clean.png` out. The program is not told the level.",
+        "the program reads `noisy.png`, writes `clean.png`, and does not know the level.",
         photo, write_photo, read_photo,
     ),
     "stack": Job(
         "A stack from the microscope",
-        "8 made frames of 128 x 128 pixels, Poisson and read noise, 16 bits; an ImageJ TIFF in, and one out with the "
-        "same type, axes, pixel size and interval between frames, which the program has to see to. The program is not "
-        "told the noise.",
+        "8 made frames of 128 x 128 pixels, Poisson and read noise, 16 bits. The program reads an ImageJ TIFF, and "
+        "should write one with the same type, axes, pixel size and interval between frames. It does not know the noise.",
         stack, write_stack, read_stack,
     ),
     "loss": Job(

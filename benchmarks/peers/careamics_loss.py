@@ -1,4 +1,4 @@
-"""CAREamics, a loss of one's own: none of its guides; the attribute that the training step calls is replaced."""
+"""CAREamics, your own loss: no guide shows it, so the attribute that the training step calls is replaced."""
 
 import numpy as np
 from careamics.careamist import CAREamist

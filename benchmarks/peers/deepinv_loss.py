@@ -1,4 +1,4 @@
-"""deepinv, a loss of one's own: after the example "Self-supervised denoising with the Neighbor2Neighbor loss"."""
+"""deepinv, your own loss, after the example "Self-supervised denoising with the Neighbor2Neighbor loss"."""
 
 import deepinv as dinv
 import torch

@@ -1,4 +1,4 @@
-"""scikit-image, a loss of one's own: calibrate_denoiser has its own loss, so the search is written out."""
+"""scikit-image, your own loss: calibrate_denoiser has a fixed one, so the program searches itself."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""torchdenoise, a loss of one's own: one half of the picture predicts the other."""
+"""torchdenoise, your own loss: one half of the picture predicts the other."""
 
 import numpy as np
 from PIL import Image

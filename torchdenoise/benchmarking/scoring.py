@@ -252,11 +252,11 @@ def _denoised(
         parts=starting_parts(start),
     )
     methods = [each.method for each in jobs]
-    if job.method.recipe is not None and is_choice(job.method.recipe):
-        return ChosenFits(options)(noisy)
     fits = [(each.recipe, replace(options, overrides=each.overrides)) for each in methods if each.recipe]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # it is in the row
+        if is_choice(fits[0][0]):
+            return ChosenFits(options)(noisy)
         return fit_images(noisy, *fits[0]) if _several_pictures(jobs) else fit_shared(noisy[0], fits)
 
 
