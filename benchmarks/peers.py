@@ -179,7 +179,8 @@ JOBS: Mapping[str, Job] = {
     "stack": Job(
         "A stack from the microscope",
         "8 made frames of 128 x 128 pixels, Poisson and read noise, 16 bits. The program reads an ImageJ TIFF, and "
-        "should write one with the same type, axes, pixel size and interval between frames. It does not know the noise.",
+        "should write one with the same type, axes, pixel size and interval between frames. It does not know the "
+        "noise.",
         stack, write_stack, read_stack,
     ),
     "loss": Job(
