@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from helpers import noisy_scene, scene, write_png
 
 from torchdenoise.data import memory, read_picture
@@ -50,6 +51,37 @@ def test_the_json_is_the_profile_that_other_commands_take(run, correlated, white
     assert "correlated over 2 pixels; given; multi-scale" in outcome.out
     outcome = run("compare", "--recipes", "tv", "--data", "white.png", "--noise", "measured:p.json", "-o", "r")
     assert outcome.code == 0, outcome.err
+
+
+def bits16(path, white):
+    """Write a picture of 16 bits with noise of a hundredth of its white level."""
+    noise = np.random.default_rng(0).normal(0, 0.01, (112, 112))
+    tifffile.imwrite(path, (white * np.clip(0.8 * scene(112, 112)[..., 0] + 0.1 + noise, 0, 1)).astype(np.uint16))
+
+
+def test_pictures_of_16_bits_say_what_255_stands_for(run, tmp_path):
+    bits16(tmp_path / "a.tif", 4000)
+    outcome = run("inspect", "a.tif")
+    assert "255 stands for 4095" in outcome.out.splitlines()[0]
+    level = next(line for line in outcome.out.splitlines() if line.startswith("  level: "))
+    assert level.endswith("in the file's values")
+    assert float(level.split("which is ")[1].split(" in ")[0]) == pytest.approx(40, rel=0.1)
+
+
+def test_a_profile_of_another_white_level_is_refused(run, tmp_path):
+    bits16(tmp_path / "a.tif", 4000)
+    bits16(tmp_path / "b.tif", 1000)
+    assert run("inspect", "a.tif", "--json", "p.json").code == 0
+    words = ["--noise-profile", "p.json", "--recipe", "instant", "--max-steps", "2"]
+    outcome = run("denoise", "b.tif", *words)
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1] == (
+        "torchdenoise: b.tif: the noise profile is for black 0, white 4095; the picture has black 0, white 1023: give "
+        "--data-range=4095 (data_range in Python), or measure the noise in a picture with the same range"
+    )
+    outcome = run("denoise", "b.tif", *words, "--data-range=4095", "--dtype", "float32")
+    assert outcome.code == 0, outcome.err
+    assert "255 stands for 4095" in outcome.out
 
 
 def test_json_on_standard_output_is_json_alone(run, white):

@@ -1,5 +1,8 @@
 """Noise that the caller states: it is believed, in every kind of fit."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from helpers import clean_image
@@ -12,6 +15,7 @@ from torchdenoise.noise import (
     LevelCurve,
     NoiseLevelFunction,
     NoiseProfile,
+    ValueRange,
     measure_noise,
     repeatable,
     save_profile,
@@ -128,3 +132,20 @@ def test_maps_of_another_picture_are_refused():
 def test_bm3d_correlated_uses_it():
     assert BM3DCorrelated.assumes
     assert build(load_recipe("bm3d-correlated"), Options()).uses_noise
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"axes": "YX"}, {"axes": "TYX"}, {"axes": "CYX", "channels": "apart"}],
+)
+def test_a_profile_in_other_units_is_refused(arguments):
+    profile = replace(from_spec("gaussian:5").profile(), values=ValueRange("float64", 0.0, 4095.0))
+    picture = np.linspace(0, 100, 400).reshape(2, 10, 20)
+    picture = picture if len(arguments.get("axes", "YX")) == 3 else picture[0]
+    with pytest.raises(UserError, match=r"is for black 0, white 4095; .* give --data-range=4095 "):
+        denoise(picture, max_steps=2, device="cpu", noise=profile, **arguments)
+    tensor = torch.from_numpy(picture).reshape(1, 1, -1, 20)
+    with pytest.raises(UserError, match="is for black 0, white 4095"):
+        denoise(tensor, max_steps=2, device="cpu", noise=profile)
+    assert denoise(tensor, max_steps=2, device="cpu", noise=profile, data_range=4095.0).shape == tensor.shape
+    assert denoise(tensor.float(), max_steps=2, device="cpu", noise=profile).shape == tensor.shape  # another type

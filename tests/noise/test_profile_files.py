@@ -8,7 +8,15 @@ import torch
 from helpers import noisy_scene, write_png
 
 from torchdenoise.errors import UserError
-from torchdenoise.noise import LevelCurve, NoiseLevelFunction, NoiseProfile, StripeNoise, load_profile, save_profile
+from torchdenoise.noise import (
+    LevelCurve,
+    NoiseLevelFunction,
+    NoiseProfile,
+    StripeNoise,
+    ValueRange,
+    load_profile,
+    save_profile,
+)
 from torchdenoise.noise.covariance import nearest_covariance, standardized
 from torchdenoise.noise.profile_files import from_json, to_json
 
@@ -33,6 +41,12 @@ def test_a_profile_comes_back_bit_for_bit(tmp_path):
     assert torch.equal(back.covariance, profile.covariance)
 
 
+def test_black_and_white_come_back(tmp_path):
+    values = ValueRange("float32", -3.5, 812.0)
+    save_profile(tmp_path / "p.json", replace(correlated_profile(), values=values))
+    assert load_profile(tmp_path / "p.json").values == values
+
+
 def test_people_can_write_the_shortest_one():
     assert from_json(WHITE | {"inspection": {"picture": "a.png"}}).level == NoiseLevelFunction(0.0, 0.1)
 
@@ -48,6 +62,11 @@ def test_people_can_write_the_shortest_one():
         ({"level": {"gain": 0.0, "sigma": "0.1"}}, r"level\.sigma cannot be read"),
         ({"level": {"gain": 0.0, "sigma": True}}, r"level\.sigma cannot be read"),
         ({"levels": 3}, "has no 'levels'; known: level, sigma"),
+        (
+            {"values": {"dtype": "uint8", "black": 3.0, "white": 3.0}},
+            "black 3, white 3: they must be finite",
+        ),
+        ({"values": {"dtype": "uint8", "black": 0.0}}, "values cannot be read"),
         ({"covariance": [[[[1.0]]]]}, "both curve and covariance"),
         ({"covariance": [[[[1.0], [2.0, 3.0]]]]}, "covariance cannot be read"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torchdenoise.data import Planes
     from torchdenoise.inspection import Inspection, Suitability
-    from torchdenoise.noise import NoiseProfile
+    from torchdenoise.noise import NoiseProfile, ValueRange
 
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
@@ -136,27 +136,28 @@ def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
     planes = open_planes(source.path, options.axes, source.scene)
     if planes is None:
         check_fits(source.path)
-        image, profile, stack = read_picture(source.path, options.data_range).image, None, ""
+        picture = read_picture(source.path, options.data_range)
+        image, profile, values, stack = picture.image, None, picture.scaling.values, ""
     else:
         with planes:
-            image, profile, stack = _sampled(source, planes, options)
+            image, profile, values, stack = _sampled(source, planes, options)
     with read_errors(source), memory_errors():
-        inspection = inspect_noise(image, profile)
+        inspection = inspect_noise(image, profile, values)
         choice = "" if stack else str(choose(image, Options(noise=inspection.profile)))
     return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack, choice)
 
 
 def _sampled(
     source: Source, planes: "Planes", options: argparse.Namespace
-) -> "tuple[Tensor, NoiseProfile | None, str]":
-    """Return some frames of a stack below each other, their noise, and what the stack is."""
+) -> "tuple[Tensor, NoiseProfile | None, ValueRange, str]":
+    """Return some frames of a stack below each other, their noise, their black and white, and what the stack is."""
     from torchdenoise.inspection import sampled
     from torchdenoise.paths import read_errors
 
     with read_errors(source):
-        image, profile = sampled(planes, options.data_range)
+        image, profile, values = sampled(planes, options.data_range)
     shape = "x".join(map(str, planes.shape))
-    return image, profile, f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
+    return image, profile, values, f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
 
 
 def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:
@@ -219,7 +220,7 @@ def _show(inspected: _Inspected) -> None:
     if profile.covariance is not None:
         place = next(number for number, (name, _) in enumerate(rows) if name == "neighbours' correlation") + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
-    print(f"{inspected.source}: {profile.describe()}")
+    print(f"{inspected.source}: {inspected.inspection.line}")
     if not sys.stdout.isatty():
         for name, text in rows:
             print(f"  {name}: {text}" if "\n" not in text else f"  {name}:\n    " + text.replace("\n", "\n    "))

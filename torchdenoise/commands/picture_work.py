@@ -5,7 +5,7 @@ import secrets
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -113,7 +113,7 @@ class PictureWork:
     def _denoise(self, pairs: Sequence[Pair]) -> dict[Pair, UserError]:
         """Denoise some pictures together and write them; return the errors of those that failed."""
         options, say = self._options, self._listener.say
-        pictures, errors = read_all(pairs, options, say)
+        pictures, errors = read_all(pairs, options, self._wanted, say)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AssumptionWarning)  # printed below, with the picture's name
             results = self._restore([picture.image for picture in pictures.values()])
@@ -124,11 +124,12 @@ class PictureWork:
             try:
                 if isinstance(result, UserError):
                     raise UserError(f"{shown(source)}: {result}")
-                for line in _remarks(source, result, len(pairs) > 1):
+                noise = picture.scaling.values.beside(result.noise)
+                for line in _remarks(source, replace(result, noise=noise), len(pairs) > 1):
                     say(line)
                 if picture.scaling.rounds_away(result.image, picture.image):
                     say(f"warning: {shown(source)}: {FEW_PHOTONS}: add --dtype float32")
-                like = picture.with_remarks([steps, result.noise])
+                like = picture.with_remarks([steps, noise])
                 write_picture(target, result.image, like, overwrite=options.overwrite)
             except UserError as error:
                 errors[source, target] = error

@@ -10,7 +10,8 @@ from torchdenoise.data.formats import lost
 from torchdenoise.data.headers import check_fits
 from torchdenoise.data.holes import read_mask
 from torchdenoise.errors import UserError
-from torchdenoise.paths import picture_suffix, shown
+from torchdenoise.fitting import Options
+from torchdenoise.paths import picture_suffix, read_errors, shown
 from torchdenoise.scenes import Source
 
 Pair = tuple[Source, Path]
@@ -18,7 +19,7 @@ Pair = tuple[Source, Path]
 
 
 def read_all(
-    pairs: Sequence[Pair], options: argparse.Namespace, say: Callable[[str], None]
+    pairs: Sequence[Pair], options: argparse.Namespace, wanted: Options, say: Callable[[str], None]
 ) -> tuple[dict[Pair, Picture], dict[Pair, UserError]]:
     """Return the pictures that can be denoised and written, and the errors of the others.
 
@@ -30,7 +31,10 @@ def read_all(
     for source, target in pairs:
         try:
             check_fits(source.path, len(pairs) * options.workers)
-            picture = read_picture(source.path, options.data_range, mask).stored_as(options.dtype)
+            picture = read_picture(source.path, options.data_range, mask)
+            with read_errors(source):
+                wanted.check_values(picture.scaling.values)
+            picture = picture.stored_as(options.dtype)
             check_output(target, picture, options.overwrite)
         except UserError as error:
             errors[source, target] = error

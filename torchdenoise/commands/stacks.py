@@ -129,6 +129,7 @@ class _Remarks:
         frames = sum(len(group.frames) for group in groups)
         shape = "x".join(map(str, planes.shape))
         self._progress.say(f"{shown(self._source)}: axes {planes.axes.letters}, {shape}, {frames} frames")
+        self._values = groups[0].values
         for lost in planes.lost:
             self.warn(f"not kept: {lost}")
         for group in groups:
@@ -143,7 +144,7 @@ class _Remarks:
             return
         if done.fitted.noise and not self._noise_said:
             self._noise_said = True
-            self._progress.say(done.fitted.noise)
+            self._progress.say(self._values.beside(done.fitted.noise))
         for warning in done.fitted.assumption_warnings:
             self.warn(warning)
         if done.coarse:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from torchdenoise.errors import PictureError, UserError
+from torchdenoise.noise import ValueRange
 
 # Cameras and microscopes store 10, 12 and 14 bits in 16: white is that of the sensor, not of the file.
 _SENSOR_WHITES = (1023, 4095, 16383, 65535)
@@ -120,6 +121,11 @@ class Scaling:
                 _check_finite(part)
         low, high = data_range if isinstance(data_range, tuple) else (0.0, data_range)
         return cls(float(low), float(high), dtype)
+
+    @property
+    def values(self) -> ValueRange:
+        """The stored values of black and white, as a noise profile keeps them."""
+        return ValueRange(self.dtype.name, self.low, self.high)
 
     def stored_as(self, dtype: Any) -> "Scaling":
         """Return the scaling of the same values stored as ``"float32"``; ``"same"`` changes nothing.

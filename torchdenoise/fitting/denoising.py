@@ -155,7 +155,7 @@ def denoise(
         if mask is not None:
             raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         _refuse_without_stack(fit, neighbours)
-        return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), batch, dtype)
+        return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), options, batch, dtype)
     planes = _planes(noisy, axes, channel_axis, scene)
     if planes is not None:
         with planes:
@@ -174,6 +174,7 @@ def denoise(
         picture = read_picture(noisy, data_range, _hidden(None, mask))
         for note in picture.notes:
             warnings.warn(f"{noisy}: {note}", stacklevel=3)
+    options.check_values(picture.scaling.values)
     target = picture.stored_as(dtype)
     (result,) = restore([picture.image])
     clean = _clean(result)
@@ -434,7 +435,12 @@ def _check_use(denoiser: Denoiser, options: Options) -> None:
 
 
 def _denoise_batch(
-    noisy: Tensor, data_range: float | tuple[float, float] | None, restore: Restore, batch: int, dtype: Any
+    noisy: Tensor,
+    data_range: float | tuple[float, float] | None,
+    restore: Restore,
+    options: Options,
+    batch: int,
+    dtype: Any,
 ) -> Tensor:
     array = array_of(noisy)
     if noisy.ndim != 4:
@@ -442,6 +448,7 @@ def _denoise_batch(
     if batch < 1:
         raise UserError(f"batch={batch}: must be at least 1")
     scaling = Scaling.of(array, data_range)
+    options.check_values(scaling.values)
     target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)
     images = torch.split(scaling.hide_outliers(unclamped), 1)
     clean = torch.cat(

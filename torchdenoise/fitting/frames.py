@@ -88,7 +88,7 @@ class FrameGroup:
         self.frames = frames
         self._masks = masks
         scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
-        self.scaling = scaling.stored_as(dtype)
+        self.values, self.scaling = scaling.values, scaling.stored_as(dtype)
         self.noise = FramesNoise(self.sample) if len(frames) > 1 else None
 
     def picture(self, number: int) -> tuple[NDArray[Any], Picture | None]:
@@ -121,7 +121,12 @@ class FrameGroup:
             raise PictureError(NOTHING_LEFT)
 
     def options(self, options: Options, shared: bool) -> Options:
-        """Return the options of a fit to these frames: with their noise, and for a shared fit with some of them."""
+        """Return the options of a fit to these frames: with their noise, and for a shared fit with some of them.
+
+        Raises:
+            UserError: the given noise is that of pictures with another black or white.
+        """
+        options.check_values(self.values)
         return replace(options, noise=options.noise or self.noise, shared=self.to_fit if shared else None)
 
     def sample(self) -> list[Tensor]:

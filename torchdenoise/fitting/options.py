@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
-from torchdenoise.noise import NoiseProfile, NoiseSource
+from torchdenoise.noise import NoiseProfile, NoiseSource, ValueRange
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Options:
             raise UserError(f"strength={self.strength}: must lie in 0 to 1")
         if self.neighbours < 0:
             raise UserError(f"neighbours={self.neighbours}: must be at least 0")
+
+    def check_values(self, values: ValueRange) -> None:
+        """Raise UserError if the given noise is in other units than those of a picture with these values."""
+        if isinstance(self.noise, NoiseProfile):
+            self.noise.require_values(values)
 
     def changes(self) -> list[str]:
         """Return the overrides of the recipe as ``KEY=VALUE``.

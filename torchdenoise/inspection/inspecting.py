@@ -1,12 +1,12 @@
 """What one picture says about its noise, beyond its profile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchdenoise.noise import NoiseProfile, correlation, measure_noise, stabilize
+from torchdenoise.noise import NoiseProfile, ValueRange, correlation, measure_noise, stabilize
 from torchdenoise.noise.assumptions import MIN_PIXELS, Assumption, neighbour_correlation
 from torchdenoise.noise.covariance import at_lag_zero, radius
 from torchdenoise.noise.describing import MIN_LEVEL, shared_pixels
@@ -40,6 +40,12 @@ class Inspection:
     """What cannot be measured, and why; sentences without a full stop."""
 
     @property
+    def line(self) -> str:
+        """One line about the noise, as ``denoise`` prints it."""
+        line = self.profile.describe()
+        return line if self.profile.values is None else self.profile.values.beside(line)
+
+    @property
     def informative_share(self) -> float:
         """The share of pixels that show noise."""
         return self.informative.float().mean().item()
@@ -48,7 +54,7 @@ class Inspection:
         """Return the numbers by name, as plain values."""
         covariance, outliers = self.profile.covariance, self.profile.outliers
         return {
-            "line": self.profile.describe(),
+            "line": self.line,
             "level_0_255": [round(level, 3) for level in self.levels],
             "clipped": dict(zip(("black", "white"), (round(share, 5) for share in self.clipped), strict=True)),
             "correlation": {
@@ -62,12 +68,13 @@ class Inspection:
         }
 
 
-def inspect_noise(image: Tensor, profile: NoiseProfile | None = None) -> Inspection:
+def inspect_noise(image: Tensor, profile: NoiseProfile | None = None, values: ValueRange | None = None) -> Inspection:
     """Return what an image says about its noise.
 
     Args:
         image: ``(1, C, H, W)`` of any size, 1.0 is white; of a stack, some frames below each other.
         profile: of its noise; measured by default.
+        values: the stored values of its black and white; the profile keeps them.
 
     Example:
         >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
@@ -76,6 +83,7 @@ def inspect_noise(image: Tensor, profile: NoiseProfile | None = None) -> Inspect
         (False, True, ())
     """
     profile = measure_noise(image) if profile is None else profile
+    profile = profile if values is None else replace(profile, values=values)
     informative = (
         torch.ones_like(image[:, :1], dtype=torch.bool) if profile.informative is None else profile.informative
     )

@@ -41,7 +41,7 @@ def page(sections: Sequence[tuple[str, Inspection, Tensor, Sequence[tuple[str, s
     shown = [
         {
             "name": name,
-            "line": inspection.profile.describe(),
+            "line": inspection.line,
             "rows": rows,
             "charts": _charts(inspection, image),
             "picture": _picture(image, inspection.informative),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torchdenoise.inspection.inspecting import Inspection
 from torchdenoise.inspection.suitability import Suitability
+from torchdenoise.noise import ValueRange
 from torchdenoise.noise.describing import beside
 
 
@@ -22,7 +23,7 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
         ('assumptions hold', 'fast')
     """
     profile, (low, high) = inspection.profile, inspection.levels
-    rows = [("level", f"{low:.1f} of 255" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} of 255")]
+    rows = [("level", _level(low, high, profile.values))]
     if profile.level.gain and not profile.correlated:
         pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
         read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
@@ -40,6 +41,23 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
     if inspection.informative_share < 1:
         rows.append(("shows noise", f"{inspection.informative_share:.0%} of the picture"))
     return [*rows, *(("note", note) for note in inspection.notes), *_of_recipes(recipes)]
+
+
+def _level(low: float, high: float, values: ValueRange | None) -> str:
+    """Return the least and the largest level on the 0-255 scale, and in the file's values if they differ."""
+    text = f"{_range(f'{low:.1f}', f'{high:.1f}')} of 255"
+    if values is None or not values.describe():
+        return text
+    unit = (values.white - values.black) / 255
+    return f"{text}, which is {_range(_three_digits(low * unit), _three_digits(high * unit))} in the file's values"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _of_recipes(recipes: Sequence[Suitability]) -> list[tuple[str, str]]:

@@ -128,7 +128,7 @@ class Job:
         self._advance(0.0, "")
         if done.fitted is not None:
             if done.number == 1:
-                self._remark(done.fitted.noise)
+                self._remark(self._order[0][0].values.beside(done.fitted.noise))
             for warning in done.fitted.assumption_warnings:
                 self._remark(f"warning: {warning}")
         if done.coarse:

@@ -58,4 +58,4 @@ def noise_text(planes: Planes) -> str:
     except UserError as error:
         return str(error)
     rows = in_words(inspection, suitable_recipes(inspection))
-    return "\n".join([inspection.profile.describe(), *(f"{name}: {text}" for name, text in rows)])
+    return "\n".join([inspection.line, *(f"{name}: {text}" for name, text in rows)])

@@ -26,7 +26,7 @@ from torchdenoise.noise.models import (
     SummedNoise,
 )
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
-from torchdenoise.noise.profile import NoiseProfile
+from torchdenoise.noise.profile import NoiseProfile, ValueRange
 from torchdenoise.noise.profile_files import load_profile, save_profile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.specs import from_spec
@@ -66,6 +66,7 @@ __all__ = [
     "StoredNoise",
     "StripeNoise",
     "SummedNoise",
+    "ValueRange",
     "anscombe",
     "broken_assumptions",
     "clipped_moments",

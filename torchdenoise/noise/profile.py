@@ -1,6 +1,7 @@
 """What is known of the noise of one picture: measured once, or given."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from kornia.filters import box_blur
@@ -18,6 +19,29 @@ from torchdenoise.noise.tone_curve import without_bias
 
 GUIDE_SIDE = 7
 """Side in pixels of the mean that stands for the clean brightness of a pixel."""
+
+
+class ValueRange(NamedTuple):
+    """What the units of a profile stand for: the stored values of black and white, and their type.
+
+    Example:
+        >>> ValueRange("uint16", 0.0, 4095.0).beside("noise: white, level 12.3 of 255")
+        'noise: white, level 12.3 of 255; 255 stands for 4095'
+    """
+
+    dtype: str
+    black: float
+    white: float
+
+    def describe(self) -> str:
+        """Return what 255 stands for; nothing for pictures of 8 bits with their usual range."""
+        if (self.black, self.white) == (0, 255):
+            return ""
+        return f"255 stands for {self.white:.6g}" + (f", 0 for {self.black:.6g}" if self.black else "")
+
+    def beside(self, line: str) -> str:
+        """Return a line about noise with what its 255 stands for; nothing for no line."""
+        return "; ".join(filter(None, [line, self.describe()])) if line else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +64,7 @@ class NoiseProfile:
         variation: relative standard deviation at each pixel, ``(1, 1, H, W)``; None if it is the same everywhere.
         informative: where the image shows its noise, bool ``(1, 1, H, W)``; None is everywhere.
         gamma: of the camera's tone curve that correlated noise went through, see ``tone_curve.py``; 1 is none.
+        values: the stored values of black and white where it was measured; None is unknown.
 
     Example:
         >>> NoiseProfile(NoiseLevelFunction(0.0, 0.1)).deviation(torch.rand(1, 3, 8, 8)).flatten()
@@ -57,6 +82,7 @@ class NoiseProfile:
     variation: Tensor | None = None
     informative: Tensor | None = None
     gamma: float = 1.0
+    values: ValueRange | None = None
 
     @property
     def correlated(self) -> bool:
@@ -75,6 +101,18 @@ class NoiseProfile:
                 f"the noise profile is for {known} channel(s), the picture has {channels}: measure the noise in a "
                 "picture of the same kind with `torchdenoise inspect --json FILE`"
             )
+
+    def require_values(self, values: ValueRange) -> None:
+        """Raise UserError if a picture of the same type has other values of black and white: other units of noise."""
+        if self.values is None or self.values.dtype != values.dtype or self.values == values:
+            return
+        own = self.values
+        option = f"{own.white:g}" if not own.black else f"{own.black:g},{own.white:g}"
+        raise UserError(
+            f"the noise profile is for black {own.black:.6g}, white {own.white:.6g}; the picture has black "
+            f"{values.black:.6g}, white {values.white:.6g}: give --data-range={option} (data_range in Python), or "
+            "measure the noise in a picture with the same range"
+        )
 
     def require_size(self, height: int, width: int) -> None:
         """Raise UserError if the profile holds maps of a picture of another size."""

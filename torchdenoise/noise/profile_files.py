@@ -19,7 +19,7 @@ from torch import Tensor
 from torchdenoise.bounded import MAX_JSON, load_json, read_text
 from torchdenoise.errors import UserError
 from torchdenoise.noise.covariance import MAX_RADIUS
-from torchdenoise.noise.profile import NoiseProfile
+from torchdenoise.noise.profile import NoiseProfile, ValueRange
 from torchdenoise.paths import read_errors, write_errors
 
 FORMAT = 1
@@ -218,6 +218,13 @@ def _read(value: Any, kind: Any, name: str) -> Any:
 
 def _check_numbers(value: Any, name: str) -> None:
     """Refuse numbers that are not finite, and negative ones outside tensors."""
+    if isinstance(value, ValueRange):
+        if not -math.inf < value.black < value.white < math.inf:
+            raise UserError(
+                f"the noise profile's {name} are black {value.black:g}, white {value.white:g}: they must be finite, "
+                "and white above black"
+            )
+        return
     if hasattr(value, "_asdict"):
         for inner, each in value._asdict().items():
             _check_numbers(each, f"{name}.{inner}")
