@@ -37,6 +37,8 @@ EPOCHS = 30
 CAREAMICS = "CAREamics N2V"
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "each": {},
+    "each, channels together": {"channels": "together"},
+    "each, channels apart": {"channels": "apart"},
     "shared": {"fit": "shared"},
     "each, neighbours 1": {"neighbours": 1},
     "shared, neighbours 1": {"fit": "shared", "neighbours": 1},
@@ -116,10 +118,19 @@ def correlated(draw: int) -> tuple[Array, NDArray[Any], str]:
     return clean, np.rint(clean + 700 * noise / noise.std()).clip(0, 65535).astype(np.uint16), "TYX"
 
 
+def dyes(draw: int) -> tuple[Array, NDArray[Any], str]:
+    """Return 2 frames of 2 dyes, one 50 times brighter: up to 3000 and 60 photons, an offset, and read noise."""
+    light = np.array([3000.0, 60.0])[:, None, None] * fluorescence(2, 160, np.random.default_rng(11))
+    random = np.random.default_rng(400 + draw)
+    noisy = 100 + random.poisson(20 + light) + random.normal(0, 3, light.shape)
+    return 120 + light, np.rint(noisy).clip(0, 65535).astype(np.uint16), "TCYX"
+
+
 STACKS: Mapping[str, Callable[[int], tuple[Array, NDArray[Any], str]]] = {
     "hyperstack": hyperstack,
     "fluorescence": moving,
     "correlated": correlated,
+    "dyes": dyes,
 }
 
 

@@ -10,6 +10,7 @@ from torchdenoise.fitting import denoise
 from torchdenoise.noise import repeatable
 
 WORDS = ("--device", "cpu", "--recipe", "tv")
+FEW_STEPS = ("--device", "cpu", "--recipe", "instant", "--max-steps", "2")
 
 
 def save_stack(path, count=4, axes="TYX", **options):
@@ -142,6 +143,21 @@ def test_a_damaged_frame_is_named_with_its_file(run, tmp_path):
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert outcome.err.startswith(f"torchdenoise: {path}: damaged or cut short")
     assert [each.name for each in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "apart"), [((), True), (("--channels", "together"), False), (("--noise-level", "9"), False)]
+)
+def test_dyes_of_unequal_brightness_are_denoised_apart(run, tmp_path, words, apart):
+    light = 3000 * clean_image(1, 96, 96)[0, 0].numpy()
+    dyes = np.random.default_rng(0).poisson(20 + np.stack([light, light.T / 50])).astype(np.uint16)
+    np.save(tmp_path / "dyes.npy", dyes)
+    outcome = run("denoise", "dyes.npy", "--axes", "CYX", *FEW_STEPS, *words)
+    assert outcome.code == 0, outcome.err
+    assert ("the noise of the channels differs: each is denoised alone" in outcome.out) == apart
+    if not words:
+        result = denoise(dyes, "instant", axes="CYX", channels="apart", device="cpu", max_steps=2)
+        np.testing.assert_array_equal(np.load(tmp_path / "dyes_denoised.npy"), result)
 
 
 def test_a_page_of_channels_that_is_cut_short_is_named_with_its_file(run, tmp_path):

@@ -16,6 +16,7 @@ from torchdenoise.fitting.single import Fitted
 INTEGERS = ("uint8", "uint16", "int16", "uint32", "int32")
 DTYPES = (*INTEGERS, "float16", "float32", "float64")
 LETTERS = ("TYX", "ZYX", "CYX", "TCYX", "CZYX", "TZCYX", "TYXS", "TZYXS")
+CHANNELS = ("together", "apart")
 CONTAINERS = ("imagej", "ome", "tiff", "bigtiff", "tiled", "npy", "npz")
 IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 SUFFIXES = {"npy": ".npy", "npz": ".npz"}
@@ -75,11 +76,11 @@ def test_a_stack_without_any_change_comes_back_as_it_was(tmp_path_factory, conta
     suffix = SUFFIXES.get(container, ".tif")
     path, target = folder / f"in{suffix}", folder / f"out{suffix}"
     save(path, array, letters, container)
-    together = data.draw(st.booleans(), "together")
+    channels = data.draw(st.sampled_from(CHANNELS), "channels")
     with open_planes(path, letters if container in SUFFIXES else None) as planes:
         assert planes.axes.letters == letters
         assert planes.lost == ()
-        write_planes(target, denoise_frames(frame_groups(planes, together), unchanged), planes)
+        write_planes(target, denoise_frames(frame_groups(planes, channels), unchanged), planes)
     if suffix == ".tif":
         assert facts(target) == facts(path)
         np.testing.assert_array_equal(tifffile.imread(target), array)
@@ -163,11 +164,11 @@ def test_a_stack_of_another_container_comes_back_as_it_was(tmp_path_factory, con
     folder = tmp_path_factory.mktemp("stacks")
     path, target = folder / f"in{suffix}", folder / f"out{suffix}"
     save_file(path, array, letters, data)
-    together = data.draw(st.booleans(), "together")
+    channels = data.draw(st.sampled_from(CHANNELS), "channels")
     with open_planes(path, letters if container in ("zarr2", "zarr3", "fits") else None) as planes:
         assert (planes.axes.letters, planes.shape, planes.dtype) == (letters, array.shape, array.dtype)
         assert planes.lost == ()
-        write_planes(target, denoise_frames(frame_groups(planes, together), unchanged), planes)
+        write_planes(target, denoise_frames(frame_groups(planes, channels), unchanged), planes)
         with open_planes(target, letters) as result:
             for number in range(len(planes)):
                 np.testing.assert_array_equal(result.plane(number), planes.axes.plane(array, number))

@@ -19,9 +19,9 @@ def stack(count=4, channels=0, sigma=25.0):
     return array if channels else array[..., 0]
 
 
-def denoised(planes, make_restore, together=True, **options):
+def denoised(planes, make_restore, channels="together", **options):
     result = np.empty(planes.shape, planes.dtype)
-    for number, plane in denoise_frames(frame_groups(planes, together), make_restore, **options):
+    for number, plane in denoise_frames(frame_groups(planes, channels), make_restore, **options):
         planes.axes.put(result, number, plane)
     return result
 
@@ -51,21 +51,21 @@ def test_frames_share_scaling_and_noise_and_come_one_by_one():
     np.testing.assert_array_equal(result, np.rint(array / 2).astype("uint16"))
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("channels", ["together", "apart"])
 @pytest.mark.parametrize("letters", ["TCYX", "CTYX", "YXCT"])
-def test_channels_together_or_apart(letters, together):
+def test_channels_together_or_apart(letters, channels):
     array = random_pixels(tuple({"T": 3, "C": 5, "Y": 9, "X": 8}[letter] for letter in letters))
     seen = []
-    result = denoised(ArrayPlanes(array, Axes(letters)), recorded(seen), together)
+    result = denoised(ArrayPlanes(array, Axes(letters)), recorded(seen), channels)
     np.testing.assert_array_equal(result, np.rint(array / 2).astype("uint8"))
     shapes = [tuple(images[0].shape) for _, images in seen]
-    assert shapes == ([(1, 5, 9, 8)] * 3 if together else [(1, 1, 9, 8)] * 15)
-    assert len({id(noise) for noise, _ in seen}) == (1 if together else 5)
+    assert shapes == ([(1, 5, 9, 8)] * 3 if channels == "together" else [(1, 1, 9, 8)] * 15)
+    assert len({id(noise) for noise, _ in seen}) == (1 if channels == "together" else 5)
 
 
 def test_channels_apart_have_a_scaling_of_their_own():
     array = np.stack([random_pixels((9, 8), "float32"), 1000 * random_pixels((9, 8), "float32")])
-    scalings = [group.scaling for group in frame_groups(ArrayPlanes(array, Axes("CYX")), together=False)]
+    scalings = [group.scaling for group in frame_groups(ArrayPlanes(array, Axes("CYX")), "apart")]
     assert scalings == [Scaling.of(channel) for channel in array]
 
 
@@ -162,7 +162,11 @@ def test_strength_0_changes_nothing(dtype):
         (torch.zeros(1, 1, 9, 8), {"axes": "TCYX"}, "axes, channel_axis and scene are for arrays and files"),
         (np.zeros((9, 8)), {"scene": 2}, "scene=2 is for files: leave it out"),
         ("a.tif", {"channel_axis": 0}, "channel_axis is for arrays: give axes"),
-        (np.zeros((6, 9, 8)), {"axes": "TYX", "channels": "both"}, "channels='both': give 'together' or 'apart'"),
+        (
+            np.zeros((6, 9, 8)),
+            {"axes": "TYX", "channels": "both"},
+            "channels='both': give 'auto', 'tog",
+        ),
         (np.zeros((6, 9, 8)), {"axes": "TYX", "batch": 0}, "batch=0: must be at least 1"),
         (np.full((6, 9, 8), np.nan), {"axes": "TYX"}, "every pixel is NaN"),
         (np.full((6, 9, 8), np.inf), {"axes": "TYX"}, "72 pixel values are NaN or infinite"),

@@ -210,7 +210,7 @@ def test_each_frame_is_given_its_neighbours(letters, place, expected, together):
         return restore
 
     planes = ArrayPlanes(array, Axes(letters))
-    groups = frame_groups(planes, together, data_range=1.0)
+    groups = frame_groups(planes, "together" if together else "apart", data_range=1.0)
     list(denoise_frames(groups, make, neighbours=2))
     step = len(groups)
     image, found = seen[place * step]

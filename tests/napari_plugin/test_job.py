@@ -30,7 +30,7 @@ def previews_at_every_step(monkeypatch):
         ((255 * noisy_scene()).astype(np.uint8), "YXS", {}, {}),
         (noisy_scene(channels=4).astype(np.float32), "YXS", {}, {}),
         (stack(), "TYXC", {}, {}),
-        (stack(), "TYXC", {"together": False}, {"channels": "apart"}),
+        (stack(), "TYXC", {"channels": "apart"}, {"channels": "apart"}),
         (stack(), "TYXC", {"shared": True, "strength": 0.5}, {"fit": "shared", "strength": 0.5}),
         (stack().astype(np.float16), "TYXC", {"as_float": True}, {"dtype": "float32"}),
     ],

@@ -94,9 +94,9 @@ def parser() -> Parser:
     add_scene_option(options)
     options.add_argument(
         "--channels",
-        choices=("together", "apart"),
-        default="together",
-        help="denoise the channels C of a frame together, or each alone (default: together)",
+        choices=("auto", "together", "apart"),
+        default="auto",
+        help="denoise the channels C of a frame together, or each alone (default: auto, alone if their noise differs)",
     )
     options.add_argument(
         "--fit",

@@ -68,20 +68,23 @@ def _denoise(
     from torchdenoise.data.memory import freed_afterwards
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
-    from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
+    from torchdenoise.fitting.denoising import chosen_channels
+    from torchdenoise.fitting.frames import DENOISED_APART, check_frames_memory, denoise_frames, frame_groups
 
     source, target = pair
     dtype = planes.dtype if options.dtype == "same" else options.dtype
     check_planes_output(target, planes, dtype, options.overwrite)
-    together = options.channels == "together"
     with read_errors(source):
-        check_frames_memory(planes, together, options.batch * options.workers)
+        check_frames_memory(planes, options.channels != "apart", options.batch * options.workers)
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
-        groups = frame_groups(planes, together, options.data_range, options.dtype, masks)
+        channels = chosen_channels(options.channels, wanted.noise)
+        groups = frame_groups(planes, channels, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
     with read_errors(source):
         remarks.begin(planes, groups)
+        if channels == "auto" and len(groups) > 1:
+            remarks.once(DENOISED_APART)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")

@@ -25,6 +25,7 @@ from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.choosing import FITTED, ChosenFits, asks_for_fit
 from torchdenoise.fitting.frames import (
     ADVICE,
+    DENOISED_APART,
     NEEDS_STACK,
     FrameDone,
     FrameGroup,
@@ -44,7 +45,7 @@ from torchdenoise.recipes import AUTO, load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 DEFAULT_RECIPE = AUTO
-CHANNELS = ("together", "apart")
+CHANNELS = ("auto", "together", "apart")
 FEW_PHOTONS = "whole numbers are too coarse for the result, whose values differ by a few steps only"
 
 FITS = ("each", "shared")
@@ -74,7 +75,7 @@ def denoise(
     axes: str | None = None,
     scene: int | str | None = None,
     channel_axis: int | None = None,
-    channels: str = "together",
+    channels: str = "auto",
     fit: str = "each",
     neighbours: int = 0,
     should_stop: Callable[[], bool] | None = None,
@@ -114,7 +115,8 @@ def denoise(
             S samples (RGB); from the file by default, for arrays (H, W) or (H, W, C) with C from 1 to 4.
         scene: of a file of several scenes (series, positions), by number from 1 on or by name.
         channel_axis: the number of the channel axis, as in scikit-image, instead of ``axes``.
-        channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone.
+        channels: ``"together"`` denoises the channels C of a frame as one image, ``"apart"`` each alone; ``"auto"``
+            does the latter where their noise is measured and differs.
         fit: ``"each"`` fits a network to each frame of a stack, ``"shared"`` one for all, to frames of the whole stack.
         neighbours: how many frames before and after a frame, along T or Z, may hold patches similar to its own.
         should_stop: called after every step, and before the result of each picture or frame; if it returns True, the
@@ -159,9 +161,11 @@ def denoise(
     planes = _planes(noisy, axes, channel_axis, scene)
     if planes is not None:
         with planes:
-            check_frames_memory(planes, channels == "together", batch)
+            check_frames_memory(planes, channels != "apart", batch)
             masks = _stack_masks(noisy, mask, planes)
-            groups = frame_groups(planes, channels == "together", data_range, dtype, masks)
+            groups = frame_groups(planes, chosen_channels(channels, given), data_range, dtype, masks)
+            if channels == "auto" and len(groups) > 1:
+                _logger.info(DENOISED_APART)
             clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
         return _masked_like(noisy, clean_planes)
     _refuse_without_stack(fit, neighbours)
@@ -185,10 +189,15 @@ def denoise(
     return restored.astype(noisy.dtype, copy=False) if isinstance(noisy, np.ndarray) and same else restored
 
 
-def check_word(name: str, word: str, words: tuple[str, str]) -> None:
-    """Raise UserError unless an argument is one of two words."""
+def check_word(name: str, word: str, words: Sequence[str]) -> None:
+    """Raise UserError unless an argument is one of some words."""
     if word not in words:
-        raise UserError(f"{name}={word!r}: give {words[0]!r} or {words[1]!r}")
+        raise UserError(f"{name}={word!r}: give {', '.join(map(repr, words[:-1]))} or {words[-1]!r}")
+
+
+def chosen_channels(channels: str, noise: NoiseProfile | NoiseSource | None) -> str:
+    """Return how channels are denoised; given noise is believed, so that nothing is to be measured."""
+    return "together" if channels == "auto" and noise is not None else channels
 
 
 def _refuse_without_stack(fit: str, neighbours: int) -> None:

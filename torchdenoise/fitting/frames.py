@@ -21,6 +21,7 @@ from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
 from torchdenoise.noise import FramesNoise
+from torchdenoise.noise.channels import level_mismatch
 
 SAMPLED = 9
 """Frames in which the noise is measured."""
@@ -31,7 +32,9 @@ FITTED = 32
 FITTED_VALUES = 1 << 24
 """Of these frames together, at most; it limits memory. A fit keeps several tensors of this size."""
 ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
-
+MAX_MISMATCH = 1.25
+"""Of noise levels, up to which channels are denoised together; photographs and equally bright dyes give up to 1.16."""
+DENOISED_APART = "the noise of the channels differs: each is denoised alone (--channels together: as one image)"
 NEEDS_STACK = "is for stacks: give axes such as TYX (--axes TYX), or leave it out"
 
 
@@ -89,7 +92,8 @@ class FrameGroup:
         self._masks = masks
         scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
         self.values, self.scaling = scaling.values, scaling.stored_as(dtype)
-        self.noise = FramesNoise(self.sample) if len(frames) > 1 else None
+        several = len(frames) > 1 or len(frames.groups[0]) > 1  # frames or channels
+        self.noise = FramesNoise(self.sample) if several else None
 
     def picture(self, number: int) -> tuple[NDArray[Any], Picture | None]:
         """Return a frame as it is stored, and for a denoiser; None for one without any values."""
@@ -147,6 +151,12 @@ class FrameGroup:
         seen = (picture.image for picture in found if picture is not None)
         return list(itertools.islice(seen, count))
 
+    def channels_differ(self) -> bool:
+        """Return whether the channels of a frame have noise that no one level function describes."""
+        if len(self.frames.groups[0]) == 1 or self.noise is None:
+            return False
+        return level_mismatch(torch.cat(self.sample(), -2), self.noise.profile) > MAX_MISMATCH
+
     def shifted(self) -> str:
         """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
         if len(self.frames.groups[0]) == 1:
@@ -158,18 +168,28 @@ class FrameGroup:
 
 def frame_groups(
     planes: Planes,
-    together: bool = True,
+    channels: str = "together",
     data_range: float | tuple[float, float] | None = None,
     dtype: Any = "same",
     masks: StackMasks | None = None,
 ) -> list[FrameGroup]:
     """Return all frames as one group, or each channel's as a group of its own; pixels of ``masks`` are hidden.
 
+    Args:
+        planes: of the stack.
+        channels: ``together``, ``apart``, or ``auto``: apart where their noise differs.
+        data_range: as in ``Scaling.of``.
+        dtype: of the results.
+        masks: of the frames.
+
     Raises:
         PictureError: as ``Scaling.of``, in any frame; known before any work.
     """
-    found = [Frames.together(planes)] if together else Frames.apart(planes)
-    return [FrameGroup(frames, data_range, dtype, masks) for frames in found]
+    if channels != "apart":
+        group = FrameGroup(Frames.together(planes), data_range, dtype, masks)
+        if channels == "together" or not group.channels_differ():
+            return [group]
+    return [FrameGroup(frames, data_range, dtype, masks) for frames in Frames.apart(planes)]
 
 
 def check_frames_memory(planes: Planes, together: bool = True, at_once: int = 1) -> None:

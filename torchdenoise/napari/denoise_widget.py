@@ -19,6 +19,7 @@ from qtpy.QtCore import QTimer
 
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import DEFAULT_RECIPE
+from torchdenoise.fitting.denoising import CHANNELS
 from torchdenoise.inspection import single_picture_recipes
 from torchdenoise.napari.job import Job, Settings
 from torchdenoise.napari.layers import appearance, axes_of, check_image, layer_choice, planes_of
@@ -42,7 +43,7 @@ class DenoiseWidget(Container):
         self.recipe = ComboBox(label="recipe", choices=[DEFAULT_RECIPE, *others])
         self.strength = FloatSlider(label="strength", value=1.0, max=1.0, step=0.05)
         self.axes = LineEdit(label="axes", tooltip="T time, Z depth, C channel, Y row, X column, S samples (RGB)")
-        self.together = CheckBox(text="channels together", value=True, tooltip="the axis C as one picture")
+        self.channels = ComboBox(label="channels", choices=CHANNELS, tooltip="the axis C as one picture, or each alone")
         self.shared = CheckBox(text="one network for all frames", tooltip="faster for stacks")
         self.as_float = CheckBox(text="float32", tooltip="a result that is not rounded to whole numbers")
         self.device = ComboBox(label="device", choices=_devices())
@@ -51,7 +52,7 @@ class DenoiseWidget(Container):
         self.bar = ProgressBar(value=0, max=WHOLE)
         self.status = Label(value="")
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
-        options = [self.layer, self.recipe, self.strength, self.axes, self.together, self.shared, self.as_float]
+        options = [self.layer, self.recipe, self.strength, self.axes, self.channels, self.shared, self.as_float]
         super().__init__(widgets=[*options, self.device, buttons, self.bar, self.status])
         self.status.native.setWordWrap(True)
         self._viewer = viewer
@@ -90,7 +91,7 @@ class DenoiseWidget(Container):
             self.recipe.value,
             self.strength.value,
             self.device.value,
-            self.together.value,
+            self.channels.value,
             self.shared.value,
             self.as_float.value,
         )

@@ -17,7 +17,14 @@ from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, Stopped, UserError
 from torchdenoise.fitting import DEFAULT_RECIPE, Options, Restore, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
-from torchdenoise.fitting.frames import FrameDone, FrameGroup, check_frames_memory, denoise_frames, frame_groups
+from torchdenoise.fitting.frames import (
+    DENOISED_APART,
+    FrameDone,
+    FrameGroup,
+    check_frames_memory,
+    denoise_frames,
+    frame_groups,
+)
 from torchdenoise.isolation import default_torch_modes, memory_errors
 
 INTERVAL = 0.3
@@ -34,8 +41,8 @@ class Settings:
     recipe: str = DEFAULT_RECIPE
     strength: float = 1.0
     device: str = "auto"
-    together: bool = True
-    """Whether the channels C of a frame are denoised together."""
+    channels: str = "auto"
+    """How the channels C of a frame are denoised."""
     shared: bool = False
     """Whether one network is fitted for all frames."""
     as_float: bool = False
@@ -97,9 +104,10 @@ class Job:
 
     def _denoise(self) -> None:
         planes, settings = self._planes, self._settings
-        check_frames_memory(planes, settings.together)
-        groups = frame_groups(planes, settings.together, dtype="float32" if settings.as_float else "same")
+        check_frames_memory(planes, settings.channels != "apart")
+        groups = frame_groups(planes, settings.channels, dtype="float32" if settings.as_float else "same")
         self.result = np.zeros(planes.shape, groups[0].scaling.dtype)
+        self._remark(DENOISED_APART if settings.channels == "auto" and len(groups) > 1 else "")
         for group in groups:
             self._remark(f"warning: {shifted}" if (shifted := group.shifted()) else "")
         places = [

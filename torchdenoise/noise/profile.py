@@ -141,6 +141,14 @@ class NoiseProfile:
             level = self.curve.at(box_blur(image, side, border_type="replicate"))
         return level if self.variation is None else (level * self.variation.to(image)).expand_as(image)
 
+    def variances(self, image: Tensor) -> Tensor:
+        """Return the variance of the noise at each value of an image ``(1, C, H, W)``, without ``variation``."""
+        side = min(GUIDE_SIDE, *(size - 1 + size % 2 for size in image.shape[-2:]))
+        brightness = box_blur(image, side, border_type="replicate")
+        if self.curve is not None:
+            return self.curve.at(brightness).square()
+        return self.level.gain * (brightness - self.level.offset).clamp(min=0) + self.level.sigma**2
+
     def repaired(self, image: Tensor) -> Tensor:
         """Return an image ``(1, C, H, W)`` without its outliers and without the offsets of its rows and columns."""
         if self.outliers is not None:
