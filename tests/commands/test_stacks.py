@@ -156,6 +156,10 @@ def test_dyes_of_unequal_brightness_are_denoised_apart(run, tmp_path, words, apa
     assert outcome.code == 0, outcome.err
     assert ("the noise of the channels differs: each is denoised alone" in outcome.out) == apart
     if not words:
+        assert (
+            "CYX, 2x96x96, 1 frames; the noise of the channels differs"
+            in run("inspect", "dyes.npy", "--axes", "CYX").out
+        )
         result = denoise(dyes, "instant", axes="CYX", channels="apart", device="cpu", max_steps=2)
         np.testing.assert_array_equal(np.load(tmp_path / "dyes_denoised.npy"), result)
 

@@ -151,13 +151,17 @@ def _sampled(
     source: Source, planes: "Planes", options: argparse.Namespace
 ) -> "tuple[Tensor, NoiseProfile | None, ValueRange, str]":
     """Return some frames of a stack below each other, their noise, their black and white, and what the stack is."""
+    from torchdenoise.fitting.frames import DENOISED_APART, noise_differs
     from torchdenoise.inspection import sampled
     from torchdenoise.paths import read_errors
 
     with read_errors(source):
         image, profile, values = sampled(planes, options.data_range)
     shape = "x".join(map(str, planes.shape))
-    return image, profile, values, f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
+    stack = f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
+    if profile is not None and planes.axes.has_channels and noise_differs(image, profile):
+        stack += f"; {DENOISED_APART}"
+    return image, profile, values, stack
 
 
 def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:

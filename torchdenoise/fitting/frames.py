@@ -20,7 +20,7 @@ from torchdenoise.errors import PictureError, UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
-from torchdenoise.noise import FramesNoise
+from torchdenoise.noise import FramesNoise, NoiseProfile
 from torchdenoise.noise.channels import level_mismatch
 
 SAMPLED = 9
@@ -155,7 +155,7 @@ class FrameGroup:
         """Return whether the channels of a frame have noise that no one level function describes."""
         if len(self.frames.groups[0]) == 1 or self.noise is None:
             return False
-        return level_mismatch(torch.cat(self.sample(), -2), self.noise.profile) > MAX_MISMATCH
+        return noise_differs(torch.cat(self.sample(), -2), self.noise.profile)
 
     def shifted(self) -> str:
         """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
@@ -164,6 +164,11 @@ class FrameGroup:
         _, picture = self.picture(len(self.frames) // 2)
         found = "" if picture is None else shifted_channels(picture.image[0].permute(1, 2, 0).numpy())
         return f"{found}; {ADVICE}" if found else ""
+
+
+def noise_differs(image: Tensor, profile: NoiseProfile) -> bool:
+    """Return whether the channels of an image ``(1, C, H, W)`` are better denoised alone than with one profile."""
+    return level_mismatch(image, profile) > MAX_MISMATCH
 
 
 def frame_groups(
