@@ -146,6 +146,18 @@ def test_a_damaged_frame_is_named_with_its_file(run, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("named", "given", "said"), [("TYX", "CYX", True), ("TYX", "TYX", False), (None, "TYX", False)]
+)
+def test_axes_that_contradict_the_file_are_used_and_said(run, tmp_path, named, given, said):
+    metadata = {"axes": named} if named else None
+    tifffile.imwrite(tmp_path / "a.tif", random_pixels((3, 9, 8)), photometric="minisblack", metadata=metadata)
+    outcome = run("denoise", "a.tif", "--axes", given, "--strength", "0", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert f"axes {given}, 3x9x8" in outcome.out
+    assert ("warning: a.tif: the file's own axes are TYX; --axes CYX is used" in outcome.out) == said
+
+
+@pytest.mark.parametrize(
     ("words", "apart"), [((), True), (("--channels", "together"), False), (("--noise-level", "9"), False)]
 )
 def test_dyes_of_unequal_brightness_are_denoised_apart(run, tmp_path, words, apart):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torchdenoise.fitting.frames import FrameDone, FrameGroup
 
 
+NAMED = "TZCYXS"
+"""Axes with a meaning; other letters number the pages of a file that does not name them."""
+
+
 def is_stack(source: Source, axes: str | None) -> bool:
     """Return whether a file is denoised frame by frame; one that cannot be read is left to the reader of pictures."""
     from torchdenoise.data import open_planes
@@ -82,7 +86,7 @@ def _denoise(
         groups = frame_groups(planes, channels, options.data_range, options.dtype, masks)
     remarks = _Remarks(source, progress)
     with read_errors(source):
-        remarks.begin(planes, groups)
+        remarks.begin(planes, groups, options.axes is not None)
         if channels == "auto" and len(groups) > 1:
             remarks.once(DENOISED_APART)
     suffix = picture_suffix(target)
@@ -111,6 +115,20 @@ def _denoise(
         write_planes(target, results(), planes, dtype, options.overwrite)
 
 
+def _own_axes(source: Source) -> str:
+    """Return the axes that a file itself names; nothing if it names none, or some only by numbers."""
+    from torchdenoise.data import open_planes
+
+    try:
+        planes = open_planes(source.path, None, source.scene)
+    except UserError:
+        return ""  # such as an array of many dimensions, whose axes must be given
+    if planes is None:
+        return ""
+    with planes:
+        return planes.axes.letters if set(planes.axes.letters) <= set(NAMED) else ""
+
+
 class _Remarks:
     """What is said about a stack, each line once."""
 
@@ -128,11 +146,14 @@ class _Remarks:
     def warn(self, text: str) -> None:
         self.once(f"warning: {shown(self._source)}: {text}")
 
-    def begin(self, planes: "Planes", groups: "list[FrameGroup]") -> None:
+    def begin(self, planes: "Planes", groups: "list[FrameGroup]", asked: bool) -> None:
         frames = sum(len(group.frames) for group in groups)
         shape = "x".join(map(str, planes.shape))
         self._progress.say(f"{shown(self._source)}: axes {planes.axes.letters}, {shape}, {frames} frames")
         self._values = groups[0].values
+        own = _own_axes(self._source) if asked else ""
+        if own and own != planes.axes.letters:
+            self.warn(f"the file's own axes are {own}; --axes {planes.axes.letters} is used")
         for lost in planes.lost:
             self.warn(f"not kept: {lost}")
         for group in groups:
