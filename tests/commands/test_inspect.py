@@ -106,10 +106,22 @@ def test_several_pictures_and_one_damaged(run, white, tmp_path):
     assert "all.json: holds the noise profiles of several pictures" in again.err
 
 
+def test_a_tree_of_folders(run, tmp_path):
+    for name in ("in/a.png", "in/below/b.png", "in/below/c.bmp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_png(tmp_path / name, noisy_scene(32, 32))  # the content decides
+    found = (("-r",), "a.png below/b.png below/c.bmp"), (("--recursive", "--pattern", "*.p*"), "a.png below/b.png")
+    for words, names in found:
+        contents = json.loads(run("inspect", "in", *words, "--json").out)
+        assert [each["inspection"]["picture"] for each in contents] == [f"in/{name}" for name in names.split()]
+    assert json.loads(run("inspect", "in", "--json").out)["inspection"]["picture"] == "in/a.png"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["a.png"], "a.png: no such file"),
+        (["--pattern", "*.tif", "."], ".: no PNG"),
         (["--json", "white.png"], "required: IN"),
         (
             ["white.png", "--json", "white.png"],

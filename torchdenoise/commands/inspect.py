@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.arguments import Parser, data_range
+from torchdenoise.commands.folders import add_search_options, search_of
 from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
 from torchdenoise.plans import input_pictures
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
   torchdenoise inspect scans/ --html noise.html       a page with plots
+  torchdenoise inspect scans/ -r --pattern '*.tif'    folders within folders, only these files
   torchdenoise inspect noisy.png --json               machine readable, on standard output
   torchdenoise inspect flat.png --json profile.json   a file that other commands take:
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json
@@ -61,6 +63,7 @@ def parser() -> Parser:
         EXAMPLES,
     )
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
+    add_search_options(options)
     options.add_argument(
         "--json",
         nargs="?",
@@ -84,7 +87,7 @@ def run(words: Sequence[str]) -> int:
     _check_file(None if options.json in (None, STDOUT) else Path(options.json), "--json", (".json",), options)
     _check_file(options.html, "--html", (".html", ".htm"), options)
     scenes = scene_finder(options.scene)
-    pictures = [source for path in input_pictures(options.inputs) for source in scenes(path)]
+    pictures = [source for path in input_pictures(options.inputs, search_of(options)) for source in scenes(path)]
     found, failed = [], 0
     for source in pictures:
         try:
