@@ -73,9 +73,10 @@ def test_a_folder_keeps_names_skips_what_is_done_and_goes_on(run, tmp_path):
     kept = (tmp_path / "a/b/0.png").read_bytes()
     (tmp_path / "a/b/1.png").unlink()
     (tmp_path / "a/b/0.png").touch()
-    outcome = run("denoise", "in", "-o", "a/b", *FEW)
+    outcome = run("denoise", "in", "-o", "a/b", "--strength", "0.5", *FEW)
     assert outcome.code == 0
-    assert "2 picture(s) skipped" in outcome.out
+    assert "2 picture(s) skipped: their results exist, perhaps made with other options" in outcome.out
+    assert "add --overwrite" in outcome.out
     assert "1.png" in outcome.out
     assert (tmp_path / "a/b/0.png").read_bytes() == kept
 

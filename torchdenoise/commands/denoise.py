@@ -158,11 +158,14 @@ def run(words: Sequence[str]) -> int:
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not is_folder(options.inputs[0]):
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
-    if len(pairs) > len(todo):
-        print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
+    if skipped := len(pairs) - len(todo):
+        print(
+            f"{skipped} picture(s) skipped: their results exist, perhaps made with other options; "
+            "add --overwrite to make them again"
+        )
     if not todo:
         return 0
-    return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
+    return _denoise_all(todo, options, Summary(skipped=skipped))
 
 
 def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary) -> int:
