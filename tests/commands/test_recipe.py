@@ -77,7 +77,7 @@ def test_a_place_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch):
     assert outcome.err == ("torchdenoise: mine.yaml: no permission to write in this folder; choose another place\n")
 
 
-@pytest.mark.parametrize("words", [("recipe", "show", "auto"), ("cite", "auto"), ("fit", "--config", "auto")])
+@pytest.mark.parametrize("words", [("recipe", "show", "auto"), ("fit", "--config", "auto")])
 def test_the_default_is_no_recipe(run, words):
     outcome = run(*words)
     assert outcome.code == 2
