@@ -153,6 +153,16 @@ def test_results_depend_on_the_picture_alone(run, tmp_path):
     assert together != (tmp_path / "other.png").read_bytes()
 
 
+def test_missing_folders_are_made_when_the_result_is_written(run, noisy_png):
+    folder = noisy_png.parent
+    (folder / "damaged.png").write_bytes(noisy_png.read_bytes()[:-40])
+    assert run("denoise", "damaged.png", "-o", "new/deep/x.png", *FEW).code == 2
+    assert not (folder / "new").exists()
+    outcome = run("denoise", "noisy.png", "-o", "new/deep/x.png", *FEW)
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in (folder / "new/deep").iterdir()] == ["x.png"]
+
+
 def test_an_output_is_replaced_only_when_asked(run, noisy_png):
     target = noisy_png.with_name("noisy_denoised.png")
     target.write_text("precious")
@@ -188,7 +198,9 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--max-steps", "0"], "must be at least 1"),
         (["noisy.png", "--device", "cuda:7"], "device cuda:7: PyTorch finds"),
         (["noisy.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
-        (["noisy.png", "-o", "missing/x.png"], "no such folder; create it first"),
+        (["noisy.png", "-o", "noisy.png/x.png"], "noisy.png is a file, not a folder; choose another place"),
+        (["noisy.png", "-o", "missing/x.png", "--dtype", "float32"], "x.png: PNG cannot hold float32"),
+        (["noisy.png", "-o", "missing/x.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
         (["noisy.png", "-o", "noisy.png"], "the output is an input"),
         (["noisy.png", "-o", "x.heic"], "x.heic: "),
         (["noisy.png", "--set", "model.network.widht=3"], "no such option (did you mean model.network.width?)"),

@@ -20,7 +20,7 @@ from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
 from torchdenoise.partial_files import remove_abandoned
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
-from torchdenoise.plans import make_folders, plan
+from torchdenoise.plans import check_folders, plan
 from torchdenoise.recipes import AUTO, recipe_path
 from torchdenoise.scenes import Source
 
@@ -180,7 +180,7 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary
     with shown_progress(len(todo)) as progress:
         workers = Workers(options.workers, options.dask)
         work = picture_work(options, workers, progress)
-        make_folders(todo)
+        check_folders(todo)
         for line in _without_effect(todo, options):
             progress.say(line)
         for pairs, done in spread(_parts(todo, options), work, workers):

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.arguments import Parser, data_range
 from torchdenoise.commands.folders import add_search_options, search_of
+from torchdenoise.commands.new_files import check_new_file
 from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
+from torchdenoise.partial_files import completed
 from torchdenoise.plans import input_pictures
 from torchdenoise.scenes import Source
 
@@ -113,10 +115,7 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
         return
     if path.suffix.lower() not in suffixes:
         raise UserError(f"{option} {path}: the name must end in {suffixes[0]}; name the pictures before {option}")
-    if path.exists() and not options.overwrite:
-        raise UserError(f"{path}: exists already; add --overwrite, or choose another name")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder; create it first")
+    check_new_file(path, options.overwrite)
 
 
 def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
@@ -183,8 +182,8 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
         from torchdenoise.inspection import page
 
         sections = [(str(each.source), each.inspection, each.image, _rows(each)) for each in found]
-        with write_errors(options.html):
-            options.html.write_text(page(sections, command), encoding="utf-8")
+        with write_errors(options.html), completed(options.html) as partial:
+            partial.write_text(page(sections, command), encoding="utf-8")
         _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
 
 
