@@ -245,7 +245,7 @@ def test_options_for_stacks_on_single_pictures_are_named_once(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--neighbours", "-1"), "argument --neighbours: must be at least 0"),
+        (("--neighbours", "-1"), "argument --neighbours: give a whole number from 0 on"),
         (("--fit", "one"), "argument --fit: invalid choice: 'one'"),
         (("--fit", "shared", "--recipe", "tv"), "fits no network that frames could share: leave fit='shared' (--fit"),
         (("--neighbours", "1", "--recipe", "tv"), "looks for no similar patches: leave neighbours=1 (--neighbours)"),
