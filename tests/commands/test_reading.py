@@ -28,7 +28,7 @@ def test_masked_pixels_stay_as_they_are(run, tmp_path, noisy_png):
     write_png(tmp_path / "small.png", mask[:5])
     outcome = run("denoise", "noisy.png", "--mask", "small.png", "--overwrite", *FEW)
     assert outcome.code == 2
-    assert "noisy.png: the mask and the picture have 28x5 and 28x24 pixels" in outcome.err
+    assert "noisy.png: the mask is 28x5 pixels, the picture 28x24: give a mask of the picture's size" in outcome.err
 
 
 @pytest.mark.parametrize(

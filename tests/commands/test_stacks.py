@@ -113,7 +113,7 @@ def test_float_results_stay_in_the_format(run, tmp_path):
         (("a.png", "--axes", "YX"), "a.png: PNG holds one picture, which has no other axes"),
         (("b.tif", "-o", "b.png"), "b.png: PNG holds one picture, and this is a stack: write .tiff or .npy"),
         (("c.npy", "--axes", "TYX"), "c.npy: 1 pixel value is NaN or infinite"),
-        (("b.tif", "--mask", "a.png"), "a.png: the mask and the stack have 7x9 and 28x24 pixels"),
+        (("b.tif", "--mask", "a.png"), "a.png: the mask is 7x9 pixels, the stack 28x24: give a mask"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(run, tmp_path, words, message):
