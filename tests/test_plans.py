@@ -9,7 +9,7 @@ import pytest
 
 from torchdenoise.errors import UserError
 from torchdenoise.paths import default_output
-from torchdenoise.plans import Search, make_folders, plan, plan_outputs
+from torchdenoise.plans import Search, check_folders, plan, plan_outputs
 from torchdenoise.scenes import Source
 
 
@@ -60,6 +60,7 @@ def test_a_folder_the_system_does_not_let_in(folder, monkeypatch):
         (["a.png"], "new.tif", {"a.png": "new.tif"}),
         (["a.png"], "old.png", {"a.png": "old.png"}),
         (["in/b.jpg"], "out", {"in/b.jpg": "out/b.png"}),
+        (["a.png"], "fresh/deep/new.tif", {"a.png": "fresh/deep/new.tif"}),
         (["in/b.jpg"], "", {"in/b.jpg": "b.png"}),
         (["in"], None, {"in/b.jpg": "in/b_denoised.png", "in/c.TIFF": "in/c_denoised.TIFF"}),
         (["in"], "out", {"in/b.jpg": "out/b.png", "in/c.TIFF": "out/c.TIFF"}),
@@ -75,9 +76,8 @@ def test_where_results_go(folder, inputs, output, expected):
     before = tree()
     assert planned(*inputs, output=output) == expected
     assert tree() == before
-    make_folders([(Path(source), Path(result)) for source, result in expected.items()])
-    assert all(Path(result).parent.is_dir() for result in expected.values())
-    assert all(Path(name).is_dir() for name in set(tree()) - set(before))
+    check_folders([(Path(source), Path(result)) for source, result in expected.items()])
+    assert tree() == before
 
 
 def test_a_picture_that_is_a_folder(folder):
@@ -98,8 +98,8 @@ def test_a_picture_that_is_a_folder(folder):
 
 def test_a_folder_that_cannot_be_made(folder):
     touch("notes.txt")
-    with pytest.raises(UserError, match=r"^notes\.txt/out: cannot be written"):
-        make_folders([(Path("a.png"), Path("notes.txt/out/a.png"))])
+    with pytest.raises(UserError, match=r"^notes\.txt/out: notes\.txt is a file, not a folder; choose another place"):
+        check_folders([(Path("a.png"), Path("notes.txt/out/a.png"))])
 
 
 def test_earlier_results_are_not_denoised_again(folder):
@@ -126,8 +126,9 @@ def test_earlier_results_are_not_denoised_again(folder):
         (["empty"], "fresh", "^empty: no PNG, .* picture in this folder"),
         (["notes.txt"], None, r"^notes\.txt: \.txt is not supported"),
         (["broken.png"], None, r"^broken\.png: no such file"),
-        (["a.png"], "missing/b.png", r"^missing/b\.png: missing: no such folder; create it first"),
-        (["a.png"], "a.png/b.png", r"a\.png: no such folder"),
+        (["a.png"], "a.png/b.png", r"^a\.png/b\.png: a\.png is a file, not a folder; choose another place"),
+        (["a.png"], "notes.txt/new/b.png", r"notes\.txt is a file, not a folder"),
+        (["a.png"], "broken.png/b.png", r"broken\.png is a file, not a folder"),
         (["a.png"], "missing", "^missing: is neither a folder nor a name with"),
         (["a.png"], "b.heic", r"^b\.heic: is neither a folder nor a name with"),
         (["a.png"], "n" * 300 + ".png/x.png", "cannot be written"),

@@ -16,7 +16,8 @@ _ABANDONED_SECONDS = 10
 def completed(path: Path, folder: bool = False) -> Iterator[Path]:
     """Give a name to write to, which becomes ``path`` when the block is done, and leaves nothing if it fails.
 
-    The name is in the same folder, so that the last step is one of the file system that happens or does not.
+    The name is in the same folder, so that the last step is one of the file system that happens or does not. Missing
+    folders are made.
 
     Args:
         path: of the finished file.
@@ -27,12 +28,13 @@ def completed(path: Path, folder: bool = False) -> Iterator[Path]:
 
     Example:
         >>> from tempfile import mkdtemp
-        >>> path = Path(mkdtemp(), "a.txt")
+        >>> path = Path(mkdtemp(), "new", "a.txt")
         >>> with completed(path) as partial:
         ...     _ = partial.write_text("whole")
         >>> path.read_text(), len(list(path.parent.iterdir()))
         ('whole', 1)
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial_name(path.parent)
     try:
         remove_abandoned(path.parent)

@@ -241,6 +241,25 @@ def write_problem(error: OSError) -> str:
     return f"cannot be written ({error.strerror or error})"
 
 
+def writable_folder(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists, in which the missing ones can be made.
+
+    Raises:
+        PictureError: a file is in the place of a folder.
+        PermissionError: nothing may be written there.
+
+    Example:
+        >>> writable_folder(Path("missing/deep")) == Path()
+        True
+    """
+    place = next((each for each in (folder, *folder.parents) if each.exists() or each.is_symlink()), Path())
+    if not place.is_dir():
+        raise PictureError(f"{shown(place)} is a file, not a folder; choose another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "")
+    return place
+
+
 def check_suffix(path: Path) -> None:
     """Raise PictureError unless a name has the suffix of a picture.
 

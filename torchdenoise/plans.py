@@ -19,6 +19,7 @@ from torchdenoise.paths import (
     read_errors,
     shown,
     visible_files,
+    writable_folder,
     write_errors,
 )
 from torchdenoise.scenes import Source, listed
@@ -95,18 +96,18 @@ def plan(
     search: Search | None = None,
     scenes: Scenes = _one,
 ) -> Plan:
-    """Return which files to read and write; see ``make_folders`` to create the folders.
+    """Return which files to read and write.
 
     The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
     folder go into the folder ``output`` under their input's name, in the same tree. Without ``output``, results go next
-    to their inputs. A ``suffix`` is that of results whose name is not given, as in ``default_output``.
+    to their inputs. Folders that are missing are made with the first result in them. A ``suffix`` is that of results
+    whose name is not given, as in ``default_output``.
     Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so is
     all that lies in the folder ``output``. Each of the ``scenes`` of a file has a result of its own.
 
     Raises:
         PictureError: an input that is missing or not a picture, two results with the same name, a result that would
-            overwrite an input, a missing folder for a single file, a file where a folder is needed, one file for
-            several scenes.
+            overwrite an input, a file where a folder is needed, one file for several scenes.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -151,11 +152,11 @@ def plan_outputs(inputs: Sequence[Path], output: Path | None, suffix: str = "") 
     return [(source.path, result) for source, result in plan(inputs, output, suffix).pairs]
 
 
-def make_folders(pairs: Iterable[tuple[Path | Source, Path]]) -> None:
-    """Create the folders of planned results; PictureError if that fails."""
+def check_folders(pairs: Iterable[tuple[Path | Source, Path]]) -> None:
+    """Raise PictureError unless the folders of planned results can be written to, or made where they are missing."""
     for folder in {result.parent for _, result in pairs}:
         with write_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            writable_folder(folder)
 
 
 def input_pictures(inputs: Sequence[Path], search: Search | None = None) -> list[Path]:
@@ -220,8 +221,7 @@ def _check_file(output: Path) -> None:
     if not is_picture(output):
         known = either(format_suffixes().values())
         raise PictureError(f"is neither a folder nor a name with {known}; create the folder or add a suffix")
-    if not output.parent.is_dir():
-        raise PictureError(f"{shown(output.parent)}: no such folder; create it first")
+    writable_folder(output.parent)
 
 
 def _check_pairs(pairs: Sequence[tuple[Source, Path]]) -> None:

@@ -49,6 +49,38 @@ def test_a_recipe_of_your_own(run, tmp_path):
     assert printed.endswith("% my_recipe.yaml: mine.Loss is not of this package\n")
 
 
+def test_auto_names_both_recipes_that_it_may_take(run):
+    printed = run("cite", "auto").out
+    keys = [set(KEY.findall(run("cite", name).out)) for name in ("pretrained-fast", "fast")]
+    assert set(KEY.findall(printed)) == keys[0] | keys[1]
+    both = "% auto, if it takes pretrained-fast: NonLocalRidge\n% auto, if it takes fast: NonLocalRidge\n@"
+    assert both in printed
+    assert "% auto, if it takes fast: Recorrupted, RecorruptedLoss\n@" in printed
+
+
+@pytest.mark.parametrize(
+    ("word", "comment"),
+    [
+        ("wide=zsn2n", "% wide: ZSN2N, SmallCNN, ZSN2NLoss, DiagonalDownsampler\n"),
+        ("wide=zsn2n:model.network=N2NUNet", "% wide: N2NUNet\n@inproceedings{lehtinen2018noise2noise,"),
+        ("wide=auto", "% wide, if it takes fast: SmallCNN\n"),
+        ("zsn2n,bm3d", "% bm3d: BM3D\n"),
+        ("nois*fast", "% noise2fast: "),
+        ("colour=torchdenoise:colour", "% colour: ResidualUNet\n"),
+        ("own=mine.yaml:model.network.width=9", "% own: ZSN2N, SmallCNN\n"),
+    ],
+)
+def test_what_compare_takes(run, tmp_path, word, comment):
+    (tmp_path / "mine.yaml").write_text("model: {class_path: ZSN2N, init_args: {network: SmallCNN}}")
+    outcome = run("cite", word)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert comment in outcome.out
+
+
+def test_a_variant_does_not_cite_the_part_that_it_replaces(run):
+    assert "SmallCNN" not in run("cite", "wide=zsn2n:model.network=N2NUNet").out
+
+
 def test_only_entries_begin_with_a_sign_that_bibtex_reads(run):
     printed = run("cite", *recipe_names()).out
     assert printed.isascii()
@@ -60,6 +92,9 @@ def test_only_entries_begin_with_a_sign_that_bibtex_reads(run):
     [
         ([], "the following arguments are required: RECIPE"),
         (["zsn2"], "zsn2: unknown recipe (did you mean zsn2n?)"),
+        (["wide=zsn2"], "zsn2: unknown recipe (did you mean zsn2n?)"),
+        (["wide=zsn2n:model.network=SmalCNN"], "did you mean SmallCNN?"),
+        (["model.network=SmallCNN"], "an override of which recipe?"),
         (["zsn2n", "missing.yaml"], "missing.yaml: no such recipe file"),
     ],
 )

@@ -63,7 +63,7 @@ def test_compare_writes_rows_table_report_and_pictures(run, clean):
         ("--recipes zsn2n --noisy clean --clean more", "no picture of the same name for more/p2.png"),
         ("--recipes zsn2n --noisy clean --data clean", "use one or the other"),
         ("--recipes zsn2n --clean clean", "--clean needs the noisy pictures"),
-        ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: must be at least 1"),
+        ("--recipes zsn2n --data clean --noise gaussian:25 --workers 0", "--workers: give a whole number from 1 on"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --seeds 0,x", "--seeds 0,x: give whole numbers"),
         ("--recipes zsn2n --data clean --noise gaussian:25 --seeds=-1", "seed -1: must lie in 0 to 4294967295"),
         (

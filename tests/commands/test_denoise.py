@@ -73,9 +73,10 @@ def test_a_folder_keeps_names_skips_what_is_done_and_goes_on(run, tmp_path):
     kept = (tmp_path / "a/b/0.png").read_bytes()
     (tmp_path / "a/b/1.png").unlink()
     (tmp_path / "a/b/0.png").touch()
-    outcome = run("denoise", "in", "-o", "a/b", *FEW)
+    outcome = run("denoise", "in", "-o", "a/b", "--strength", "0.5", *FEW)
     assert outcome.code == 0
-    assert "2 picture(s) skipped" in outcome.out
+    assert "2 picture(s) skipped: their results exist, perhaps made with other options" in outcome.out
+    assert "add --overwrite" in outcome.out
     assert "1.png" in outcome.out
     assert (tmp_path / "a/b/0.png").read_bytes() == kept
 
@@ -152,6 +153,16 @@ def test_results_depend_on_the_picture_alone(run, tmp_path):
     assert together != (tmp_path / "other.png").read_bytes()
 
 
+def test_missing_folders_are_made_when_the_result_is_written(run, noisy_png):
+    folder = noisy_png.parent
+    (folder / "damaged.png").write_bytes(noisy_png.read_bytes()[:-40])
+    assert run("denoise", "damaged.png", "-o", "new/deep/x.png", *FEW).code == 2
+    assert not (folder / "new").exists()
+    outcome = run("denoise", "noisy.png", "-o", "new/deep/x.png", *FEW)
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in (folder / "new/deep").iterdir()] == ["x.png"]
+
+
 def test_an_output_is_replaced_only_when_asked(run, noisy_png):
     target = noisy_png.with_name("noisy_denoised.png")
     target.write_text("precious")
@@ -184,10 +195,12 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--recipe", "zsn2nn"], "unknown recipe (did you mean zsn2n?)"),
         (["noisy.png", "--recipe", "mine.yaml"], "mine.yaml: no such recipe file"),
         (["noisy.png", "--recpe", "zsn2n"], "did you mean --recipe?"),
-        (["noisy.png", "--max-steps", "0"], "must be at least 1"),
+        (["noisy.png", "--max-steps", "0"], "argument --max-steps: give a whole number from 1 on"),
         (["noisy.png", "--device", "cuda:7"], "device cuda:7: PyTorch finds"),
         (["noisy.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
-        (["noisy.png", "-o", "missing/x.png"], "no such folder; create it first"),
+        (["noisy.png", "-o", "noisy.png/x.png"], "noisy.png is a file, not a folder; choose another place"),
+        (["noisy.png", "-o", "missing/x.png", "--dtype", "float32"], "x.png: PNG cannot hold float32"),
+        (["noisy.png", "-o", "missing/x.png", "--device", "gpu"], "device gpu: not one of auto, cpu"),
         (["noisy.png", "-o", "noisy.png"], "the output is an input"),
         (["noisy.png", "-o", "x.heic"], "x.heic: "),
         (["noisy.png", "--set", "model.network.widht=3"], "no such option (did you mean model.network.width?)"),
@@ -199,11 +212,11 @@ def test_a_users_recipe_and_set(run, noisy_png, tmp_path):
         (["noisy.png", "--set", "data.crop=0"], "data.crop=0: must be at least 1"),
         (["noisy.png", "--set", "data.crops=0"], "data.crops=0: must be at least 1"),
         (["noisy.png", "--set", "data.data_range=4095"], "give --data-range"),
-        (["noisy.png", "--data-range", "1,2,3"], "must be one number, or two"),
-        (["noisy.png", "--data-range", "white"], "invalid data_range value"),
-        (["noisy.png", "--strength", "2"], "argument --strength: must lie in 0 to 1"),
-        (["noisy.png", "--strength", "nan"], "argument --strength: must lie in 0 to 1"),
-        (["noisy.png", "--strength", "much"], "invalid fraction value"),
+        (["noisy.png", "--data-range", "1,2,3"], "argument --data-range: give one number, or two"),
+        (["noisy.png", "--data-range", "white"], "give one number, or two: WHITE or BLACK,WHITE"),
+        (["noisy.png", "--strength", "2"], "argument --strength: give a number from 0 to 1, such as 0.5"),
+        (["noisy.png", "--strength", "nan"], "argument --strength: give a number from 0 to 1, such as 0.5"),
+        (["noisy.png", "--strength", "50%"], "argument --strength: give a number from 0 to 1, such as 0.5"),
         (["noisy.png", "--dtype", "int8"], "argument --dtype: invalid choice"),
         (["noisy.png", "--dtype", "float32", "-o", "x.png"], "x.png: PNG cannot hold float32; write .tiff instead"),
         (["noisy.png", "--dtype", "float32", "-o", "x.jpg"], "x.jpg: JPEG cannot hold float32; write .tiff instead"),
@@ -413,9 +426,9 @@ def test_predict_writes_the_same_line_about_the_noise(run, noisy_png):
     [
         (("--budget", "2s", "--max-steps", "9"), "give budget or max_steps, not both"),
         (("--budget", "2s", "--batch", "4"), "--budget is for one picture at a time"),
-        (("--budget", "soon"), "must be a time above 0 such as 2s, 500ms or 3min"),
-        (("--budget", "0s"), "must be a time above 0"),
-        (("--batch", "0"), "must be at least 1"),
+        (("--budget", "soon"), "give a time above 0, such as 2s, 500ms or 3min"),
+        (("--budget", "0s"), "give a time above 0"),
+        (("--batch", "0"), "argument --batch: give a whole number from 1 on"),
         (("--budget", "1s", "--recipe", "tv"), "this recipe has none"),
     ],
 )
@@ -472,7 +485,7 @@ def test_a_method_that_measures_nothing_says_nothing(run, noisy_png):
     ("words", "message"),
     [
         (["--noise-level", "12", "--noise", "gaussian:12"], "--noise: not allowed with argument --noise-level"),
-        (["--noise-level", "-3"], "--noise-level: must be at least 0 and finite"),
+        (["--noise-level", "-3"], "--noise-level: give a number from 0 on, such as 12"),
         (["--noise", "gaussian:-3"], "gaussian:-3: the level must be at least 0"),
         (["--noise", "gaussian:5-50"], "each of one level"),
         (["--noise-profile", "noisy.png"], "noisy.png: not a noise profile"),

@@ -106,10 +106,22 @@ def test_several_pictures_and_one_damaged(run, white, tmp_path):
     assert "all.json: holds the noise profiles of several pictures" in again.err
 
 
+def test_a_tree_of_folders(run, tmp_path):
+    for name in ("in/a.png", "in/below/b.png", "in/below/c.bmp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_png(tmp_path / name, noisy_scene(32, 32))  # the content decides
+    found = (("-r",), "a.png below/b.png below/c.bmp"), (("--recursive", "--pattern", "*.p*"), "a.png below/b.png")
+    for words, names in found:
+        contents = json.loads(run("inspect", "in", *words, "--json").out)
+        assert [each["inspection"]["picture"] for each in contents] == [f"in/{name}" for name in names.split()]
+    assert json.loads(run("inspect", "in", "--json").out)["inspection"]["picture"] == "in/a.png"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["a.png"], "a.png: no such file"),
+        (["--pattern", "*.tif", "."], ".: no PNG"),
         (["--json", "white.png"], "required: IN"),
         (
             ["white.png", "--json", "white.png"],
@@ -117,7 +129,8 @@ def test_several_pictures_and_one_damaged(run, white, tmp_path):
         ),
         (["white.png", "--html", "x.json"], "--html x.json: the name must end in .html"),
         (["white.png", "--json", "there.json"], "there.json: exists already; add --overwrite"),
-        (["white.png", "--json", "no/there.json"], "no: no such folder"),
+        (["white.png", "--json", "white.png/there.json"], "white.png is a file, not a folder; choose another place"),
+        (["missing.png", "--json", "no/there.json"], "missing.png: no such file"),
         (["white.png", "--jsn"], "did you mean --json"),
     ],
 )
@@ -128,6 +141,14 @@ def test_mistakes_are_one_line(run, white, tmp_path, words, message):
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
     assert (tmp_path / "there.json").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"there.json", "white.png"}
+
+
+def test_missing_folders_of_its_files_are_made(run, white, tmp_path):
+    outcome = run("inspect", "white.png", "--json", "new/deep/p.json", "--html", "pages/p.html")
+    assert outcome.code == 0, outcome.err
+    assert load_profile(tmp_path / "new/deep/p.json").level.sigma
+    assert (tmp_path / "pages/p.html").read_text().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (8, 8, 1), (3, 200, 3)])

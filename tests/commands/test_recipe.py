@@ -24,6 +24,11 @@ def test_a_copy_is_the_recipe_and_can_be_used(run, tmp_path):
     assert run("recipe", "check", "mine.yaml").code == 0
 
 
+def test_a_copy_makes_its_folder(run, tmp_path):
+    assert run("recipe", "cp", "zsn2n", "new/mine.yaml").code == 0
+    assert (tmp_path / "new/mine.yaml").read_bytes() == recipe_path("zsn2n").read_bytes()
+
+
 def test_a_copy_replaces_no_file_unless_told(run, tmp_path):
     file = tmp_path / "mine.yml"
     file.write_text("# work of days")
@@ -50,7 +55,7 @@ def test_a_copy_is_that_of_the_package_even_beside_a_file_of_that_name(run, tmp_
         (["cp", "zsn2", "mine.yaml"], "zsn2: unknown recipe (did you mean zsn2n?)"),
         (["cp", "zsn2n", "mine.txt"], "mine.txt: the name of a recipe file must end in .yaml"),
         (["cp", "zsn2n", "mine"], "mine: the name of a recipe file must end in .yaml"),
-        (["cp", "zsn2n", "no/mine.yaml"], "no: no such folder; create it first"),
+        (["cp", "zsn2", "no/mine.yaml"], "zsn2: unknown recipe (did you mean zsn2n?)"),
         (["cp", "zsn2n", "folder.yaml", "--overwrite"], "folder.yaml: is a folder; choose another name"),
         (["cp", "zsn2n", "mine.yaml", "--overwrit"], "--overwrit (did you mean --overwrite?)"),
         (["show", "zsn2"], "zsn2: unknown recipe (did you mean zsn2n?)"),
@@ -77,7 +82,7 @@ def test_a_place_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch):
     assert outcome.err == ("torchdenoise: mine.yaml: no permission to write in this folder; choose another place\n")
 
 
-@pytest.mark.parametrize("words", [("recipe", "show", "auto"), ("cite", "auto"), ("fit", "--config", "auto")])
+@pytest.mark.parametrize("words", [("recipe", "show", "auto"), ("fit", "--config", "auto")])
 def test_the_default_is_no_recipe(run, words):
     outcome = run(*words)
     assert outcome.code == 2

@@ -113,7 +113,7 @@ def test_float_results_stay_in_the_format(run, tmp_path):
         (("a.png", "--axes", "YX"), "a.png: PNG holds one picture, which has no other axes"),
         (("b.tif", "-o", "b.png"), "b.png: PNG holds one picture, and this is a stack: write .tiff or .npy"),
         (("c.npy", "--axes", "TYX"), "c.npy: 1 pixel value is NaN or infinite"),
-        (("b.tif", "--mask", "a.png"), "a.png: the mask and the stack have 7x9 and 28x24 pixels"),
+        (("b.tif", "--mask", "a.png"), "a.png: the mask is 7x9 pixels, the stack 28x24: give a mask"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(run, tmp_path, words, message):
@@ -245,7 +245,7 @@ def test_options_for_stacks_on_single_pictures_are_named_once(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--neighbours", "-1"), "argument --neighbours: must be at least 0"),
+        (("--neighbours", "-1"), "argument --neighbours: give a whole number from 0 on"),
         (("--fit", "one"), "argument --fit: invalid choice: 'one'"),
         (("--fit", "shared", "--recipe", "tv"), "fits no network that frames could share: leave fit='shared' (--fit"),
         (("--neighbours", "1", "--recipe", "tv"), "looks for no similar patches: leave neighbours=1 (--neighbours)"),

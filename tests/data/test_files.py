@@ -55,7 +55,7 @@ def test_what_the_system_refuses_to_read(tmp_path, monkeypatch, error, message):
 
 
 def test_a_folder_without_write_permission_is_reported_before_the_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PictureError, match=r"a.png: no permission to write in this folder"):
         check_output(tmp_path / "a.png", Picture.from_array(np.zeros((4, 4), np.uint8)))
 
@@ -77,7 +77,7 @@ def test_too_little_memory_is_reported(tmp_path, monkeypatch):
         ("a.jpg", "float32", (9, 7), r"JPEG cannot hold float32; write \.tiff instead"),
         ("a.JPEG", "uint8", (9, 7, 4), "JPEG cannot hold transparency"),
         ("a.heic", "uint8", (9, 7), r"\.heic is not supported"),
-        ("none/a.png", "uint8", (9, 7), "none: no such folder; create it first"),
+        ("there.png/a.png", "uint8", (9, 7), r"there\.png is a file, not a folder; choose another place"),
         ("there.png", "uint8", (9, 7), "exists already; pass --overwrite or choose another output with -o"),
         ("folder.png", "uint8", (9, 7), "is a folder"),
         ("a" * 300 + ".png", "uint8", (9, 7), "cannot be written"),

@@ -228,7 +228,7 @@ def test_a_frame_with_holes_gives_the_bytes_of_a_picture():
     ("mask", "message"),
     [
         (np.ones((5, 9, 8)), "the mask has 5 planes, the stack 3 frames: give one mask for all, or one for each"),
-        (np.ones((8, 8)), "the mask and the stack have 8x8 and 8x9 pixels"),
+        (np.ones((8, 8)), "the mask is 8x8 pixels, the stack 8x9"),
         (np.ones((1, 2, 9, 8)), "must be"),
         (np.ones((9, 8)), "every pixel is NaN, transparent, without data or masked"),
     ],

@@ -14,6 +14,7 @@ LEVEL = NoiseLevelFunction
         (LEVEL(0.0, 12.34 / 255), "noise: white, level 12.3 of 255"),
         (LEVEL(0.0, 25 / 255, True), "noise: white, level 25 of 255, clipped"),
         (LEVEL(0.0, 0.0), "noise: none"),
+        (LEVEL(5e-25, 0.0, True), "noise: none"),
         (LEVEL(0.8 / 255, 3.14 / 255), "noise: sensor-like, gain 0.8, read noise 3.1 (of 255)"),
         (LEVEL(0.04, 0.0), "noise: sensor-like, gain 10.2, no read noise (of 255)"),
         (LEVEL(0.04, 0.0, True, 0.1), "noise: sensor-like, gain 10.2, no read noise, pedestal 25.5 (of 255), clipped"),

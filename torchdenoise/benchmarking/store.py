@@ -108,7 +108,6 @@ class Store:
         with write_errors(self.folder):
             if outcome.picture is not None:
                 path = self.picture_path(row)
-                path.parent.mkdir(parents=True, exist_ok=True)
                 with _replaced(path) as partial:
                     _image(outcome.picture).save(partial, "PNG")
             points = [(row["fingerprint"], str(step), f"{psnr:.3f}") for step, psnr in outcome.curve]
@@ -144,10 +143,8 @@ class Store:
         return array if array.ndim == 3 else array[..., None]
 
     def _write(self, path: Path, content: bytes) -> None:
-        with write_errors(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _replaced(path) as partial:
-                partial.write_bytes(content)
+        with write_errors(self.folder), _replaced(path) as partial:
+            partial.write_bytes(content)
 
     def curves(self) -> dict[str, Curve]:
         """Return fingerprint -> curve."""

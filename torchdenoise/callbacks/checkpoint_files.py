@@ -36,7 +36,6 @@ class WholeCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()  # torch.save itself turns the errors of a disk into others
         torch.save(checkpoint, content)
         with completed(place) as partial:

@@ -10,7 +10,7 @@ from typing_extensions import override
 from torchdenoise.data import DenoisingData, check_output, write_picture
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import DataError
-from torchdenoise.plans import make_folders, plan_outputs
+from torchdenoise.plans import check_folders, plan_outputs
 
 
 class PictureWriter(Callback):
@@ -34,7 +34,7 @@ class PictureWriter(Callback):
         if not sources:
             return
         pairs = plan_outputs(sources, self.output)
-        make_folders(pairs)
+        check_folders(pairs)
         planned = dict(pairs)  # without earlier results that lie among the sources
         self.targets = {index: planned[path] for index, path in enumerate(data.sources) if path in planned}
         for index, target in self.targets.items():

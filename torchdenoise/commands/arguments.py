@@ -1,22 +1,23 @@
 """An ``argparse`` parser with one-line errors that suggest the nearest option, and types of option values."""
 
 import argparse
+import contextlib
 import math
 import re
-from collections.abc import Iterator
-from typing import Any, NoReturn
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar
 
 from typing_extensions import override
 
 from torchdenoise.errors import UserError, did_you_mean
 
+Number = TypeVar("Number", int, float)
+
 
 def positive(text: str) -> int:
     """Return an option's value as a positive integer."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    return _within(text, int, 1, math.inf, "a whole number from 1 on")
 
 
 def count(text: str) -> int:
@@ -26,10 +27,7 @@ def count(text: str) -> int:
         >>> count("0")
         0
     """
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be at least 0")
-    return number
+    return _within(text, int, 0, math.inf, "a whole number from 0 on")
 
 
 def percentage(text: str) -> int:
@@ -39,10 +37,7 @@ def percentage(text: str) -> int:
         >>> percentage("95")
         95
     """
-    number = int(text)
-    if not 1 <= number <= 100:
-        raise argparse.ArgumentTypeError("must lie in 1 to 100")
-    return number
+    return _within(text, int, 1, 100, "a whole number from 1 to 100")
 
 
 def fraction(text: str) -> float:
@@ -52,10 +47,7 @@ def fraction(text: str) -> float:
         >>> fraction("0.7")
         0.7
     """
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError("must lie in 0 to 1")
-    return number
+    return _within(text, float, 0, 1, "a number from 0 to 1, such as 0.5")
 
 
 def not_negative(text: str) -> float:
@@ -65,10 +57,7 @@ def not_negative(text: str) -> float:
         >>> not_negative("12")
         12.0
     """
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError("must be at least 0 and finite")
-    return number
+    return _within(text, float, 0, sys.float_info.max, "a number from 0 on, such as 12")
 
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "": 1.0}
@@ -81,9 +70,9 @@ def seconds(text: str) -> float:
         >>> seconds("500ms"), seconds("3min")
         (0.5, 180.0)
     """
-    match = re.fullmatch(r"([0-9.]+)(ms|s|min|)", text)
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ms|s|min|)", text)
     if match is None or not float(match[1]) > 0:
-        raise argparse.ArgumentTypeError("must be a time above 0 such as 2s, 500ms or 3min")
+        raise argparse.ArgumentTypeError("give a time above 0, such as 2s, 500ms or 3min")
     return float(match[1]) * UNITS[match[2]]
 
 
@@ -94,10 +83,20 @@ def data_range(text: str) -> float | tuple[float, float]:
         >>> data_range("4095"), data_range("100,4095")
         (4095.0, (100.0, 4095.0))
     """
-    numbers = [float(word) for word in text.split(",")]
-    if len(numbers) > 2:
-        raise argparse.ArgumentTypeError("must be one number, or two: WHITE or BLACK,WHITE")
-    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+    with contextlib.suppress(ValueError):
+        first, *others = (float(word) for word in text.split(","))
+        if len(others) < 2:
+            return (first, others[0]) if others else first
+    raise argparse.ArgumentTypeError("give one number, or two: WHITE or BLACK,WHITE")
+
+
+def _within(text: str, read: Callable[[str], Number], low: float, high: float, wanted: str) -> Number:
+    """Return a number in a range; the error of any other text says what is ``wanted``."""
+    with contextlib.suppress(ValueError):
+        number = read(text)
+        if low <= number <= high:
+            return number
+    raise argparse.ArgumentTypeError(f"give {wanted}")
 
 
 class Parser(argparse.ArgumentParser):

@@ -20,7 +20,7 @@ from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
 from torchdenoise.partial_files import remove_abandoned
 from torchdenoise.paths import FLOAT_SUFFIX, is_folder, shown
-from torchdenoise.plans import make_folders, plan
+from torchdenoise.plans import check_folders, plan
 from torchdenoise.recipes import AUTO, recipe_path
 from torchdenoise.scenes import Source
 
@@ -158,11 +158,14 @@ def run(words: Sequence[str]) -> int:
     todo = [pair for pair in pairs if options.overwrite or not pair[1].exists()]
     if not todo and len(pairs) == 1 and not is_folder(options.inputs[0]):
         raise UserError(f"{shown(pairs[0][1])}: exists already; add --overwrite, or choose another output with -o")
-    if len(pairs) > len(todo):
-        print(f"{len(pairs) - len(todo)} picture(s) skipped: their outputs exist (--overwrite replaces them)")
+    if skipped := len(pairs) - len(todo):
+        print(
+            f"{skipped} picture(s) skipped: their results exist, perhaps made with other options; "
+            "add --overwrite to make them again"
+        )
     if not todo:
         return 0
-    return _denoise_all(todo, options, Summary(skipped=len(pairs) - len(todo)))
+    return _denoise_all(todo, options, Summary(skipped=skipped))
 
 
 def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary) -> int:
@@ -177,7 +180,7 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary
     with shown_progress(len(todo)) as progress:
         workers = Workers(options.workers, options.dask)
         work = picture_work(options, workers, progress)
-        make_folders(todo)
+        check_folders(todo)
         for line in _without_effect(todo, options):
             progress.say(line)
         for pairs, done in spread(_parts(todo, options), work, workers):

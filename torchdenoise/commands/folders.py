@@ -10,9 +10,7 @@ from torchdenoise.plans import Search
 
 def add_search_options(options: Parser) -> None:
     """Add the options that say which files of folders count."""
-    options.add_argument(
-        "-r", "--recursive", action="store_true", help="folders within folders, too; the same tree out"
-    )
+    options.add_argument("-r", "--recursive", action="store_true", help="folders within folders, too")
     options.add_argument(
         "--pattern", default="*", metavar="GLOB", help="only files of folders whose name fits: '*.tif'"
     )

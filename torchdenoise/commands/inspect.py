@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchdenoise.commands.arguments import Parser, data_range
+from torchdenoise.commands.folders import add_search_options, search_of
+from torchdenoise.commands.new_files import check_new_file
 from torchdenoise.commands.scenes import add_scene_option, scene_finder
 from torchdenoise.errors import UserError
+from torchdenoise.partial_files import completed
 from torchdenoise.plans import input_pictures
 from torchdenoise.scenes import Source
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
   torchdenoise inspect scans/ --html noise.html       a page with plots
+  torchdenoise inspect scans/ -r --pattern '*.tif'    folders within folders, only these files
   torchdenoise inspect noisy.png --json               machine readable, on standard output
   torchdenoise inspect flat.png --json profile.json   a file that other commands take:
   torchdenoise denoise scans/ -o clean/ --noise-profile profile.json
@@ -61,6 +65,7 @@ def parser() -> Parser:
         EXAMPLES,
     )
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
+    add_search_options(options)
     options.add_argument(
         "--json",
         nargs="?",
@@ -84,7 +89,7 @@ def run(words: Sequence[str]) -> int:
     _check_file(None if options.json in (None, STDOUT) else Path(options.json), "--json", (".json",), options)
     _check_file(options.html, "--html", (".html", ".htm"), options)
     scenes = scene_finder(options.scene)
-    pictures = [source for path in input_pictures(options.inputs) for source in scenes(path)]
+    pictures = [source for path in input_pictures(options.inputs, search_of(options)) for source in scenes(path)]
     found, failed = [], 0
     for source in pictures:
         try:
@@ -110,10 +115,7 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
         return
     if path.suffix.lower() not in suffixes:
         raise UserError(f"{option} {path}: the name must end in {suffixes[0]}; name the pictures before {option}")
-    if path.exists() and not options.overwrite:
-        raise UserError(f"{path}: exists already; add --overwrite, or choose another name")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder; create it first")
+    check_new_file(path, options.overwrite)
 
 
 def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
@@ -180,8 +182,8 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
         from torchdenoise.inspection import page
 
         sections = [(str(each.source), each.inspection, each.image, _rows(each)) for each in found]
-        with write_errors(options.html):
-            options.html.write_text(page(sections, command), encoding="utf-8")
+        with write_errors(options.html), completed(options.html) as partial:
+            partial.write_text(page(sections, command), encoding="utf-8")
         _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
 
 

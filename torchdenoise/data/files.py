@@ -7,9 +7,7 @@ Every failure is a PictureError of one line that begins with the file's path and
 """
 
 import contextlib
-import errno
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +31,7 @@ from torchdenoise.paths import (
     is_folder_format,
     picture_suffix,
     read_errors,
-    shown,
+    writable_folder,
     write_errors,
 )
 from torchdenoise.scenes import Source
@@ -216,9 +214,7 @@ def check_planes_output(path: str | Path, like: Planes, dtype: Any | None = None
 def _check_room(path: Path, size: int) -> None:
     """Raise PictureError unless a folder can be written to and has room for so many bytes."""
     with write_errors(path):
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "")
-        free = shutil.disk_usage(path.parent).free
+        free = shutil.disk_usage(writable_folder(path.parent)).free
         needed = size + _MEGABYTE  # for the metadata
         if free < needed:
             raise PictureError(
@@ -235,8 +231,7 @@ def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
         _check_kind(path)
         if path.exists() and not overwrite:
             raise PictureError("exists already; pass --overwrite or choose another output with -o")
-        if not path.parent.is_dir():
-            raise PictureError(f"{shown(path.parent)}: no such folder; create it first")
+        writable_folder(path.parent)
 
 
 def _check_kind(path: Path) -> None:

@@ -6,6 +6,7 @@ hide the noise; farther inside by one value for each cell. Such constant cells s
 leaves them out when the noise is measured.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,7 @@ def missing_pixels(
     if alpha is not None and alpha.any():
         holes |= alpha == 0
     if mask is not None:
-        if mask.shape != holes.shape:
-            sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in (mask.shape, holes.shape))
-            raise PictureError(f"the mask and the picture have {sizes} pixels: give a mask of the picture's size")
+        check_mask_size(mask.shape, holes.shape, "picture")
         holes |= mask
     return holes
 
@@ -99,6 +98,21 @@ def check_mask(mask: Any) -> Holes:
     if array.ndim != 2:
         raise PictureError(f"a mask must be (H, W), this one is {array.shape}")
     return np.asarray(array != 0)
+
+
+def check_mask_size(mask: Sequence[int], size: Sequence[int], name: str) -> None:
+    """Raise PictureError unless a mask has the size of the picture or stack, its ``name``; both sizes are (H, W).
+
+    Example:
+        >>> check_mask_size((48, 64), (96, 128), "picture")
+        Traceback (most recent call last):
+        ...
+        torchdenoise.errors.PictureError: the mask is 64x48 pixels, the picture 128x96: give ...
+    """
+    if tuple(mask) != tuple(size):
+        raise PictureError(
+            f"the mask is {mask[1]}x{mask[0]} pixels, the {name} {size[1]}x{size[0]}: give a mask of the {name}'s size"
+        )
 
 
 def read_mask(path: str | Path) -> Holes:

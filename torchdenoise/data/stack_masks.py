@@ -11,7 +11,7 @@ from torchdenoise.data.axes import Axes
 from torchdenoise.data.damage import decode_errors
 from torchdenoise.data.files import open_planes
 from torchdenoise.data.frames import ArrayPlanes, Planes
-from torchdenoise.data.holes import Holes, read_mask
+from torchdenoise.data.holes import Holes, check_mask_size, read_mask
 from torchdenoise.errors import PictureError
 from torchdenoise.paths import read_errors
 
@@ -33,12 +33,8 @@ class StackMasks:
     """
 
     def __init__(self, masks: Planes, stack: Planes) -> None:
-        sizes = [planes.axes.plane_shape(planes.shape)[:2] for planes in (masks, stack)]
-        if sizes[0] != sizes[1]:
-            raise PictureError(
-                f"the mask and the stack have {' and '.join(f'{width}x{height}' for height, width in sizes)} pixels: "
-                "give a mask of the stack's size"
-            )
+        size, stack_size = (planes.axes.plane_shape(planes.shape)[:2] for planes in (masks, stack))
+        check_mask_size(size, stack_size, "stack")
         frames = len(stack.axes.frames(stack.shape))
         if len(masks) not in (1, frames, len(stack)):
             raise PictureError(

@@ -56,14 +56,21 @@ def beside(profile: "NoiseProfile") -> list[str]:
 
 
 def shows_noise(level: NoiseLevelFunction) -> bool:
-    """Return whether white noise is more than none."""
-    return bool(level.gain) or 255 * level.sigma >= MIN_LEVEL
+    """Return whether white noise is more than none.
+
+    Example:
+        >>> shows_noise(NoiseLevelFunction(1e-25, 0.0)), shows_noise(NoiseLevelFunction(1e-6, 0.0))
+        (False, True)
+    """
+    return 255 * level.deviation(1.0) >= MIN_LEVEL
 
 
 def _white(level: NoiseLevelFunction) -> str:
+    if not shows_noise(level):
+        return "none"
     sigma, gain, clipped = 255 * level.sigma, 255 * level.gain, ", clipped" if level.clipped else ""
     if not gain:
-        return f"white, level {_number(sigma)} of 255{clipped}" if shows_noise(level) else "none"
+        return f"white, level {_number(sigma)} of 255{clipped}"
     read = f", read noise {_number(sigma)}" if sigma >= MIN_LEVEL else ", no read noise"
     pedestal = f", pedestal {_number(255 * level.offset)}" if level.offset else ""
     return f"sensor-like, gain {_number(gain)}{read}{pedestal} (of 255){clipped}"

@@ -20,6 +20,7 @@ from torchdenoise.bounded import MAX_JSON, load_json, read_text
 from torchdenoise.errors import UserError
 from torchdenoise.noise.covariance import MAX_RADIUS
 from torchdenoise.noise.profile import NoiseProfile, ValueRange
+from torchdenoise.partial_files import completed
 from torchdenoise.paths import read_errors, write_errors
 
 FORMAT = 1
@@ -126,8 +127,8 @@ def write_json(path: str | Path, content: Any) -> None:
     Raises:
         PictureError: the file cannot be written.
     """
-    with write_errors(Path(path)):
-        Path(path).write_text(as_text(content) + "\n", encoding="utf-8")
+    with write_errors(Path(path)), completed(Path(path)) as partial:
+        partial.write_text(as_text(content) + "\n", encoding="utf-8")
 
 
 def load_profile(path: str | Path) -> NoiseProfile:

@@ -63,6 +63,21 @@ def build_fit(recipe: Mapping[str, Any], overrides: Sequence[str] = (), parts: M
     return Fit(model, built.data or SingleImage(), trainer, config.seed_everything)
 
 
+def overridden(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a recipe with overrides, as a plain dict of all its arguments.
+
+    Raises:
+        RecipeError: as ``build_fit``.
+
+    Example:
+        >>> overridden({"model": "ZSN2N"}, ["model.network=N2NUNet"])["model"]["init_args"]["network"]["class_path"]
+        'torchdenoise.denoisers.N2NUNet'
+    """
+    with only_trusted(paths_in(overrides)), unwrapped_user_errors():
+        arguments: dict[str, Any] = _cached_config(recipe, overrides).as_dict()
+    return arguments
+
+
 def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         if name not in model.arguments:
