@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_MIN := .venv-min/.ready
+READY_NAPARI := .venv-napari/.ready
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-.PHONY: demo test test-min slow torture docs lint release-check clean
+.PHONY: demo test test-min test-napari slow torture docs lint release-check clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +31,16 @@ test-min: $(READY_MIN)  ## the fast tests with the oldest versions that pyprojec
 	.venv-min/bin/python -m pytest $(PARALLEL) -W ignore::DeprecationWarning \
 		-W "ignore:Exception in thread QueueFeederThread:pytest.PytestUnhandledThreadExceptionWarning" tests
 
+# Napari needs a display and Qt: on Debian, the packages xvfb, xauth, libegl1, libxkbcommon-x11-0, libxcb-cursor0.
+$(READY_NAPARI): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,napari]' pytest-qt \
+		--constraint constraints.txt
+	touch $@
+
+test-napari: $(READY_NAPARI)  ## the plugin in a viewer on a virtual display
+	xvfb-run -a .venv-napari/bin/python -m pytest tests/napari_plugin
+
 slow: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL) -m slow tests
 
@@ -51,4 +62,4 @@ release-check: $(READY)  ## wheel and sdist in dist/, checked, and the wheel use
 	$(BIN)/python .ci/release_check.py $(PYTHONS)
 
 clean:
-	rm -rf .venv .venv-min demo runs site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-min .venv-napari demo runs site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

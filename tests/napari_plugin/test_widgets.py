@@ -15,6 +15,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 npe2 = pytest.importorskip("npe2")
 
 from torchdenoise import denoise  # noqa: E402  # after what skips the file
+from torchdenoise.fitting import DEFAULT_RECIPE  # noqa: E402
 from torchdenoise.napari.denoise_widget import DenoiseWidget  # noqa: E402
 from torchdenoise.napari.layers import appearance, axes_of, planes_of  # noqa: E402
 from torchdenoise.napari.noise_widget import NoiseWidget  # noqa: E402
@@ -66,8 +67,8 @@ def test_a_picture_becomes_a_new_layer_that_lies_and_looks_as_its_source(viewer,
         contrast_limits=(10, 180),
     )
     form = widget()
-    assert (form.layer.value, form.axes.value, form.recipe.value) == (source, "YX", "fast")
-    assert form.recipe.choices[0] == "fast"
+    assert (form.layer.value, form.axes.value, form.recipe.value) == (source, "YX", DEFAULT_RECIPE)
+    assert form.recipe.choices[0] == DEFAULT_RECIPE
     assert "bm3d-oracle" not in form.recipe.choices
     form.recipe.value = "tv"
     form.device.value = "cpu"
