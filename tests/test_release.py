@@ -202,10 +202,11 @@ def test_only_publishing_may_do_more_than_read_and_only_after_the_checks():
     assert workflow()["permissions"] == {}
     assert {name: job["permissions"] for name, job in jobs.items()} == {
         "test": {"contents": "read"},
+        "napari": {"contents": "read"},
         "build": {"contents": "read"},
         "publish": {"id-token": "write"},
     }
-    assert jobs["publish"]["needs"] == ["test", "build"]
+    assert jobs["publish"]["needs"] == ["test", "napari", "build"]
     assert jobs["build"]["if"] == "github.ref_type == 'tag'"
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
