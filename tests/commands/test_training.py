@@ -383,6 +383,25 @@ def test_a_fit_goes_on_with_its_own_optimizer_alone(train):
     assert train(DATA, stepwise, f"--trainer.max_epochs 2 --ckpt_path {LAST}").code == 0
 
 
+def test_a_fit_goes_on_with_the_options_that_the_refusal_of_its_network_names(train):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    other = f"{DATA} --trainer.max_epochs 2 --ckpt_path {LAST} --model.network SmallCNN"
+    outcome = train(other)
+    assert outcome.code == 2
+    remedy = "--model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3"
+    message = f"the checkpoint's network is a UnshuffleCNN, the model's is a SmallCNN: add {remedy}"
+    assert outcome.err == f"torchdenoise: {message}\n"
+    outcome = train(other, remedy)
+    assert outcome.code == 0, outcome.err
+
+
+def test_another_method_starts_from_the_weights_instead(train):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    outcome = train(DATA, f"--model Noise2Clean --data.target clean --trainer.max_epochs 2 --ckpt_path {LAST}")
+    assert outcome.code == 2
+    assert "give --model Noise2Noise, or begin a new fit from its weights with --init_from" in outcome.err
+
+
 ENTERED = """
 from torchdenoise.denoisers import Noise2Noise
 
