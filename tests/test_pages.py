@@ -14,7 +14,7 @@ import torch
 from helpers import needs_onnx, noisy_scene, scene, write_png
 
 import torchdenoise
-from torchdenoise import denoise, recipes
+from torchdenoise import denoise, metrics, recipes
 from torchdenoise.commands import COMMANDS, EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +22,7 @@ README = ROOT / "README.md"
 PAGES = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
 DOCS = [page for page in PAGES if page.parent != ROOT]
 PARSERS = {name: importlib.import_module(module).parser for name, module in COMMANDS.items() if module != EXPERIMENTS}
+PAIRS = "n2n-light --data.train clean/ --data.crop 8 --data.batch_size 2 --model.loss pair"
 CHECKPOINT = Path("runs/version_0/checkpoints/last.ckpt")
 
 
@@ -101,6 +102,7 @@ def desk(run, tmp_path, monkeypatch):
     for name in imported:
         vars(sys.modules.pop(name)).clear()
     if imported:
+        metrics._made.cache_clear()
         gc.collect()  # the registry forgets classes that nobody holds, metrics above all
 
 
@@ -122,6 +124,15 @@ def test_python_blocks_of_the_docs_run(page, desk):
             exec(text, names)
     if "clean" in names:
         assert names["clean"].shape == names["noisy"].shape
+
+
+@pytest.mark.parametrize("words", ["zsn2n --data.path noisy.png --model.loss absolute", PAIRS])
+def test_the_losses_of_the_page_about_own_parts_are_trained(desk, words):
+    Path("my_parts.py").write_text(blocks(ROOT / "docs/extend.md", "python")[0])
+    rest = "--model.network two-layers --trainer.max_steps 2 --trainer.accelerator cpu"
+    outcome = desk("--import", "my_parts", "fit", "--config", *f"{words} {rest}".split())
+    assert outcome.code == 0, outcome.err
+    assert "fitted:     2 steps" in outcome.out
 
 
 @pytest.mark.parametrize("page", [page for page in [README, *DOCS] if commands(page)], ids=relative)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from helpers import clipped_noise, result_rows, scene, write_png
 
 SHORT = ("--max-steps", "3", "--threads", "1")
@@ -23,6 +24,19 @@ def test_a_crop_of_three_pixels_has_a_report(run, clean):
     words = ("--recipes", "zsn2n", "--data", clean, "--noise", "gaussian:25", *SHORT, "--crop", "3", "-o", "res")
     assert run("compare", *words).code == 0
     assert Path("res/report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("sides", "text"),
+    [((40, 40), "40x40 pixels"), ((40, 24), "24x24 to 40x40 pixels"), ((140, 150), "128x128 pixels")],
+)
+def test_the_size_of_the_shown_squares(run, tmp_path, sides, text):
+    (tmp_path / "clean").mkdir()
+    for number, side in enumerate(sides):
+        write_png(tmp_path / "clean" / f"{number}.png", scene(side, side + 5))
+    words = ("--recipes", "tv", "--data", "clean", "--noise", "gaussian:25", "--threads", "1", "-o", "res")
+    assert run("compare", *words).code == 0
+    assert f"The {text} of each picture with most structure" in Path("res/report.html").read_text()
 
 
 def test_assumption_warnings_are_in_row_table_and_report(run, tmp_path):

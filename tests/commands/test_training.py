@@ -88,11 +88,28 @@ def test_without_validation_there_is_no_best_state(train):
     assert [path.name for path in LAST.parent.iterdir()] == ["last.ckpt"]
 
 
-def test_without_a_log_there_are_scores_but_no_curves(train, tmp_path):
+def test_a_fit_that_ends_inside_an_epoch_is_validated_at_its_end(train):
+    outcome = train(DATA, "--data.val clean --data.repeats 3 --trainer.max_steps 4 --trainer.log_every_n_steps 50")
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"^step 4 of 4, \d+ s, loss .*, val_loss .*, val_psnr ", outcome.out, re.MULTILINE)
+    assert re.search(r"^fitted: +4 steps in [\d.]+ s, loss .*, val_loss .*, val_psnr ", outcome.out, re.MULTILINE)
+    assert same_weights(LAST, BEST)
+    assert list(losses(RUN)) == [3]
+
+
+def test_the_last_line_has_the_loss_and_the_steps_of_this_fit_alone(train):
+    first = train(DATA, "--trainer.max_steps 2")
+    assert re.search(r"^fitted: +2 steps in [\d.]+ s, loss [\d.]+$", first.out, re.MULTILINE)
+    assert f"checkpoint: {LAST}" in first.out
+    second = train(DATA, f"--trainer.max_steps 5 --ckpt_path {LAST}")
+    assert re.search(r"^fitted: +3 steps in [\d.]+ s, 5 in all, loss [\d.]+$", second.out, re.MULTILINE)
+
+
+def test_without_a_log_there_are_loss_and_scores_but_no_curves(train, tmp_path):
     outcome = train(DATA, "--data.val clean --trainer.max_epochs 1 --trainer.logger false")
     assert outcome.code == 0, outcome.err
     assert "step 3 of 3" in outcome.out
-    assert re.search(r"^fitted: +3 steps in [\d.]+ s, val_loss .*, val_psnr ", outcome.out, re.MULTILINE)
+    assert re.search(r"^fitted: +3 steps in [\d.]+ s, loss .*, val_loss .*, val_psnr ", outcome.out, re.MULTILINE)
     assert not list(tmp_path.rglob("curves.svg"))
 
 
@@ -364,6 +381,25 @@ def test_a_fit_goes_on_with_its_own_optimizer_alone(train):
     assert len(outcome.err.splitlines()) == 1
     assert "the checkpoint's fit had SGD and StepLR, this one has Adam and" in outcome.err
     assert train(DATA, stepwise, f"--trainer.max_epochs 2 --ckpt_path {LAST}").code == 0
+
+
+def test_a_fit_goes_on_with_the_options_that_the_refusal_of_its_network_names(train):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    other = f"{DATA} --trainer.max_epochs 2 --ckpt_path {LAST} --model.network SmallCNN"
+    outcome = train(other)
+    assert outcome.code == 2
+    remedy = "--model.network UnshuffleCNN --model.network.width 8 --model.network.depth 3"
+    message = f"the checkpoint's network is a UnshuffleCNN, the model's is a SmallCNN: add {remedy}"
+    assert outcome.err == f"torchdenoise: {message}\n"
+    outcome = train(other, remedy)
+    assert outcome.code == 0, outcome.err
+
+
+def test_another_method_starts_from_the_weights_instead(train):
+    assert train(DATA, "--trainer.max_epochs 1").code == 0
+    outcome = train(DATA, f"--model Noise2Clean --data.target clean --trainer.max_epochs 2 --ckpt_path {LAST}")
+    assert outcome.code == 2
+    assert "give --model Noise2Noise, or begin a new fit from its weights with --init_from" in outcome.err
 
 
 ENTERED = """

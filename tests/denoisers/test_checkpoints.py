@@ -174,7 +174,10 @@ def test_load_on_a_class_takes_only_its_own(checkpoint):
             lambda: ZSN2N(SmallCNN(width=5, depth=4, residual=False)),
             "add --model.network.depth 3 --model.network.residual True$",
         ),
-        (lambda: Specialised(SmallCNN(width=5)), "the checkpoint holds a ZSN2N, the model is a Specialised"),
+        (
+            lambda: Specialised(SmallCNN(width=5)),
+            "the checkpoint holds a ZSN2N, the model is a Specialised: give --model ZSN2N, or .* with --init_from$",
+        ),
     ],
 )
 def test_weights_of_another_network_or_method_are_refused_by_name(checkpoint, model, message):
@@ -190,10 +193,18 @@ def recipe_of(model):
 @pytest.mark.parametrize(
     ("theirs", "ours", "message"),
     [
-        ((None, None), (None, SmallCNN()), "second is a network that is not set, the model's is a SmallCNN"),
-        ((None, SmallCNN()), (None, None), "second is a SmallCNN, the model's is a network that is not set"),
+        (
+            (None, None),
+            (None, SmallCNN()),
+            "second is a network that is not set, the model's is a SmallCNN: leave out --model.second$",
+        ),
+        (
+            (None, SmallCNN(width=9)),
+            (None, None),
+            "second is a SmallCNN, the model's is a network that is not set: add --model.second SmallCNN .*.width 9 ",
+        ),
         ((None, SmallCNN(slope=0.1)), (None, SmallCNN()), "second was made with .* add --model.second.slope 0.1"),
-        ((SmallCNN(1), None), (SmallCNN(3), None), r"first was made for pictures of 1 channel\(s\)"),
+        ((SmallCNN(1), None), (SmallCNN(3), None), r"first was made for pictures of 1 channel\(s\): give such"),
     ],
 )
 def test_every_network_of_a_method_is_compared_whatever_its_name(theirs, ours, message):

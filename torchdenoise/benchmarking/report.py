@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from torchdenoise.charts import Series, chart
 from torchdenoise.html_pages import html_page
 
 DETAIL = 128
-"""Side of the shown square of each picture."""
+"""Side of the shown square of each picture, unless the picture is smaller."""
 ERROR_GAIN = 4
 """Factor by which errors are enlarged."""
 
@@ -46,6 +46,7 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
     table = lines(rows)
     noises = list(dict.fromkeys(row["noise"] for row in rows))
     seen = chosen(jobs, rows)
+    scenes = [_scene(pictured(job, rows, store), numbers) for job in seen[:MAX_PICTURES]]
     page = {
         "title": "Comparison of denoisers",
         "summary": _summary(table),
@@ -61,10 +62,10 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
         "methods": [Series(name, number, []) for name, number in numbers.items()],
         "warnings": warning_lines(rows),
         "failures": [row for row in rows if row["status"] == "failed"],
-        "scenes": [_scene(pictured(job, rows, store), numbers) for job in seen[:MAX_PICTURES]],
+        "scenes": scenes,
         "more": max(0, len(seen) - MAX_PICTURES),
         "errors": any(row["psnr"] for row in rows),
-        "detail": DETAIL,
+        "detail": _sizes({scene["side"] for scene in scenes}),
         "gain": ERROR_GAIN,
     }
     return html_page("torchdenoise.benchmarking", "report.html.jinja", **page)
@@ -142,7 +143,13 @@ def _scene(seen: Pictured, numbers: Mapping[str, int]) -> dict[str, Any]:
         figures = (row["psnr"], ".2f", "dB"), (row["seconds"], ".1f", "s")
         score = ", ".join(f"{float(cell):{form}} {unit}" for cell, form, unit in figures if cell)
         results.append(Tile(row["recipe"], score, f"result s{numbers[row['recipe']]}", images))
-    return {"name": f"{seen.name}, {seen.noise}", "sources": sources, "results": results}
+    return {"name": f"{seen.name}, {seen.noise}", "side": side, "sources": sources, "results": results}
+
+
+def _sizes(sides: Collection[int]) -> str:
+    """Return the size of squares, or the smallest and the largest size."""
+    ends = sorted({min(sides), max(sides)}) if sides else []
+    return " to ".join(f"{side}x{side}" for side in ends)
 
 
 def _url(array: NDArray[np.uint8]) -> str:

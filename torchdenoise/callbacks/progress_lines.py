@@ -38,26 +38,30 @@ class ProgressLines(Callback):
         """Print a line if the last one is long ago."""
         self._loss = outputs["loss"]  # read only when it is printed, because a GPU would wait for it
         if self._clock() - self._printed >= self._every:
-            self._say(trainer, pl_module, {})
+            self._say(trainer, pl_module, self._loss_of(trainer))
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Print the scores."""
         if not trainer.sanity_checking:
-            self._say(trainer, pl_module, validation_scores(trainer))
+            self._say(trainer, pl_module, self.figures(trainer))
 
-    def _say(self, trainer: Trainer, pl_module: Any, scores: Mapping[str, float]) -> None:
+    def figures(self, trainer: Trainer) -> dict[str, float]:
+        """Return name -> value: the loss of the last step, losses and scores of the last validation."""
+        logged = trainer.callback_metrics
+        return self._loss_of(trainer) | {name: logged[name].item() for name in logged if tells_progress(name)}
+
+    def _loss_of(self, trainer: Trainer) -> dict[str, float]:
+        if self._loss is None:
+            return {}
+        return {"loss": self._loss.item() * trainer.accumulate_grad_batches}  # Lightning divides it
+
+    def _say(self, trainer: Trainer, pl_module: Any, figures: Mapping[str, float]) -> None:
         now = self._printed = self._clock()
         if not trainer.is_global_zero or trainer.progress_bar_callback is not None or self._loss is None:
             return
-        loss = self._loss.item() * trainer.accumulate_grad_batches  # Lightning divides it
-        figures = in_words({"loss": loss, **scores})
-        print(f"step {trainer.global_step} of {pl_module.plan.steps}, {now - self._began:.0f} s, {figures}", flush=True)
-
-
-def validation_scores(trainer: Trainer) -> dict[str, float]:
-    """Return name -> value of the losses and scores of the last validation."""
-    return {name: value.item() for name, value in trainer.callback_metrics.items() if tells_progress(name)}
+        place = f"step {trainer.global_step} of {pl_module.plan.steps}, {now - self._began:.0f} s"
+        print(f"{place}, {in_words(figures)}", flush=True)
 
 
 def in_words(figures: Mapping[str, float]) -> str:

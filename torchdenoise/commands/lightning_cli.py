@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from torchdenoise.callbacks.checkpoint_files import WholeCheckpoints
 from torchdenoise.callbacks.checkpointing import BestCheckpoint, LastCheckpoint, SavedConfig
-from torchdenoise.callbacks.progress_lines import in_words, validation_scores
+from torchdenoise.callbacks.progress_lines import ProgressLines, in_words
 from torchdenoise.commands.experiment_arguments import checkpoint_file, option_value
 from torchdenoise.commands.experiment_help import EXAMPLES
 from torchdenoise.data import DenoisingData
@@ -67,6 +67,7 @@ class ExperimentCLI(LightningCLI):
     ) -> None:
         self._words = words
         self._init_from = init_from
+        self._callbacks = callbacks
         logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": RUNS, "name": ""}}
         super().__init__(
             Denoiser,
@@ -152,7 +153,7 @@ class ExperimentCLI(LightningCLI):
         resumed = checkpoint_file(self._words)
         if resumed is not None and self._init_from is not None:
             raise UserError("--ckpt_path goes on with a fit, --init_from begins a new one: give one of them")
-        _check_steps_left(resumed, self.trainer)
+        self._steps_before = _check_steps_left(resumed, self.trainer)
         if self._init_from is not None:
             self.model.start_from(self._init_from)
         if self.trainer.world_size > 1:
@@ -175,10 +176,12 @@ class ExperimentCLI(LightningCLI):
     def after_fit(self) -> None:
         """Print how the fit ended, where its result is, and the command that uses it."""
         seconds = time.monotonic() - self._start
-        logged = self.trainer.callback_metrics
-        figures = {name: value.item() for name, value in logged.items() if name == "loss"}
-        words = in_words(figures | validation_scores(self.trainer))
-        print(f"fitted:     {', '.join(filter(None, [f'{self.trainer.global_step} steps in {seconds:.1f} s', words]))}")
+        parts = [f"{self.trainer.global_step - self._steps_before} steps in {seconds:.1f} s"]
+        if self._steps_before:
+            parts.append(f"{self.trainer.global_step} in all")
+        progress = next(each for each in self._callbacks if isinstance(each, ProgressLines))
+        parts.append(in_words(progress.figures(self.trainer)))
+        print(f"fitted:     {', '.join(filter(None, parts))}")
         paths = {
             type(callback): shown(Path(os.path.relpath(callback.best_model_path)))
             for callback in self.trainer.checkpoint_callbacks
@@ -253,10 +256,10 @@ def _check_cluster(trainer: Any) -> None:
         )
 
 
-def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
-    """Refuse to resume a fit that has reached its last step or epoch already."""
+def _check_steps_left(path: str | Path | None, trainer: Any) -> int:
+    """Return the steps of the fit to go on with; refuse one that has reached its last step or epoch already."""
     if path is None:
-        return
+        return 0
     checkpoint = read_checkpoint(path)
     try:
         done = int(checkpoint["global_step"])
@@ -270,3 +273,4 @@ def _check_steps_left(path: str | Path | None, trainer: Any) -> None:
         raise UserError(f"{path}: fitted for {done} steps already: raise --trainer.max_steps {trainer.max_steps}")
     if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= epochs:
         raise UserError(f"{path}: fitted for {epochs} epochs already: raise --trainer.max_epochs {trainer.max_epochs}")
+    return done

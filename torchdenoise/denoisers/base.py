@@ -261,8 +261,8 @@ class Denoiser(Checkpointed):
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """End a fit whose stages need fewer steps than the Trainer allows."""
-        if self.plan.steps <= self.global_step < self.trainer.estimated_stepping_batches:
+        """End the fit after its last step; Lightning then validates and logs, also in the middle of an epoch."""
+        if self.plan.steps <= self.global_step:
             self.trainer.should_stop = True
 
     def prepare_step(

@@ -186,7 +186,10 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
         raise CheckpointError(f"this checkpoint is not one of torchdenoise: {REMEDY}")
     stored = checkpoint[KEY]["recipe"]
     if _class(stored) is not _class(recipe):
-        raise CheckpointError(f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}")
+        raise CheckpointError(
+            f"the checkpoint holds a {_name(stored)}, the model is a {_name(recipe)}: give --model {_name(stored)}, or "
+            "begin a new fit from its weights with --init_from"
+        )
     for part, theirs in stored["init_args"].items():
         ours = recipe["init_args"].get(part)
         if _is_network(theirs) or _is_network(ours):
@@ -196,14 +199,25 @@ def _verify(checkpoint: dict[str, Any], recipe: Recipe) -> None:
 def _verify_network(part: str, theirs: Recipe | None, ours: Recipe | None, ignored: Sequence[str] = ()) -> None:
     """Refuse a network of another class or with other arguments."""
     if not theirs or not ours or _class(theirs) is not _class(ours):
-        raise CheckpointError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}")
+        own = {name: value for name, value in theirs["init_args"].items() if name != "channels"} if theirs else {}
+        remedy = f"add {_options(part, _name(theirs), own)}" if theirs else f"leave out --model.{part}"
+        raise CheckpointError(f"the checkpoint's {part} is a {_name(theirs)}, the model's is a {_name(ours)}: {remedy}")
     arguments = {name: value for name, value in theirs["init_args"].items() if name not in ignored}
     differing = {name: value for name, value in arguments.items() if ours["init_args"].get(name) != value}
     if "channels" in differing:
-        raise CheckpointError(f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s)")
+        raise CheckpointError(
+            f"the checkpoint's {part} was made for pictures of {differing['channels']} channel(s): give such pictures"
+        )
     if differing:
-        remedy = " ".join(f"--model.{part}.{name} {value}" for name, value in differing.items())
-        raise CheckpointError(f"the checkpoint's {part} was made with other arguments: add {remedy}")
+        raise CheckpointError(
+            f"the checkpoint's {part} was made with other arguments: add {_options(part, None, differing)}"
+        )
+
+
+def _options(part: str, name: str | None, arguments: Mapping[str, Any]) -> str:
+    """Return the options that give a network its class, unless it has it, and its arguments."""
+    chosen = [f"--model.{part} {name}"] if name else []
+    return " ".join([*chosen, *(f"--model.{part}.{each} {value}" for each, value in arguments.items())])
 
 
 def _class(recipe: Recipe) -> type | None:
