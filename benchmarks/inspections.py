@@ -83,7 +83,7 @@ def demo() -> PictureSet:
 def row(title: str, name: str, image: Tensor, profile: NoiseProfile) -> Row:
     """Return what a profile says, as texts; flags are 0 or 1."""
     flags = {
-        "correlated": profile.correlated,
+        "correlated": profile.correlated and not profile.few_photons,
         "multi_scale": profile.coarse_to_fine,
         "tone_curve": profile.gamma > 1,
         "outliers": profile.outliers is not None,

@@ -12,7 +12,15 @@ from torchdenoise.errors import UserError
 from torchdenoise.fitting import Options, restorer
 from torchdenoise.fitting.choosing import FITTED, STRONG, TRAINED, ChosenFits, choose
 from torchdenoise.fitting.single import Fitted
-from torchdenoise.noise import FramesNoise, GaussianNoise, given_profile, measure_noise, repeatable
+from torchdenoise.noise import (
+    FramesNoise,
+    GaussianNoise,
+    NoiseLevelFunction,
+    NoiseProfile,
+    given_profile,
+    measure_noise,
+    repeatable,
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +72,13 @@ def test_tiny_pictures_are_for_a_fit():
 
 
 def test_noise_that_is_not_known_is_for_a_fit():
-    sparse = repeatable("poisson:3+bits:8", torch.full((1, 1, 64, 64), 0.02))
-    assert choose(sparse, Options()).recipe == FITTED
+    noise = NoiseProfile(NoiseLevelFunction(0.0, 0.1), unusable="most of the values are cut off")
+    assert str(choose(torch.rand(1, 1, 64, 64), Options(noise=noise))) == "by fast: the noise is not known"
+
+
+@pytest.mark.parametrize("spec", ["poisson:2", "poisson:2+gaussian:4"])
+def test_few_photons_are_for_the_trained_network(photograph: Tensor, spec: str):
+    assert str(choose(repeatable(spec, 0.5 * photograph), Options())) == "by pretrained-fast"
 
 
 def test_a_picture_without_noise_is_for_a_fit(page: Tensor):

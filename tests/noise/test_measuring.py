@@ -229,3 +229,34 @@ def test_weak_noise_that_is_weaker_in_flat_regions_has_the_level_of_all(level, r
     measured = 255 * profile.curve.deviation.mean().item()
     assert (measured > 0.8 * level) == raised
     assert measured < 0.95 * level
+
+
+def test_dark_photographs_whose_black_is_clipped_keep_their_correlation():
+    clean = torch.cat([torch.full((1, 3, 128, 96), 0.004), RAMP[..., ::2] / 2], -1)
+    noisy = repeatable("blurred:9:0.7:clip", clean)
+    assert (noisy <= 0).float().mean() > 0.2
+    dark = noisy - 0.01  # a pedestal that was taken too large
+    dark = dark.clamp(min=0)
+    assert (dark <= 0).float().mean() > 1 / 3
+    profile = measure_noise(dark)
+    assert profile.correlated
+    assert not profile.unusable
+    assert 255 * profile.curve.deviation.max().item() == pytest.approx(9, rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("spec", "pedestal", "multi_scale"), [("poisson:1", 0.0, True), ("poisson:2+gaussian:8", 0.1, False)]
+)
+def test_few_photons_keep_their_values(spec, pedestal, multi_scale):
+    noisy = (repeatable(spec, RAMP[:, :1] / 2) + pedestal) / 4
+    profile = measure_noise(noisy)
+    assert profile.few_photons
+    assert profile.coarse_to_fine == multi_scale
+    assert profile.describe().startswith("noise: sensor-like, gain")
+    assert profile.describe().endswith(", few photons")
+    assert profile.level.offset == pytest.approx(pedestal / 4, abs=0.005)
+
+
+def test_many_photons_or_much_read_noise_are_not_few_photons():
+    assert not measure_noise(repeatable("poisson:25", RAMP)).few_photons
+    assert not measure_noise(repeatable("poisson:2+gaussian:150", RAMP) / 4).few_photons

@@ -157,6 +157,8 @@ def choose(image: Tensor, options: Options) -> Choice:
         profile = context.profiles[0]
         if profile.unusable:
             return Choice(FITTED, "the noise is not known")
+        if profile.few_photons:
+            return Choice(TRAINED)
         if profile.curve is not None:
             strong = profile.curve.deviation.max().item() >= STRONG
             return Choice(FITTED, "strong noise is shared by neighbours") if strong else Choice(TRAINED)

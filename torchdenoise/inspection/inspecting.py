@@ -90,9 +90,10 @@ def inspect_noise(image: Tensor, profile: NoiseProfile | None = None, values: Va
     noisy, image = image, profile.repaired(image)
     low, high = _levels(image, profile)
     broken = set()
-    if profile.correlated or neighbour_correlation(stabilize(image, profile.level)):
+    correlated = profile.correlated and not profile.few_photons
+    if correlated or neighbour_correlation(stabilize(image, profile.level)):
         broken.add(Assumption.INDEPENDENT)
-    if profile.correlated or not profile.level.gain:
+    if correlated or not profile.level.gain:
         broken.add(Assumption.PHOTONS)
     if high > MAX_RATIO * low:
         broken.add(Assumption.UNIFORM)

@@ -24,7 +24,7 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
     """
     profile, (low, high) = inspection.profile, inspection.levels
     rows = [("level", _level(low, high, profile.values))]
-    if profile.level.gain and not profile.correlated and high >= MIN_LEVEL:
+    if profile.level.gain and (profile.few_photons or not profile.correlated) and high >= MIN_LEVEL:
         pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
         read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
         photons = f"about {1 / profile.level.gain:.0f} photons at white"

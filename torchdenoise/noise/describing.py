@@ -33,6 +33,8 @@ def description(profile: "NoiseProfile") -> str:
 
 
 def _kind(profile: "NoiseProfile") -> str:
+    if profile.few_photons:
+        return f"{_white(profile.level)}, few photons"
     if profile.curve is not None and profile.covariance is not None:
         low, high = (255 * each.item() for each in profile.curve.deviation.aminmax())
         level = _number(low) if _number(low) == _number(high) else f"{_number(low)} to {_number(high)}"

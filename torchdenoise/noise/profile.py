@@ -55,8 +55,9 @@ class NoiseProfile:
         level: the noise level function; of correlated noise only an approximation.
         sigma: the standard deviation after ``stabilize(image, level)`` has made the noise uniform; None takes it from
             the level function.
-        curve: the standard deviation of correlated noise against brightness; None for white noise.
-        covariance: of correlated noise with standard deviation 1, see ``covariance.py``; None for white noise.
+        curve: the standard deviation of correlated noise, or of few photons, against brightness; None for other white
+            noise.
+        covariance: of noise with standard deviation 1 that has a curve, see ``covariance.py``; None for white noise.
         coarse_to_fine: whether it is best removed at several scales: neighbours share it, or there are few photons.
         unusable: why the noise could not be measured well enough to rely on it; empty if it could.
         outliers: where the image has impulses, bool ``(1, C, H, W)``; None if it has none.
@@ -88,6 +89,13 @@ class NoiseProfile:
     def correlated(self) -> bool:
         """Whether neighbouring pixels or channels share noise."""
         return self.covariance is not None
+
+    @property
+    def few_photons(self) -> bool:
+        """Whether pixels and channels have noise of their own, but too few photons to make it Gaussian."""
+        if self.covariance is None or not self.level.gain:
+            return False
+        return torch.equal(self.covariance, torch.eye(len(self.covariance))[..., None, None])
 
     def describe(self) -> str:
         """Return one line about the noise, for people: ``noise: white, level 12.3 of 255``."""
@@ -162,7 +170,7 @@ class NoiseProfile:
         return without_bias(image, self.curve.at(image), self.gamma)
 
     def stabilized(self) -> "NoiseProfile":
-        """Return the profile of the image after ``stabilize(image, level)``; correlated noise is not stabilised."""
+        """Return the profile of the image after ``stabilize(image, level)``, unless the noise is correlated."""
         if self.correlated or not self.level.gain:
             return self
         sigma = stabilized_sigma(self.level) if self.sigma is None else self.sigma

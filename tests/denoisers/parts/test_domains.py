@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from torchdenoise.denoisers import IdentityDomain, Recorrupted, SmallCNN, Stabilized
-from torchdenoise.noise import noise_level_function, repeatable
+from torchdenoise.noise import Profiles, measure_noise, noise_level_function, repeatable
 
 RAMP = torch.linspace(0.05, 0.95, 128).expand(1, 3, 128, 128)
 
@@ -77,3 +77,19 @@ def test_a_denoiser_goes_there_and_back():
     denoiser.restore(noisy)
     assert torch.equal(seen[0], into(noisy))
     assert torch.allclose(denoiser.preview(noisy), back(into(noisy)), atol=1e-6)
+
+
+def test_few_photons_are_transformed_where_it_is_asked_for():
+    noisy = repeatable("poisson:2+gaussian:8", RAMP[:, :1] / 2) / 4
+    assert measure_noise(noisy).few_photons
+    for few in (False, True):
+        domain = Stabilized(few_photons=few)
+        into, back = domain.transforms(noisy)
+        assert torch.equal(into(noisy), noisy) == (not few)
+        (profile,) = domain.transformed_noise(Profiles.measured(noisy))
+        assert profile.correlated == (not few)
+        assert (profile.level.gain == 0) == few
+        assert back(into(noisy)).mean() == pytest.approx(noisy.mean().item(), rel=0.1)
+    counts = repeatable("poisson:1", RAMP[:, :1] / 2) / 4
+    into, _ = Stabilized(few_photons=True).transforms(counts)
+    assert torch.equal(into(counts), counts)  # single photons, which can be told

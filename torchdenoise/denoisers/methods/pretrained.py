@@ -26,7 +26,7 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
     Args:
         network: blind, with its weights; ``PretrainedUNet()`` by default.
         readout: one pass by default.
-        domain: ``Stabilized()`` by default.
+        domain: ``Stabilized(few_photons=True)`` by default.
         scales: for correlated noise, at most.
 
     Raises:
@@ -45,7 +45,7 @@ class Pretrained(MultiScale, source="this project: docs/results/pretrained.md"):
         domain: Domain | None = None,
         scales: int = 3,
     ) -> None:
-        super().__init__(readout=readout, domain=domain or Stabilized())
+        super().__init__(readout=readout, domain=domain or Stabilized(few_photons=True))
         if scales < 1:
             raise UserError(f"Pretrained: scales {scales} must be at least 1")
         self.network = network or PretrainedUNet()

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 from typing_extensions import override
@@ -57,6 +58,10 @@ class Stabilized(
     if they were clipped, the inverse undoes the bias of clipping. Values with correlated noise stay unchanged.
     Outliers, and the offsets of rows and columns, are removed before, and do not return.
 
+    Args:
+        few_photons: whether noise of few photons is transformed, too. The transform does not make it Gaussian. A fit is
+            then better without, but a trained network is not.
+
     Example:
         >>> clean = torch.linspace(0, 1, 90).expand(1, 3, 90, 90)
         >>> noisy = torch.poisson(25 * clean, generator=torch.Generator().manual_seed(0)) / 25
@@ -66,10 +71,14 @@ class Stabilized(
         tensor(True)
     """
 
+    def __init__(self, few_photons: bool = False) -> None:
+        super().__init__()
+        self.few_photons = few_photons
+
     @override
     def transforms(self, noisy: Tensor) -> tuple[Transform, Transform]:
         """Return both transforms; each image of the batch has its own."""
-        profiles = list(self.noise_of(noisy))
+        profiles = [self._seen(profile) for profile in self.noise_of(noisy)]
         levels = [_stabilized_level(profile) for profile in profiles]
 
         def forward(images: Tensor) -> Tensor:
@@ -83,7 +92,13 @@ class Stabilized(
     @override
     def transformed_noise(self, profiles: Profiles) -> Profiles:
         """Return the profiles of noise with one level."""
-        return profiles.stabilized()
+        return Profiles(len(profiles), lambda number: self._seen(profiles[number]).stabilized())
+
+    def _seen(self, profile: NoiseProfile) -> NoiseProfile:
+        """Return a profile whose white noise is to be transformed; single photons, which can be told, are not."""
+        if self.few_photons and profile.few_photons and not profile.coarse_to_fine:
+            return replace(profile, curve=None, covariance=None)
+        return profile
 
 
 def _identity(images: Tensor) -> Tensor:
