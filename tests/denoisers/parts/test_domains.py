@@ -84,12 +84,11 @@ def test_few_photons_are_transformed_where_it_is_asked_for():
     assert measure_noise(noisy).few_photons
     for few in (False, True):
         domain = Stabilized(few_photons=few)
-        into, back = domain.transforms(noisy)
+        into, _ = domain.transforms(noisy)
         assert torch.equal(into(noisy), noisy) == (not few)
         (profile,) = domain.transformed_noise(Profiles.measured(noisy))
         assert profile.correlated == (not few)
         assert (profile.level.gain == 0) == few
-        assert back(into(noisy)).mean() == pytest.approx(noisy.mean().item(), rel=0.1)
     counts = repeatable("poisson:1", RAMP[:, :1] / 2) / 4
     into, _ = Stabilized(few_photons=True).transforms(counts)
     assert torch.equal(into(counts), counts)  # single photons, which can be told
