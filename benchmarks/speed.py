@@ -355,7 +355,7 @@ def write_page() -> None:
         "# Speed",
         "",
         "256x256 centre crops unless stated otherwise, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/speed.py`. The recipes `instant`, `fast` (the default) and `best` estimate the noise "
+        "`python benchmarks/speed.py`. The recipes `instant`, `fast` and `best` estimate the noise "
         "themselves.",
         "",
         *_seconds_section(),
