@@ -1,5 +1,6 @@
 """Which pictures a command works on, and where their results go."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -26,6 +27,7 @@ from torchdenoise.scenes import Source, listed
 
 Scenes = Callable[[Path], Sequence[Source]]
 """Returns what a picture file holds: itself, or each of its scenes."""
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _EXAMPLES = 3
 """Names that a remark about left-out files lists."""
 
@@ -91,17 +93,17 @@ def _one(path: Path) -> Sequence[Source]:
 
 def plan(
     inputs: Sequence[Path],
-    output: Path | None,
+    output: Path | str | None,
     suffix: str = "",
     search: Search | None = None,
     scenes: Scenes = _one,
 ) -> Plan:
     """Return which files to read and write.
 
-    The result of a single file is ``output``, or goes into it if that is a folder. Results of several files or of a
-    folder go into the folder ``output`` under their input's name, in the same tree. Without ``output``, results go next
-    to their inputs. Folders that are missing are made with the first result in them. A ``suffix`` is that of results
-    whose name is not given, as in ``default_output``.
+    The result of a single file is ``output``, or goes into it if that is a folder, or text that ends in a slash.
+    Results of several files or of a folder go into the folder ``output`` under their input's name, in the same tree.
+    Without ``output``, results go next to their inputs. Folders that are missing are made with the first result in
+    them. A ``suffix`` is that of results whose name is not given, as in ``default_output``.
     Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so is
     all that lies in the folder ``output``. Each of the ``scenes`` of a file has a result of its own.
 
@@ -117,10 +119,12 @@ def plan(
         >>> result.relative_to(folder).as_posix()
         'clean/a.png'
     """
+    into = isinstance(output, str) and output.endswith(_SEPARATORS)
+    output = None if output is None else Path(output)
     found = _Found(search or Search(), None if output is None else output.resolve())
     for path in inputs:
         found.look(path)
-    several = len(inputs) > 1 or is_folder(inputs[0])
+    several = into or len(inputs) > 1 or is_folder(inputs[0])
     if output is not None:
         with write_errors(output):
             if several:

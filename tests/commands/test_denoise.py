@@ -498,3 +498,13 @@ def test_mistakes_about_the_noise_are_one_line(run, noisy_png, words, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_a_name_that_ends_in_a_slash_is_a_folder(run, tmp_path):
+    write_png(tmp_path / "a.png", noisy_scene())
+    outcome = run("denoise", "a.png", "-o", "new/deep/", "--recipe", "tv", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in (tmp_path / "new" / "deep").iterdir()] == ["a.png"]
+    outcome = run("denoise", "a.png", "-o", "other/", "--recipe", "no-such-recipe")
+    assert outcome.code == 2
+    assert not (tmp_path / "other").exists()

@@ -58,7 +58,9 @@ def parser() -> Parser:
     """Return the parser of the command's options."""
     options = Parser("torchdenoise denoise", "Write a clean version of each noisy picture or stack.", EXAMPLES)
     options.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="a picture, several, or a folder")
-    options.add_argument("-o", "--output", type=Path, metavar="OUT", help="file, or folder for several pictures")
+    options.add_argument(
+        "-o", "--output", metavar="OUT", help="file, or folder; OUT/ is a folder that is made if missing"
+    )
     add_search_options(options)
     options.add_argument("--recipe", help="name or YAML file (default: auto, which chooses pretrained-fast or fast)")
     options.add_argument(
