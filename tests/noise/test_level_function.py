@@ -83,8 +83,18 @@ def test_few_bright_objects_show_the_gain(channels, photons):
     assert 1 / line.gain == pytest.approx(photons, rel=0.3)
 
 
+@pytest.mark.parametrize("photons", [100, 400])
+def test_few_bright_objects_on_a_pedestal_show_the_gain(photons):
+    noisy = repeatable(f"gaussian:2+poisson:{photons}", objects_on_a_dark_field(1))
+    line = noise_level_function(0.4 + noisy / 2)
+    assert 1 / (2 * line.gain) == pytest.approx(photons, rel=0.3)
+    assert line.offset == pytest.approx(0.4, abs=0.05)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_few_bright_objects_with_gaussian_noise_have_no_gain(channels):
     line = noise_level_function(repeatable("gaussian:10", objects_on_a_dark_field(channels)))
     assert line.gain * 255 < 0.2
     assert 255 * line.deviation(0.02) == pytest.approx(10, rel=0.1)
+    on_a_pedestal = noise_level_function(0.4 + repeatable("gaussian:10", objects_on_a_dark_field(channels)) / 2)
+    assert on_a_pedestal.gain * 255 < 0.2

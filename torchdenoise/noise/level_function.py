@@ -32,7 +32,7 @@ MIN_COVERED = 0.2
 """Of the range of brightness by the classes; in natural pictures they cover more than 0.3, of objects on a dark field
 less than 0.1."""
 MAX_DARK = 0.5
-"""The brightness of a dark field, relative to objects."""
+"""The brightness of a dark field above the darkest patch, relative to that of objects."""
 MAX_ORIGIN_MISFIT = 0.15
 """Relative error of the variances up to which the line goes through black; with a pedestal it fits worse."""
 MIN_VARIANCE = 1e-9
@@ -183,7 +183,8 @@ def _bright_objects(patches: Tensor, means: Tensor, classes: list[Tensor], estim
         return []
     bright = means.topk(number).values[-1]
     darkest, brightest = classes[0].mean(), classes[-1].mean()
-    if brightest > MAX_DARK * bright or brightest - darkest >= MIN_COVERED * (bright - darkest):
+    black = means.min().clamp(min=0)  # the pedestal of a detector lies below all values
+    if brightest - black > MAX_DARK * (bright - black) or brightest - darkest >= MIN_COVERED * (bright - darkest):
         return []
     objects = patches[..., means > (brightest + bright) / 2]
     return [estimator.select(objects)] if objects.shape[-1] >= estimator.min_patches else []
