@@ -49,7 +49,7 @@ def parts() -> dict[str, Part]:
     others = tuple(noise for noise in NOISE if noise not in COMPARED)
     return {
         "kodak24": Part(folder, quick, kodak24(), NOISE),
-        "auto": Part(folder, {"auto": "auto"}, kodak24(), COMPARED),
+        "auto": Part(folder, {"auto": "auto"}, kodak24(), NOISE),
         "adapted": Part(folder, {ADAPTED: ADAPTED}, kodak24(), COMPARED),
         "fast": Part(folder, {name: name for name in PURE}, kodak24(), others),
         "set14": Part("studies/pretrained/set14", {**quick, "auto": "auto", "fast": "fast"}, set14(), COMPARED),
