@@ -215,7 +215,8 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
 def _made_of_lines(profile: NoiseProfile) -> bool:
     """Return whether the correlated noise of a picture of which much is clipped is that of its lines and edges.
 
-    In a plot or drawing on pure white, no block is flat but the clipped ones. Noise of cameras varies less.
+    In a plot or drawing on pure white, no block is flat but the clipped ones. Noise of cameras varies less. So it
+    returns True, too, where the covariance could not be measured.
     """
     if profile.curve is None:
         return True

@@ -91,4 +91,4 @@ def test_few_photons_are_transformed_where_it_is_asked_for():
         assert (profile.level.gain == 0) == few
     counts = repeatable("poisson:1", RAMP[:, :1] / 2) / 4
     into, _ = Stabilized(few_photons=True).transforms(counts)
-    assert torch.equal(into(counts), counts)  # single photons, which can be told
+    assert torch.equal(into(counts), counts)  # whole counts of photons

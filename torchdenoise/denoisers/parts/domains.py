@@ -95,7 +95,7 @@ class Stabilized(
         return Profiles(len(profiles), lambda number: self._seen(profiles[number]).stabilized())
 
     def _seen(self, profile: NoiseProfile) -> NoiseProfile:
-        """Return a profile whose white noise is to be transformed; single photons, which can be told, are not."""
+        """Return the profile to transform by: few photons count as white noise, unless they are whole counts."""
         if self.few_photons and profile.few_photons and not profile.coarse_to_fine:
             return replace(profile, curve=None, covariance=None)
         return profile
