@@ -1,12 +1,15 @@
 """The command ``denoise`` on stacks."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
 from helpers import clean_image, noisy_scene, random_pixels, save_picture
 
 from torchdenoise.data import Frames
-from torchdenoise.fitting import denoise
+from torchdenoise.fitting import choosing, denoise
+from torchdenoise.fitting.frames import DENOISED_APART
 from torchdenoise.noise import repeatable
 
 WORDS = ("--device", "cpu", "--recipe", "tv")
@@ -157,23 +160,57 @@ def test_axes_that_contradict_the_file_are_used_and_said(run, tmp_path, named, g
     assert ("warning: a.tif: the file's own axes are TYX; --axes CYX is used" in outcome.out) == said
 
 
+def unequal_dyes(path):
+    """Write two channels of counts, one fifty times as bright as the other."""
+    light = 3000 * clean_image(1, 96, 96)[0, 0].numpy()
+    dyes = np.random.default_rng(0).poisson(20 + np.stack([light, light.T / 50])).astype(np.uint16)
+    np.save(path, dyes)
+    return dyes
+
+
 @pytest.mark.parametrize(
     ("words", "apart"), [((), True), (("--channels", "together"), False), (("--noise-level", "9"), False)]
 )
 def test_dyes_of_unequal_brightness_are_denoised_apart(run, tmp_path, words, apart):
-    light = 3000 * clean_image(1, 96, 96)[0, 0].numpy()
-    dyes = np.random.default_rng(0).poisson(20 + np.stack([light, light.T / 50])).astype(np.uint16)
-    np.save(tmp_path / "dyes.npy", dyes)
+    dyes = unequal_dyes(tmp_path / "dyes.npy")
     outcome = run("denoise", "dyes.npy", "--axes", "CYX", *FEW_STEPS, *words)
     assert outcome.code == 0, outcome.err
     assert ("the noise of the channels differs: each is denoised alone" in outcome.out) == apart
+    lines = outcome.out.splitlines()
+    assert [line.partition(": noise: ")[0] for line in lines if ": noise: " in line] == (
+        ["channel 1", "channel 2"] if apart else []
+    )
     if not words:
-        assert (
-            "CYX, 2x96x96, 1 frames; the noise of the channels differs"
-            in run("inspect", "dyes.npy", "--axes", "CYX").out
-        )
         result = denoise(dyes, "instant", axes="CYX", channels="apart", device="cpu", max_steps=2)
         np.testing.assert_array_equal(np.load(tmp_path / "dyes_denoised.npy"), result)
+
+
+def test_each_channel_that_is_denoised_alone_has_its_noise_and_recipe_said(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(choosing, "FITTED", "instant")  # it is quick
+    unequal_dyes(tmp_path / "dyes.npy")
+    outcome = run("denoise", "dyes.npy", "--axes", "CYX", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    said = [line for line in outcome.out.splitlines() if line.startswith("channel ")]
+    assert ["; by instant: " in said[0], "; by pretrained-fast; " in said[1]] == [True, True]
+    first, second = (line.rpartition("255 stands for ")[2] for line in said)
+    assert (first, second) == ("4095", "99, 0 for 17")  # each channel has its own black and white
+    lines = run("inspect", "dyes.npy", "--axes", "CYX", "--json", "p.json", "--html", "p.html").out.splitlines()
+    heads = [line for line in lines if line.startswith("dyes.npy, channel ")]
+    assert [head.removeprefix("dyes.npy, ").partition("; ")[0] for head in heads] == [
+        line.partition("; ")[0] for line in said
+    ]
+    assert lines.count("  axes: CYX, 2x96x96, 2 frames; " + DENOISED_APART) == 2
+    contents = json.loads((tmp_path / "p.json").read_text())
+    assert [each["inspection"]["channel"] for each in contents] == ["channel 1", "channel 2"]
+    assert "<h2>dyes.npy, channel 2</h2>" in (tmp_path / "p.html").read_text()
+
+
+def test_channels_that_are_inspected_together_have_one_profile(run, tmp_path):
+    unequal_dyes(tmp_path / "dyes.npy")
+    outcome = run("inspect", "dyes.npy", "--axes", "CYX", "--channels", "together")
+    assert "  axes: CYX, 2x96x96, 1 frame" in outcome.out.splitlines()
+    assert outcome.out.count("noise: ") == 1
+    assert outcome.out.endswith("command: torchdenoise denoise dyes.npy --axes CYX --channels together\n")
 
 
 def test_a_page_of_channels_that_is_cut_short_is_named_with_its_file(run, tmp_path):

@@ -124,6 +124,17 @@ def test_the_noise_and_warnings_are_remarks():
     assert few.remarks[-1].endswith(": tick float32")
 
 
+def test_each_channel_that_is_denoised_alone_has_its_noise_among_the_remarks(tmp_path):
+    (tmp_path / "few.yaml").write_text(
+        "seed_everything: 0\ntrainer: {max_steps: 2}\nmodel: {class_path: Recorrupted}\n"
+        "data: {class_path: SingleImage}\n"
+    )
+    settings = Settings(str(tmp_path / "few.yaml"), device="cpu", channels="apart")
+    job = Job(ArrayPlanes(stack(2), Axes("TYXC")), settings)
+    job.run()
+    assert [line.partition(": noise: ")[0] for line in job.remarks] == ["channel 1", "channel 2"]
+
+
 def test_an_array_of_dask_is_computed_plane_by_plane():
     dask = pytest.importorskip("dask.array", reason="Dask comes with the extra cluster")
     array = stack()

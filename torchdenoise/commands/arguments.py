@@ -129,6 +129,16 @@ class Parser(argparse.ArgumentParser):
                     yield from each._option_names()
 
 
+def add_channels_option(options: Parser) -> None:
+    """Add the option that says whether the channels of a frame are one image."""
+    options.add_argument(
+        "--channels",
+        choices=("auto", "together", "apart"),
+        default="auto",
+        help="the channels C of a frame together, or each alone (default: auto, alone if their noise differs)",
+    )
+
+
 def add_worker_options(options: Parser, job: str) -> None:
     """Add the options that say who does the work; ``job`` is one piece of it, in a word."""
     options.add_argument("--workers", type=positive, default=1, metavar="N", help=f"{job}s at a time (default: 1)")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torchdenoise.commands.arguments import (
     Parser,
+    add_channels_option,
     add_worker_options,
     count,
     data_range,
@@ -94,12 +95,7 @@ def parser() -> Parser:
         help="a letter for each axis of a stack: T time, Z depth, C channel, Y row, X column, S samples (RGB)",
     )
     add_scene_option(options)
-    options.add_argument(
-        "--channels",
-        choices=("auto", "together", "apart"),
-        default="auto",
-        help="denoise the channels C of a frame together, or each alone (default: auto, alone if their noise differs)",
-    )
+    add_channels_option(options)
     options.add_argument(
         "--fit",
         choices=("each", "shared"),

@@ -4,12 +4,12 @@ import argparse
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchdenoise.commands.arguments import Parser, data_range
+from torchdenoise.commands.arguments import Parser, add_channels_option, data_range
 from torchdenoise.commands.folders import add_search_options, search_of
 from torchdenoise.commands.new_files import check_new_file
 from torchdenoise.commands.scenes import add_scene_option, scene_finder
@@ -21,9 +21,8 @@ from torchdenoise.scenes import Source
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from torchdenoise.data import Planes
+    from torchdenoise.fitting.choosing import Choice
     from torchdenoise.inspection import Inspection, Suitability
-    from torchdenoise.noise import NoiseProfile, ValueRange
 
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
@@ -46,15 +45,23 @@ Rows = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class _Inspected:
+    """What is found in a picture, or in the frames of a stack that share their noise."""
+
     source: Source
+    channel: str
+    """Which one it is about, where the channels of a stack are denoised apart; else nothing."""
     image: "Tensor"
     inspection: "Inspection"
     recipes: "Sequence[Suitability]"
     command: str
     stack: str
     """Axes, shape and frames of a stack, else nothing."""
-    choice: str
-    """The recipe that ``auto`` takes, and why; nothing for a stack, of which the first frame decides."""
+    choice: "Choice"
+    """The recipe that ``auto`` takes, and why; for a stack, the first frame decides."""
+
+    @property
+    def title(self) -> str:
+        return ", ".join(filter(None, [str(self.source), self.channel]))
 
 
 def parser() -> Parser:
@@ -75,6 +82,7 @@ def parser() -> Parser:
     )
     options.add_argument("--axes", metavar="TCYX", help="a letter for each axis of a stack; see torchdenoise denoise")
     add_scene_option(options)
+    add_channels_option(options)
     options.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     options.add_argument(
         "--data-range", type=data_range, metavar="WHITE", help="white level of the files' values, or BLACK,WHITE"
@@ -93,16 +101,17 @@ def run(words: Sequence[str]) -> int:
     found, failed = [], 0
     for source in pictures:
         try:
-            inspected = _inspect(source, options)
+            inspected = list(_inspect(source, options))
         except UserError as error:
             if len(pictures) == 1:
                 raise
             print(f"failed: {error}", file=sys.stderr)
             failed += 1
             continue
-        found.append(inspected)
+        found += inspected
         if options.json != STDOUT:
-            _show(inspected)
+            for each in inspected:
+                _show(each)
     _write(found, len(pictures), options, shlex.join(["torchdenoise", *words]))
     if failed:
         raise UserError(f"{failed} of {len(pictures)} pictures failed (see above); the others are done")
@@ -118,52 +127,53 @@ def _check_file(path: Path | None, option: str, suffixes: tuple[str, ...], optio
     check_new_file(path, options.overwrite)
 
 
-def _inspect(source: Source, options: argparse.Namespace) -> _Inspected:
+def _inspect(source: Source, options: argparse.Namespace) -> Iterator[_Inspected]:
+    """Yield what is found in a picture or a stack; of a stack whose channels are denoised apart, in each channel."""
     from torchdenoise.data import open_planes, read_picture
     from torchdenoise.data.headers import check_fits
     from torchdenoise.fitting import Options
     from torchdenoise.fitting.choosing import choose
-    from torchdenoise.inspection import inspect_noise, suitable_recipes
+    from torchdenoise.fitting.frames import frame_groups
+    from torchdenoise.inspection import inspect_noise, sampled, suitable_recipes
     from torchdenoise.isolation import memory_errors
     from torchdenoise.paths import read_errors
 
+    command = _command(source, options)
+    planes = open_planes(source.path, options.axes, source.scene)
+    if planes is None:
+        check_fits(source.path)
+        picture = read_picture(source.path, options.data_range)
+        with read_errors(source), memory_errors():
+            inspection = inspect_noise(picture.image, values=picture.scaling.values)
+            choice = choose(picture.image, Options(noise=inspection.profile))
+        yield _Inspected(source, "", picture.image, inspection, suitable_recipes(inspection), command, "", choice)
+        return
+    with planes, read_errors(source), memory_errors():
+        groups = frame_groups(planes, options.channels, options.data_range)
+        height, *_ = planes.axes.plane_shape(planes.shape)
+        stack = "; ".join(filter(None, [groups.describe(), groups.remark]))
+        for group in groups:
+            image, profile, values = sampled(group)
+            inspection = inspect_noise(image, profile, values)
+            choice = choose(image[..., :height, :], Options(noise=group.noise or inspection.profile))
+            yield _Inspected(
+                source, group.name, image, inspection, suitable_recipes(inspection), command, stack, choice
+            )
+
+
+def _command(source: Source, options: argparse.Namespace) -> str:
+    """Return the command that denoises a picture."""
     words = ["torchdenoise", "denoise", str(source.path)]
     if options.axes is not None:
         words += ["--axes", options.axes]
     if source.scene is not None:
         words += ["--scene", str(source.scene)]
+    if options.channels != "auto":
+        words += ["--channels", options.channels]
     if options.data_range is not None:
         ends = options.data_range if isinstance(options.data_range, tuple) else (options.data_range,)
         words += ["--data-range", ",".join(f"{end:g}" for end in ends)]
-    planes = open_planes(source.path, options.axes, source.scene)
-    if planes is None:
-        check_fits(source.path)
-        picture = read_picture(source.path, options.data_range)
-        image, profile, values, stack = picture.image, None, picture.scaling.values, ""
-    else:
-        with planes:
-            image, profile, values, stack = _sampled(source, planes, options)
-    with read_errors(source), memory_errors():
-        inspection = inspect_noise(image, profile, values)
-        choice = "" if stack else str(choose(image, Options(noise=inspection.profile)))
-    return _Inspected(source, image, inspection, suitable_recipes(inspection), shlex.join(words), stack, choice)
-
-
-def _sampled(
-    source: Source, planes: "Planes", options: argparse.Namespace
-) -> "tuple[Tensor, NoiseProfile | None, ValueRange, str]":
-    """Return some frames of a stack below each other, their noise, their black and white, and what the stack is."""
-    from torchdenoise.fitting.frames import DENOISED_APART, noise_differs
-    from torchdenoise.inspection import sampled
-    from torchdenoise.paths import read_errors
-
-    with read_errors(source):
-        image, profile, values = sampled(planes, options.data_range)
-    shape = "x".join(map(str, planes.shape))
-    stack = f"{planes.axes.letters}, {shape}, {len(planes.axes.frames(planes.shape))} frames"
-    if profile is not None and planes.axes.has_channels and noise_differs(image, profile):
-        stack += f"; {DENOISED_APART}"
-    return image, profile, values, stack
+    return shlex.join(words)
 
 
 def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace, command: str) -> None:
@@ -172,7 +182,7 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
 
     if options.json is not None and found:
         contents = [_content(each) for each in found]
-        content = contents[0] if number == 1 else contents
+        content = contents[0] if number == len(contents) == 1 else contents
         if options.json == STDOUT:
             print(as_text(content))
         else:
@@ -181,7 +191,7 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
     if options.html is not None and found:
         from torchdenoise.inspection import page
 
-        sections = [(str(each.source), each.inspection, each.image, _rows(each)) for each in found]
+        sections = [(each.title, each.inspection, each.image, _rows(each)) for each in found]
         with write_errors(options.html), completed(options.html) as partial:
             partial.write_text(page(sections, command), encoding="utf-8")
         _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
@@ -199,12 +209,13 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
         "picture": str(inspected.source.path),
         **({"scene": inspected.source.scene} if inspected.source.scene is not None else {}),
         **({"stack": inspected.stack} if inspected.stack else {}),
+        **({"channel": inspected.channel} if inspected.channel else {}),
         "channels": channels,
         "height": height,
         "width": width,
         **inspected.inspection.facts(),
         "recipes": {each.recipe: list(each.broken) for each in inspected.recipes},
-        **({"auto": inspected.choice} if inspected.choice else {}),
+        "auto": str(inspected.choice),
         "command": inspected.command,
     }
     return to_json(inspected.inspection.profile) | {BESIDE: beside}
@@ -215,8 +226,8 @@ def _rows(inspected: _Inspected) -> Rows:
     from torchdenoise.inspection import in_words
 
     stack = [("axes", inspected.stack)] if inspected.stack else []
-    choice = [("auto", inspected.choice)] if inspected.choice else []
-    return [*stack, *in_words(inspected.inspection, inspected.recipes), *choice, ("command", inspected.command)]
+    facts = in_words(inspected.inspection, inspected.recipes)
+    return [*stack, *facts, ("auto", str(inspected.choice)), ("command", inspected.command)]
 
 
 def _show(inspected: _Inspected) -> None:
@@ -226,7 +237,7 @@ def _show(inspected: _Inspected) -> None:
     if profile.covariance is not None:
         place = next(number for number, (name, _) in enumerate(rows) if name == "neighbours' correlation") + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
-    print(f"{inspected.source}: {inspected.inspection.line}")
+    print(f"{inspected.title}: {inspected.inspection.line}")
     if not sys.stdout.isatty():
         for name, text in rows:
             print(f"  {name}: {text}" if "\n" not in text else f"  {name}:\n    " + text.replace("\n", "\n    "))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torchdenoise.commands.picture_work import Listener
     from torchdenoise.data import Planes
     from torchdenoise.fitting import Options, Restore
-    from torchdenoise.fitting.frames import FrameDone, FrameGroup
+    from torchdenoise.fitting.frames import FrameDone, FrameGroup, FrameGroups
 
 
 NAMED = "TZCYXS"
@@ -72,8 +72,7 @@ def _denoise(
     from torchdenoise.data.memory import freed_afterwards
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
-    from torchdenoise.fitting.denoising import chosen_channels
-    from torchdenoise.fitting.frames import DENOISED_APART, check_frames_memory, denoise_frames, frame_groups
+    from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
 
     source, target = pair
     dtype = planes.dtype if options.dtype == "same" else options.dtype
@@ -82,13 +81,10 @@ def _denoise(
         check_frames_memory(planes, options.channels != "apart", options.batch * options.workers)
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
-        channels = chosen_channels(options.channels, wanted.noise)
-        groups = frame_groups(planes, channels, options.data_range, options.dtype, masks)
+        groups = frame_groups(planes, options.channels, options.data_range, options.dtype, masks, wanted.noise)
     remarks = _Remarks(source, progress)
     with read_errors(source):
         remarks.begin(planes, groups, options.axes is not None)
-        if channels == "auto" and len(groups) > 1:
-            remarks.once(DENOISED_APART)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
@@ -136,7 +132,6 @@ class _Remarks:
         self._source = source
         self._progress = progress
         self._said: set[str] = set()
-        self._noise_said = False
 
     def once(self, line: str) -> None:
         if line not in self._said:
@@ -146,11 +141,8 @@ class _Remarks:
     def warn(self, text: str) -> None:
         self.once(f"warning: {shown(self._source)}: {text}")
 
-    def begin(self, planes: "Planes", groups: "list[FrameGroup]", asked: bool) -> None:
-        frames = sum(len(group.frames) for group in groups)
-        shape = "x".join(map(str, planes.shape))
-        self._progress.say(f"{shown(self._source)}: axes {planes.axes.letters}, {shape}, {frames} frames")
-        self._values = groups[0].values
+    def begin(self, planes: "Planes", groups: "FrameGroups", asked: bool) -> None:
+        self._progress.say(f"{shown(self._source)}: axes {groups.describe()}")
         own = _own_axes(self._source) if asked else ""
         if own and own != planes.axes.letters:
             self.warn(f"the file's own axes are {own}; --axes {planes.axes.letters} is used")
@@ -159,6 +151,8 @@ class _Remarks:
         for group in groups:
             if shifted := group.shifted():
                 self.warn(shifted)
+        if groups.remark:
+            self.once(groups.remark)
 
     def frame(self, done: "FrameDone") -> None:
         from torchdenoise.fitting.denoising import FEW_PHOTONS
@@ -166,9 +160,8 @@ class _Remarks:
         self._progress.frame(done.number, done.frames)
         if done.fitted is None:
             return
-        if done.fitted.noise and not self._noise_said:
-            self._noise_said = True
-            self._progress.say(self._values.beside(done.fitted.noise))
+        if done.noise:
+            self._progress.say(done.noise)
         for warning in done.fitted.assumption_warnings:
             self.warn(warning)
         if done.coarse:

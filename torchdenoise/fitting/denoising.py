@@ -25,7 +25,6 @@ from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.choosing import FITTED, ChosenFits, asks_for_fit
 from torchdenoise.fitting.frames import (
     ADVICE,
-    DENOISED_APART,
     NEEDS_STACK,
     FrameDone,
     FrameGroup,
@@ -163,9 +162,8 @@ def denoise(
         with planes:
             check_frames_memory(planes, channels != "apart", batch)
             masks = _stack_masks(noisy, mask, planes)
-            groups = frame_groups(planes, chosen_channels(channels, given), data_range, dtype, masks)
-            if channels == "auto" and len(groups) > 1:
-                _logger.info(DENOISED_APART)
+            groups = frame_groups(planes, channels, data_range, dtype, masks, given)
+            _log(groups.remark)
             clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
         return _masked_like(noisy, clean_planes)
     _refuse_without_stack(fit, neighbours)
@@ -193,11 +191,6 @@ def check_word(name: str, word: str, words: Sequence[str]) -> None:
     """Raise UserError unless an argument is one of some words."""
     if word not in words:
         raise UserError(f"{name}={word!r}: give {', '.join(map(repr, words[:-1]))} or {words[-1]!r}")
-
-
-def chosen_channels(channels: str, noise: NoiseProfile | NoiseSource | None) -> str:
-    """Return how channels are denoised; given noise is believed, so that nothing is to be measured."""
-    return "together" if channels == "auto" and noise is not None else channels
 
 
 def _refuse_without_stack(fit: str, neighbours: int) -> None:
@@ -270,7 +263,7 @@ def _denoise_planes(
 
     def on_frame(done: FrameDone) -> None:
         coarse.append(done.coarse)
-        _log_noise(done.fitted)
+        _log(done.noise)
 
     for group in groups:
         if shifted := group.shifted():
@@ -284,13 +277,13 @@ def _denoise_planes(
 
 def _clean(result: Result) -> Tensor:
     """Return the clean image and log what was found of its noise, or raise the error."""
-    _log_noise(result)
+    _log(result.noise if isinstance(result, Fitted) else "")
     return unwrap(result)
 
 
-def _log_noise(result: Result | None) -> None:
-    if isinstance(result, Fitted) and result.noise:
-        _logger.info(result.noise)
+def _log(line: str) -> None:
+    if line:
+        _logger.info(line)
 
 
 def _warn_of_shift(noisy: NDArray[Any] | None) -> None:

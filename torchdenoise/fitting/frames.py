@@ -4,12 +4,13 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from torchdenoise.data import Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
@@ -20,7 +21,7 @@ from torchdenoise.errors import PictureError, UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.fitting.together import Result
-from torchdenoise.noise import FramesNoise, NoiseProfile
+from torchdenoise.noise import FramesNoise, NoiseProfile, NoiseSource
 from torchdenoise.noise.channels import level_mismatch
 
 SAMPLED = 9
@@ -66,6 +67,8 @@ class FrameDone:
     """None if no pixel of the frame has a value."""
     coarse: bool
     """Whether whole numbers are too coarse for the result."""
+    noise: str = ""
+    """A line about the noise of the frame's group, with the first frame for which there is one; else nothing."""
 
 
 class FrameGroup:
@@ -76,6 +79,7 @@ class FrameGroup:
         data_range: as in ``Scaling.of``.
         dtype: of the results, ``"same"`` or ``"float32"``.
         masks: of the frames.
+        name: of the channel, where the frames are those of one of several; else nothing.
 
     Raises:
         PictureError: as ``Scaling.of``.
@@ -87,8 +91,10 @@ class FrameGroup:
         data_range: float | tuple[float, float] | None,
         dtype: Any,
         masks: StackMasks | None = None,
+        name: str = "",
     ) -> None:
         self.frames = frames
+        self.name = name
         self._masks = masks
         scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
         self.values, self.scaling = scaling.values, scaling.stored_as(dtype)
@@ -155,7 +161,11 @@ class FrameGroup:
         """Return whether the channels of a frame have noise that no one level function describes."""
         if len(self.frames.groups[0]) == 1 or self.noise is None:
             return False
-        return noise_differs(torch.cat(self.sample(), -2), self.noise.profile)
+        return level_mismatch(torch.cat(self.sample(), -2), self.noise.profile) > MAX_MISMATCH
+
+    def noise_line(self, found: str) -> str:
+        """Return a line about the noise with the channel's name and what its 255 stands for; nothing for no line."""
+        return ": ".join(filter(None, [self.name, self.values.beside(found)])) if found else ""
 
     def shifted(self) -> str:
         """Return a sentence if the channels of the frame in the middle are alike but shifted, else nothing."""
@@ -166,9 +176,38 @@ class FrameGroup:
         return f"{found}; {ADVICE}" if found else ""
 
 
-def noise_differs(image: Tensor, profile: NoiseProfile) -> bool:
-    """Return whether the channels of an image ``(1, C, H, W)`` are better denoised alone than with one profile."""
-    return level_mismatch(image, profile) > MAX_MISMATCH
+@dataclass(frozen=True)
+class FrameGroups(Sequence[FrameGroup]):
+    """All frames of a stack as one group, or each channel's as a group of its own.
+
+    Args:
+        planes: of the stack.
+        groups: of its frames.
+        remark: why the channels are apart, if their noise decided that.
+    """
+
+    planes: Planes
+    groups: Sequence[FrameGroup]
+    remark: str = ""
+
+    def describe(self) -> str:
+        """Return axes, shape and number of frames in one line."""
+        frames = sum(len(group.frames) for group in self)
+        shape = "x".join(map(str, self.planes.shape))
+        return f"{self.planes.axes.letters}, {shape}, {frames} frame{'s' * (frames > 1)}"
+
+    @override
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @overload
+    def __getitem__(self, number: int) -> FrameGroup: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[FrameGroup]: ...
+    @override
+    def __getitem__(self, number: int | slice) -> FrameGroup | Sequence[FrameGroup]:
+        """Return a group, or several."""
+        return self.groups[number]
 
 
 def frame_groups(
@@ -177,24 +216,29 @@ def frame_groups(
     data_range: float | tuple[float, float] | None = None,
     dtype: Any = "same",
     masks: StackMasks | None = None,
-) -> list[FrameGroup]:
+    noise: NoiseProfile | NoiseSource | None = None,
+) -> FrameGroups:
     """Return all frames as one group, or each channel's as a group of its own; pixels of ``masks`` are hidden.
 
     Args:
         planes: of the stack.
-        channels: ``together``, ``apart``, or ``auto``: apart where their noise differs.
+        channels: ``together``, ``apart``, or ``auto``: apart where their noise is measured and differs.
         data_range: as in ``Scaling.of``.
         dtype: of the results.
         masks: of the frames.
+        noise: that is given and believed, so that ``auto`` measures none.
 
     Raises:
         PictureError: as ``Scaling.of``, in any frame; known before any work.
     """
     if channels != "apart":
         group = FrameGroup(Frames.together(planes), data_range, dtype, masks)
-        if channels == "together" or not group.channels_differ():
-            return [group]
-    return [FrameGroup(frames, data_range, dtype, masks) for frames in Frames.apart(planes)]
+        if channels == "together" or noise is not None or not group.channels_differ():
+            return FrameGroups(planes, [group])
+    parts = Frames.apart(planes)
+    names = [f"channel {number}" for number in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
+    groups = [FrameGroup(frames, data_range, dtype, masks, name) for frames, name in zip(parts, names, strict=True)]
+    return FrameGroups(planes, groups, DENOISED_APART if channels == "auto" else "")
 
 
 def check_frames_memory(planes: Planes, together: bool = True, at_once: int = 1) -> None:
@@ -226,13 +270,16 @@ def denoise_frames(
     restores = [make_restore(group) for group in groups]
     recent = [_RecentFrames(group, batch, neighbours) for group in groups]
     total = sum(len(group.frames) for group in groups)
+    said: set[int] = set()
     done = 0
     for number, places in _batches(groups, batch):
         group = groups[number]
         for place, frame, fitted, coarse in _fitted(recent[number], places, restores[number]):
             done += 1
+            noise = "" if fitted is None or number in said else group.noise_line(fitted.noise)
+            said |= {number} if noise else set()
             if on_frame is not None:
-                on_frame(FrameDone(done, total, fitted, coarse))
+                on_frame(FrameDone(done, total, fitted, coarse, noise))
             yield from group.frames.split(place, frame)
 
 

@@ -18,7 +18,6 @@ from torchdenoise.errors import AssumptionWarning, Stopped, UserError
 from torchdenoise.fitting import DEFAULT_RECIPE, Options, Restore, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
 from torchdenoise.fitting.frames import (
-    DENOISED_APART,
     FrameDone,
     FrameGroup,
     check_frames_memory,
@@ -107,7 +106,7 @@ class Job:
         check_frames_memory(planes, settings.channels != "apart")
         groups = frame_groups(planes, settings.channels, dtype="float32" if settings.as_float else "same")
         self.result = np.zeros(planes.shape, groups[0].scaling.dtype)
-        self._remark(DENOISED_APART if settings.channels == "auto" and len(groups) > 1 else "")
+        self._remark(groups.remark)
         for group in groups:
             self._remark(f"warning: {shifted}" if (shifted := group.shifted()) else "")
         places = [
@@ -134,9 +133,8 @@ class Job:
     def _frame(self, done: FrameDone) -> None:
         self._done = done.number
         self._advance(0.0, "")
+        self._remark(done.noise)
         if done.fitted is not None:
-            if done.number == 1:
-                self._remark(self._order[0][0].values.beside(done.fitted.noise))
             for warning in done.fitted.assumption_warnings:
                 self._remark(f"warning: {warning}")
         if done.coarse:

@@ -8,6 +8,7 @@ from napari.qt.threading import create_worker
 
 from torchdenoise.data import Planes
 from torchdenoise.errors import UserError
+from torchdenoise.fitting.frames import frame_groups
 from torchdenoise.inspection import in_words, inspect_noise, sampled, suitable_recipes
 from torchdenoise.isolation import memory_errors
 from torchdenoise.napari.layers import axes_of, check_image, layer_choice, planes_of
@@ -54,8 +55,13 @@ def noise_text(planes: Planes) -> str:
     """Return what is found about the noise of planes, or why nothing can be."""
     try:
         with memory_errors():
-            inspection = inspect_noise(*sampled(planes))
+            groups = frame_groups(planes)
+            found = [(group.name, inspect_noise(*sampled(group))) for group in groups]
     except UserError as error:
         return str(error)
-    rows = in_words(inspection, suitable_recipes(inspection))
-    return "\n".join([inspection.line, *(f"{name}: {text}" for name, text in rows)])
+    lines = [groups.remark] if groups.remark else []
+    for channel, inspection in found:
+        rows = in_words(inspection, suitable_recipes(inspection))
+        lines.append(": ".join(filter(None, [channel, inspection.line])))
+        lines += [f"{name}: {text}" for name, text in rows]
+    return "\n".join(lines)

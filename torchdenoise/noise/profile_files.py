@@ -59,7 +59,9 @@ def from_json(content: Any) -> NoiseProfile:
         0.1
     """
     if isinstance(content, list) and content and all(isinstance(each, Mapping) for each in content):
-        raise UserError("holds the noise profiles of several pictures: inspect one picture alone")
+        raise UserError(
+            "holds the noise profiles of several pictures or channels: inspect one picture, with --channels together"
+        )
     if not isinstance(content, Mapping) or content.get("kind") != KIND or not isinstance(content.get("format"), int):
         raise UserError(f"not a noise profile: {REMEDY}")
     if content["format"] > FORMAT:
