@@ -205,6 +205,40 @@ def test_each_channel_that_is_denoised_alone_has_its_noise_and_recipe_said(run, 
     assert "<h2>dyes.npy, channel 2</h2>" in (tmp_path / "p.html").read_text()
 
 
+@pytest.mark.parametrize("kind", ["imagej", "ome", "other", "npy"])
+def test_the_noise_is_kept_in_the_metadata_of_a_stack(run, tmp_path, kind):
+    array = np.stack([unequal_dyes(tmp_path / "dyes.npy")] * 2)
+    path = tmp_path / ("a.npy" if kind == "npy" else "a.ome.tif" if kind == "ome" else "a.tif")
+    said = {"axes": "TCYX", "spacing": 0.5, "unit": "um", "Ranges": (0.0, 4000.0, 0.0, 99.0), "mode": "composite"}
+    if kind == "npy":
+        np.save(path, array)
+    elif kind == "imagej":
+        tifffile.imwrite(path, array, imagej=True, resolution=(9.26, 9.26), metadata=said)
+    elif kind == "ome":
+        said = {"axes": "TCYX", "PhysicalSizeX": 0.108, "Channel": {"Name": ["DAPI", "GFP"]}}
+        tifffile.imwrite(path, array, metadata=said, software=False)
+    else:
+        tifffile.imwrite(
+            path, array, photometric="minisblack", metadata={"axes": "TCYX"}, software="ZEN 3 \u00b5".encode()
+        )
+    outcome = run("denoise", path, *FEW_STEPS, "--axes", "TCYX", "-o", "b.tif")
+    assert outcome.code == 0, outcome.err
+    noise = "; ".join(line for line in outcome.out.splitlines() if ": noise: " in line)
+    assert noise.count("channel ") == 2
+    with tifffile.TiffFile("b.tif") as after:
+        before = {"imagej": "tifffile.py; ", "other": "ZEN 3 \u00b5; "}.get(kind, "")
+        assert after.pages[0].software == f"{before}torchdenoise: {noise}"
+        assert after.asarray().shape == array.shape
+        if kind == "npy":
+            return
+        with tifffile.TiffFile(path) as source:
+            assert after.series[0].axes == source.series[0].axes == "TCYX"
+            assert after.imagej_metadata == source.imagej_metadata
+            assert after.ome_metadata == source.ome_metadata
+            assert after.pages[0].resolution == source.pages[0].resolution
+            assert kind != "imagej" or after.imagej_metadata["Ranges"] == said["Ranges"]
+
+
 def test_channels_that_are_inspected_together_have_one_profile(run, tmp_path):
     unequal_dyes(tmp_path / "dyes.npy")
     outcome = run("inspect", "dyes.npy", "--axes", "CYX", "--channels", "together")

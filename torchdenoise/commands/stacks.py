@@ -82,9 +82,9 @@ def _denoise(
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
         groups = frame_groups(planes, options.channels, options.data_range, options.dtype, masks, wanted.noise)
-    remarks = _Remarks(source, progress)
+    remarks = _Remarks(source, progress, planes)
     with read_errors(source):
-        remarks.begin(planes, groups, options.axes is not None)
+        remarks.begin(groups, options.axes is not None)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
@@ -128,9 +128,10 @@ def _own_axes(source: Source) -> str:
 class _Remarks:
     """What is said about a stack, each line once."""
 
-    def __init__(self, source: Source, progress: "Listener") -> None:
+    def __init__(self, source: Source, progress: "Listener", planes: "Planes") -> None:
         self._source = source
         self._progress = progress
+        self._planes = planes
         self._said: set[str] = set()
 
     def once(self, line: str) -> None:
@@ -141,12 +142,13 @@ class _Remarks:
     def warn(self, text: str) -> None:
         self.once(f"warning: {shown(self._source)}: {text}")
 
-    def begin(self, planes: "Planes", groups: "FrameGroups", asked: bool) -> None:
+    def begin(self, groups: "FrameGroups", asked: bool) -> None:
         self._progress.say(f"{shown(self._source)}: axes {groups.describe()}")
         own = _own_axes(self._source) if asked else ""
-        if own and own != planes.axes.letters:
-            self.warn(f"the file's own axes are {own}; --axes {planes.axes.letters} is used")
-        for lost in planes.lost:
+        letters = self._planes.axes.letters
+        if own and own != letters:
+            self.warn(f"the file's own axes are {own}; --axes {letters} is used")
+        for lost in self._planes.lost:
             self.warn(f"not kept: {lost}")
         for group in groups:
             if shifted := group.shifted():
@@ -162,6 +164,7 @@ class _Remarks:
             return
         if done.noise:
             self._progress.say(done.noise)
+            self._planes.remarks.append(done.noise)
         for warning in done.fitted.assumption_warnings:
             self.warn(warning)
         if done.coarse:

@@ -61,6 +61,8 @@ class Planes(ABC):
         """What only a result of the same format keeps, in words."""
         self.calibration = Calibration()
         """What the file says about its axes, which other formats may keep, too."""
+        self.remarks: list[str] = []
+        """What the metadata of a result say beside those of the input; complete when all its planes are taken."""
         self.resources = contextlib.ExitStack()
         """What ``close`` closes."""
 

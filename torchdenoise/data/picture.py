@@ -14,6 +14,17 @@ from torchdenoise.data.scaling import Scaling
 from torchdenoise.errors import PictureError
 
 
+def as_comment(remarks: Sequence[str]) -> str:
+    """Return remarks as one line for the metadata of a result; nothing if there are none.
+
+    Example:
+        >>> as_comment(["", "noise: none"]), as_comment([])
+        ('torchdenoise: noise: none', '')
+    """
+    line = "; ".join(filter(None, remarks))
+    return f"torchdenoise: {line}" if line else ""
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """An image for a denoiser, with the scaling and metadata to write the result like the input.
@@ -166,8 +177,7 @@ class Picture:
             >>> Picture.from_array(np.zeros((8, 9))).with_remarks(["", "noise: none"]).comment
             'torchdenoise: noise: none'
         """
-        line = "; ".join(filter(None, remarks))
-        return replace(self, comment=f"torchdenoise: {line}") if line else self
+        return replace(self, comment=as_comment(remarks) or self.comment)
 
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.

@@ -29,6 +29,7 @@ from torchdenoise.data.formats.tiff_checks import (
 )
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 from torchdenoise.scenes import find_scene
 
@@ -44,6 +45,9 @@ _WRITTEN = frozenset(
 )
 """Tags that say how the pixels are stored, or that are written from a page's values."""
 _DESCRIPTION = 270
+_SOFTWARE = 305
+_PROGRAM = "torchdenoise"
+"""The software of a result, unless the input names one; remarks take its place when they are known."""
 _POINTERS = {34665: "EXIF", 34853: "GPS", 40965: "interoperability"}
 _ALPHA = frozenset({EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA})
 _INTEGER_KINDS = "bu"
@@ -195,7 +199,8 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
         if ome:
             sizes = dict(zip(like.axes.letters, like.shape, strict=True))
             whole = tuple(sizes[letter] for letter in like.axes.outer + like.axes.inner)
-            writer.write(pages, shape=whole, dtype=dtype, metadata=ome_metadata(like), **options)
+            options |= {"metadata": ome_metadata(like), "software": _PROGRAM}
+            writer.write(pages, shape=whole, dtype=dtype, **options)
         elif source is None or (source.series.kind not in _OWN_TAGS and "tile" not in options):
             stored = (len(like), *shape) if source is None else (source.pages, *source.keyframe.shape)
             options |= _tags(like, 0, dtype)
@@ -203,6 +208,11 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
         else:
             for number, page in enumerate(pages):
                 writer.write(page, metadata=None, contiguous=False, **options, **_tags(source, number, dtype))
+    if like.remarks and not (source is not None and source.tiff.is_scanimage):  # whose metadata are in this tag
+        before = b"" if source is None else _text(source.keyframe, _SOFTWARE)
+        line = b"; ".join(filter(None, [before, as_comment(like.remarks).encode()]))
+        with quiet():
+            tifffile.tiffcomment(path, line, tagcode=_SOFTWARE)
 
 
 def _pages(planes: Iterator[NDArray[Any]], samples: int, layout: str | None) -> Iterator[NDArray[Any]]:
@@ -248,10 +258,11 @@ def _layout_of_source(like: TiffPlanes, dtype: np.dtype[Any]) -> dict[str, Any]:
 def _tags(like: Planes, number: int, dtype: np.dtype[Any]) -> dict[str, Any]:
     """Return the description and the further tags of a page, as arguments of ``TiffWriter.write``."""
     if not isinstance(like, TiffPlanes):
-        return {"description": _shaped(like), "software": False}
+        return {"description": _shaped(like), "software": _PROGRAM}
     page = like.described(number)
     tags = [] if page is None else [_raw(tag) for tag in page.tags if _copied(tag)]
-    found: dict[str, Any] = {"extratags": tags, "software": False}
+    named = number > 0 or any(tag[0] == _SOFTWARE for tag in tags)
+    found: dict[str, Any] = {"extratags": tags, "software": False if named else _PROGRAM}
     description = b"" if page is None or ignores_description(like.tiff) else _text(page)
     if number == 0 and like.series.kind not in KEPT_KINDS:
         found["description"] = _shaped(like)
@@ -271,9 +282,9 @@ def _shaped(like: Planes) -> str:
     return json.dumps({"shape": [sizes[letter] for letter in letters], "axes": letters})
 
 
-def _text(page: tifffile.TiffPage) -> bytes:
-    """Return the bytes of a page's description."""
-    tag = page.tags.get(_DESCRIPTION)
+def _text(page: tifffile.TiffPage, code: int = _DESCRIPTION) -> bytes:
+    """Return the bytes of a text of a page, its description by default."""
+    tag = page.tags.get(code)
     return b"" if tag is None else _bytes(tag).rstrip(b"\0")
 
 
