@@ -17,7 +17,11 @@ LEVEL = NoiseLevelFunction
         (LEVEL(5e-25, 0.0, True), "noise: none"),
         (LEVEL(0.8 / 255, 3.14 / 255), "noise: sensor-like, gain 0.8, read noise 3.1 (of 255)"),
         (LEVEL(0.04, 0.0), "noise: sensor-like, gain 10.2, no read noise (of 255)"),
-        (LEVEL(0.04, 0.0, True, 0.1), "noise: sensor-like, gain 10.2, no read noise, pedestal 25.5 (of 255), clipped"),
+        (
+            LEVEL(0.04, 0.0, True, 0.1),
+            "noise: sensor-like, gain 10.2, pedestal 25.5, read noise not separable from it (of 255), clipped",
+        ),
+        (LEVEL(0.04, 0.02, False, 0.1), "noise: sensor-like, gain 10.2, read noise 5.1, pedestal 25.5 (of 255)"),
     ],
 )
 def test_white_noise(level, line):

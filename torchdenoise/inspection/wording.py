@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from torchdenoise.inspection.inspecting import Inspection
 from torchdenoise.inspection.suitability import Suitability
-from torchdenoise.noise import ValueRange
-from torchdenoise.noise.describing import MIN_LEVEL, beside
+from torchdenoise.noise import NoiseLevelFunction, ValueRange
+from torchdenoise.noise.describing import MIN_LEVEL, beside, sensor
 
 
 def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tuple[str, str]]:
@@ -25,10 +27,7 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
     profile, (low, high) = inspection.profile, inspection.levels
     rows = [("level", _level(low, high, profile.values))]
     if profile.level.gain and (profile.few_photons or not profile.correlated) and high >= MIN_LEVEL:
-        pedestal = f", pedestal {255 * profile.level.offset:.1f}" if profile.level.offset else ""
-        read = f"read noise {255 * profile.level.sigma:.1f}{pedestal}"
-        photons = f"about {1 / profile.level.gain:.0f} photons at white"
-        rows.append(("gain", f"{255 * profile.level.gain:.2f}, {read}; {photons}"))
+        rows += _sensor(profile.level, profile.values)
     across, down = (round(each, 2) + 0.0 for each in inspection.neighbours)
     rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
     if inspection.channels is not None and len(inspection.channels) > 1:
@@ -41,6 +40,18 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
     if inspection.informative_share < 1:
         rows.append(("shows noise", f"{inspection.informative_share:.0%} of the picture"))
     return [*rows, *(("note", note) for note in inspection.notes), *_of_recipes(recipes)]
+
+
+def _sensor(level: NoiseLevelFunction, values: ValueRange | None) -> list[tuple[str, str]]:
+    """Return gain, read noise and pedestal on the 0-255 scale, and in the file's values if they differ."""
+    photons = f"about {1 / level.gain:.0f} photons at white"
+    rows = [("sensor", f"{sensor(level, _three_digits)} (of 255); {photons}")]
+    if values is not None and values.describe():
+        text = sensor(level, _three_digits, values.white, values.black)
+        if np.issubdtype(values.dtype, np.integer):
+            text += f"; {_three_digits(1 / (level.gain * (values.white - values.black)))} photons a count"
+        rows.append(("in the file's values", text))
+    return rows
 
 
 def _level(low: float, high: float, values: ValueRange | None) -> str:

@@ -1,5 +1,6 @@
 """A noise profile in one line of plain words."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -70,12 +71,34 @@ def shows_noise(level: NoiseLevelFunction) -> bool:
 def _white(level: NoiseLevelFunction) -> str:
     if not shows_noise(level):
         return "none"
-    sigma, gain, clipped = 255 * level.sigma, 255 * level.gain, ", clipped" if level.clipped else ""
-    if not gain:
-        return f"white, level {_number(sigma)} of 255{clipped}"
-    read = f", read noise {_number(sigma)}" if sigma >= MIN_LEVEL else ", no read noise"
-    pedestal = f", pedestal {_number(255 * level.offset)}" if level.offset else ""
-    return f"sensor-like, gain {_number(gain)}{read}{pedestal} (of 255){clipped}"
+    clipped = ", clipped" if level.clipped else ""
+    if not level.gain:
+        return f"white, level {_number(255 * level.sigma)} of 255{clipped}"
+    return f"sensor-like, {sensor(level, _number)} (of 255){clipped}"
+
+
+def sensor(level: NoiseLevelFunction, number: Callable[[float], str], white: float = 255.0, black: float = 0.0) -> str:
+    """Return gain, read noise and pedestal of a sensor as text.
+
+    The variance shows only ``sigma^2 - gain * offset``: where a pedestal is measured, read noise makes it look smaller.
+
+    Args:
+        level: with a gain.
+        number: returns a number as text.
+        white: the value of white.
+        black: the value of black.
+
+    Example:
+        >>> sensor(NoiseLevelFunction(0.01, 0.002, offset=0.05), "{:.3g}".format, 1100, 100)
+        'gain 10, read noise 2, pedestal 150'
+        >>> sensor(NoiseLevelFunction(0.01, 0.0, offset=0.05), "{:.3g}".format, 1100, 100)
+        'gain 10, pedestal 150, read noise not separable from it'
+    """
+    unit = white - black
+    gain, pedestal = f"gain {number(unit * level.gain)}", f"pedestal {number(black + unit * level.offset)}"
+    if 255 * level.sigma < MIN_LEVEL:
+        return f"{gain}, {pedestal}, read noise not separable from it" if level.offset else f"{gain}, no read noise"
+    return f"{gain}, read noise {number(unit * level.sigma)}" + (f", {pedestal}" if level.offset else "")
 
 
 def _shared(covariance: Tensor) -> str:
