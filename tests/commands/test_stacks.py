@@ -160,6 +160,15 @@ def test_axes_that_contradict_the_file_are_used_and_said(run, tmp_path, named, g
     assert ("warning: a.tif: the file's own axes are TYX; --axes CYX is used" in outcome.out) == said
 
 
+def test_channels_that_are_frames_get_the_advice_of_the_file(run, tmp_path):
+    texture = np.kron(np.random.default_rng(0).integers(0, 255, (12, 12)), np.ones((8, 8))).astype(np.uint8)
+    frames = np.stack([np.roll(texture, (0, 4 * number), (0, 1)) for number in range(6)]).reshape(3, 2, 96, 96)
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack", metadata={"axes": "TCYX"})
+    outcome = run("denoise", "a.tif", "--axes", "CTYX", "--channels", "together", "--strength", "0")
+    assert outcome.code == 0, outcome.err
+    assert "they may be frames; give axes='TCYX' (--axes TCYX), or channels='apart' (--channels apart)" in outcome.out
+
+
 def unequal_dyes(path):
     """Write two channels of counts, one fifty times as bright as the other."""
     light = 3000 * clean_image(1, 96, 96)[0, 0].numpy()

@@ -54,7 +54,8 @@ def test_channel_axis(shape, channel_axis, letters):
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((6, 9, 8), {}, r"shape \(6, 9, 8\) is not one picture .*: give axes='TCYX' \(--axes TCYX\)"),
+        ((6, 9, 8), {}, r"shape \(6, 9, 8\) is not one picture .*: give axes='TYX' \(--axes TYX\)"),
+        ((2, 6, 9, 8), {}, r"shape \(2, 6, 9, 8\) is not one picture .*: give axes='TCYX' \(--axes TCYX\)"),
         ((6, 9, 8), {"letters": "YX"}, "axes YX are 2, but the shape .* has 3"),
         ((6, 9, 8), {"letters": "YYX"}, "axes 'YYX': each letter once, Y and X among them"),
         ((6, 9, 8), {"letters": "TZX"}, "each letter once"),

@@ -189,9 +189,23 @@ def test_the_frame_that_fails_is_named():
 def test_frames_handed_over_as_channels_are_a_warning():
     texture = np.kron(np.random.default_rng(0).integers(0, 255, (12, 12)), np.ones((8, 8))).astype(np.uint8)
     frames = np.stack([np.roll(texture, (0, 4 * number), (0, 1)) for number in range(3)])
-    for array, options in ((frames, {"channel_axis": 0}), (np.moveaxis(frames, 0, -1), {})):
-        with pytest.warns(AssumptionWarning, match="channels 1 and 2 show the same, shifted by 0 rows and 4 columns"):
+    said = "channels 1 and 2 show the same, shifted by 0 rows and 4 columns: they may be frames; give axes="
+    for array, options, axes in (
+        (frames, {"channel_axis": 0}, "TYX"),
+        (frames[:, None], {"axes": "CTYX"}, "ZTYX"),
+        (np.moveaxis(frames, 0, -1), {}, "YXT"),
+    ):
+        with pytest.warns(AssumptionWarning, match=f"{said}'{axes}'"):
             denoise(array, strength=0, device="cpu", **options)
+        np.testing.assert_array_equal(denoise(array, axes=axes, strength=0, device="cpu"), array)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((2, 16, 16), "TYX"), ((8, 16, 16), "TYX"), ((3, 2, 16, 16), "TCYX")])
+def test_a_stack_without_axes_is_told_how_to_name_them(shape, axes):
+    array = np.zeros(shape, np.uint8)
+    with pytest.raises(PictureError, match=rf"shape \({shape[0]}, .* is not one picture .*: give axes='{axes}' "):
+        denoise(array, device="cpu")
+    assert denoise(array, axes=axes, strength=0, device="cpu").shape == shape
 
 
 def test_pictures_of_frames_have_any_number_of_channels():

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from torchdenoise.fitting.frames import FrameDone, FrameGroup, FrameGroups
 
 
-NAMED = "TZCYXS"
-"""Axes with a meaning; other letters number the pages of a file that does not name them."""
-
-
 def is_stack(source: Source, axes: str | None) -> bool:
     """Return whether a file is denoised frame by frame; one that cannot be read is left to the reader of pictures."""
     from torchdenoise.data import open_planes
@@ -84,7 +80,7 @@ def _denoise(
         groups = frame_groups(planes, options.channels, options.data_range, options.dtype, masks, wanted.noise)
     remarks = _Remarks(source, progress, planes)
     with read_errors(source):
-        remarks.begin(groups, options.axes is not None)
+        remarks.begin(groups)
     suffix = picture_suffix(target)
     if missing := lost_of_planes(suffix, planes):
         remarks.warn(f"not kept in {suffix}: {missing}")
@@ -111,20 +107,6 @@ def _denoise(
         write_planes(target, results(), planes, dtype, options.overwrite)
 
 
-def _own_axes(source: Source) -> str:
-    """Return the axes that a file itself names; nothing if it names none, or some only by numbers."""
-    from torchdenoise.data import open_planes
-
-    try:
-        planes = open_planes(source.path, None, source.scene)
-    except UserError:
-        return ""  # such as an array of many dimensions, whose axes must be given
-    if planes is None:
-        return ""
-    with planes:
-        return planes.axes.letters if set(planes.axes.letters) <= set(NAMED) else ""
-
-
 class _Remarks:
     """What is said about a stack, each line once."""
 
@@ -142,10 +124,9 @@ class _Remarks:
     def warn(self, text: str) -> None:
         self.once(f"warning: {shown(self._source)}: {text}")
 
-    def begin(self, groups: "FrameGroups", asked: bool) -> None:
+    def begin(self, groups: "FrameGroups") -> None:
         self._progress.say(f"{shown(self._source)}: axes {groups.describe()}")
-        own = _own_axes(self._source) if asked else ""
-        letters = self._planes.axes.letters
+        own, letters = self._planes.own_axes, self._planes.axes.letters
         if own and own != letters:
             self.warn(f"the file's own axes are {own}; --axes {letters} is used")
         for lost in self._planes.lost:

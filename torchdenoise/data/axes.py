@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from torchdenoise.errors import PictureError
 
-HOW = "give axes='TCYX' (--axes TCYX): T time, Z depth, C channel, Y row, X column, S samples (RGB)"
+EXAMPLES = {3: "TYX", 4: "TCYX", 5: "TZCYX"}
+"""Axes that are common, by their number."""
 FRAME_LETTERS = "TZQ"
 """Of the axes beside the channel, the rows and the columns where only ``channel_axis`` is given."""
 IN_ORDER = "TZQI"
@@ -61,7 +62,7 @@ class Axes:
     def __post_init__(self) -> None:
         wrong = not self.letters or set(self.letters) - set(string.ascii_uppercase)
         if wrong or len(set(self.letters)) < len(self.letters) or not {"Y", "X"} <= set(self.letters):
-            raise PictureError(f"axes {self.letters!r}: each letter once, Y and X among them; {HOW}")
+            raise PictureError(f"axes {self.letters!r}: each letter once, Y and X among them; {how(len(self.letters))}")
 
     @classmethod
     def of(cls, shape: Sequence[int], letters: str | None = None, channel_axis: int | None = None) -> "Axes":
@@ -90,7 +91,10 @@ class Axes:
         elif len(shape) == 3 and 1 <= shape[-1] <= 4:
             axes = cls("YXS")
         else:
-            raise PictureError(f"shape {tuple(shape)} is not one picture (H, W) or (H, W, C) with C from 1 to 4: {HOW}")
+            remedy = f": {how(len(shape))}" if len(shape) > 2 else ""
+            raise PictureError(
+                f"shape {tuple(shape)} is not one picture (H, W) or (H, W, C) with C from 1 to 4{remedy}"
+            )
         axes.check(shape)
         return axes
 
@@ -200,16 +204,37 @@ class Axes:
             by_channel[self.place(number, shape)["C"]].append((number,))
         return by_channel
 
+    def without_channels(self) -> "Axes":
+        """Return the axes with a letter that numbers frames where the channels or samples are.
+
+        Example:
+            >>> Axes("CTYX").without_channels().letters, Axes("YXS").without_channels().letters
+            ('ZTYX', 'YXT')
+        """
+        free = next(letter for letter in FRAME_LETTERS + _OTHERS if letter not in self.letters)
+        return Axes("".join(free if letter in "CS" else letter for letter in self.letters))
+
     @property
     def has_channels(self) -> bool:
         """Whether channels can be denoised together: there is a C, and no S beside it."""
         return "C" in self.letters and "S" not in self.letters
 
 
+def how(dimensions: int) -> str:
+    """Return how to name the axes of an array.
+
+    Example:
+        >>> how(3)
+        "give axes='TYX' (--axes TYX): T time, Z depth, C channel, Y row, X column, S samples (RGB)"
+    """
+    example = EXAMPLES.get(dimensions, "TCYX")
+    return f"give axes='{example}' (--axes {example}): T time, Z depth, C channel, Y row, X column, S samples (RGB)"
+
+
 def _with_channels(dimensions: int, channel_axis: int) -> str:
     others = FRAME_LETTERS[: max(0, dimensions - 3)] + "YX"
     if not (3 <= dimensions <= 3 + len(FRAME_LETTERS) and -dimensions <= channel_axis < dimensions):
-        raise PictureError(f"channel_axis={channel_axis} does not fit an array of {dimensions} axes: {HOW}")
+        raise PictureError(f"channel_axis={channel_axis} does not fit an array of {dimensions} axes: {how(dimensions)}")
     place = channel_axis % dimensions
     return others[:place] + "C" + others[place:]
 

@@ -21,7 +21,7 @@ from torchdenoise.data.formats import check_fit
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.holes import Holes
 from torchdenoise.data.picture import Picture
-from torchdenoise.errors import PictureError
+from torchdenoise.errors import PictureError, UserError
 from torchdenoise.isolation import memory_errors
 from torchdenoise.partial_files import completed
 from torchdenoise.paths import (
@@ -36,6 +36,8 @@ from torchdenoise.paths import (
 )
 from torchdenoise.scenes import Source
 
+NAMED = frozenset("TZCYXS")
+"""Axes with a meaning; other letters number the pages of a file that does not name them."""
 _MEGABYTE = 10**6
 
 
@@ -113,7 +115,22 @@ def open_planes(path: str | Path, axes: str | None = None, scene: int | str | No
     path = Path(path)
     with read_errors(Source(path, scene)):
         check_input(path)
-        return formats.open_planes(path, axes, scene)
+        planes = formats.open_planes(path, axes, scene)
+        if planes is not None and axes is not None:
+            planes.own_axes = _own_axes(path, scene)
+        return planes
+
+
+def _own_axes(path: Path, scene: int | str | None) -> str:
+    """Return the letters by which a file calls its axes; nothing if it names none, or some only by numbers."""
+    try:
+        planes = formats.open_planes(path, None, scene)
+    except UserError:
+        return ""  # such as an array of many dimensions, whose axes must be given
+    if planes is None:
+        return ""
+    with planes:
+        return planes.axes.letters if set(planes.axes.letters) <= NAMED else ""
 
 
 def scene_names(path: str | Path) -> list[str]:

@@ -61,6 +61,8 @@ class Planes(ABC):
         """What only a result of the same format keeps, in words."""
         self.calibration = Calibration()
         """What the file says about its axes, which other formats may keep, too."""
+        self.own_axes = ""
+        """The letters by which the file itself calls its axes, where others are given; nothing if it names none."""
         self.remarks: list[str] = []
         """What the metadata of a result say beside those of the input; complete when all its planes are taken."""
         self.resources = contextlib.ExitStack()

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchdenoise.data.axes import Axes
 from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.holes import Holes, filled, find_holes
 from torchdenoise.data.scaling import Scaling
-from torchdenoise.errors import PictureError
 
 
 def as_comment(remarks: Sequence[str]) -> str:
@@ -101,12 +101,8 @@ class Picture:
             >>> Picture.from_array(np.zeros((8, 9, 4), dtype=np.uint16)).image.shape
             torch.Size([1, 3, 8, 9])
         """
+        Axes.of(array.shape)
         samples = array[..., None] if array.ndim == 2 else array
-        hint = "; try array.transpose(1, 2, 0)" if array.ndim == 3 and array.shape[0] <= 4 else ""
-        if samples.ndim != 3 or not 1 <= samples.shape[-1] <= 4:
-            raise PictureError(
-                f"shape {array.shape} is not one picture: give (H, W) or (H, W, C) with C from 1 to 4{hint}"
-            )
         colours = samples[..., : 1 if samples.shape[-1] < 3 else 3]
         alpha = samples.shape[-1] > colours.shape[-1]
         holes = find_holes(colours, samples[..., -1] if alpha else None, nodata, mask)

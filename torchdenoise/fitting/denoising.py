@@ -24,11 +24,11 @@ from torchdenoise.errors import AssumptionWarning, PictureError, RecipeError, Us
 from torchdenoise.fitting.budget import Budget, Progress
 from torchdenoise.fitting.choosing import FITTED, ChosenFits, asks_for_fit
 from torchdenoise.fitting.frames import (
-    ADVICE,
     NEEDS_STACK,
     FrameDone,
     FrameGroup,
     Restore,
+    advice,
     check_frames_memory,
     denoise_frames,
     frame_groups,
@@ -289,7 +289,7 @@ def _log(line: str) -> None:
 def _warn_of_shift(noisy: NDArray[Any] | None) -> None:
     found = "" if noisy is None else shifted_channels(noisy)
     if found:
-        warnings.warn(f"{found}; {ADVICE}", AssumptionWarning, stacklevel=4)
+        warnings.warn(f"{found}; {advice(Axes('YXS'))}", AssumptionWarning, stacklevel=4)
 
 
 def _warn_of_rounding(coarse: bool) -> None:

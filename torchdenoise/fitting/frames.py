@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from torchdenoise.data import Frames, Picture, Planes, Scaling
+from torchdenoise.data import Axes, Frames, Picture, Planes, Scaling
 from torchdenoise.data.alignment import shifted_channels
 from torchdenoise.data.holes import NOTHING_LEFT, Holes, missing_pixels
 from torchdenoise.data.memory import check_fit_memory
@@ -32,7 +32,6 @@ FITTED = 32
 """Frames to which a shared network is fitted, at most."""
 FITTED_VALUES = 1 << 24
 """Of these frames together, at most; it limits memory. A fit keeps several tensors of this size."""
-ADVICE = "give axes such as TYX (--axes TYX), or channels='apart' (--channels apart)"
 MAX_MISMATCH = 1.25
 """Of noise levels, up to which channels are denoised together; photographs and equally bright dyes give up to 1.16."""
 DENOISED_APART = "the noise of the channels differs: each is denoised alone (--channels together: as one image)"
@@ -173,7 +172,18 @@ class FrameGroup:
             return ""
         _, picture = self.picture(len(self.frames) // 2)
         found = "" if picture is None else shifted_channels(picture.image[0].permute(1, 2, 0).numpy())
-        return f"{found}; {ADVICE}" if found else ""
+        return f"{found}; {advice(self.frames.planes.axes, self.frames.planes.own_axes)}" if found else ""
+
+
+def advice(axes: Axes, own: str = "") -> str:
+    """Return what to do where channels may be frames: give the file's own axes, if it has others, else frames for them.
+
+    Example:
+        >>> advice(Axes("CTYX"), "TCYX").partition(",")[0], advice(Axes("CTYX")).partition(",")[0]
+        ("give axes='TCYX' (--axes TCYX)", "give axes='ZTYX' (--axes ZTYX)")
+    """
+    better = own if own and own != axes.letters else axes.without_channels().letters
+    return f"give axes='{better}' (--axes {better}), or channels='apart' (--channels apart)"
 
 
 @dataclass(frozen=True)

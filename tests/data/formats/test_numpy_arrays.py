@@ -70,7 +70,7 @@ def test_an_array_is_mapped_and_not_loaded(tmp_path):
 
 def test_arrays_that_say_too_little_are_refused(tmp_path):
     path = save(tmp_path / "a.npy", random_pixels((5, 9, 7)))
-    with pytest.raises(PictureError, match=r"a.npy: shape \(5, 9, 7\) is not one picture .*--axes TCYX"):
+    with pytest.raises(PictureError, match=r"a.npy: shape \(5, 9, 7\) is not one picture .*--axes TYX"):
         open_planes(path)
     np.savez(tmp_path / "b.npz", one=np.zeros((2, 2)), two=np.zeros((2, 2)))
     with pytest.raises(PictureError, match=r"b.npz: holds 2 arrays \(one, two\); save the one to denoise alone"):

@@ -112,7 +112,7 @@ def test_a_new_file(tmp_path, dtype):
 
 def test_what_is_refused(tmp_path):
     path = save(tmp_path / "a.fits", random_pixels((5, 9, 8), "uint16"))
-    with pytest.raises(PictureError, match=r"a.fits: shape \(5, 9, 8\) is not one picture .*--axes TCYX"):
+    with pytest.raises(PictureError, match=r"a.fits: shape \(5, 9, 8\) is not one picture .*--axes TYX"):
         open_planes(path)
     with pytest.raises(PictureError, match=r"FITS cannot hold float16"):
         check_planes_output(tmp_path / "b.fits", ArrayPlanes(np.zeros((5, 9, 8), np.float16), Axes("TYX")))
