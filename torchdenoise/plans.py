@@ -132,7 +132,7 @@ def plan(
             elif not is_folder(output):
                 _check_file(output)
     sources = [source for path in found.pictures for source in scenes(path)]
-    results = {default_output(source.path, each, source.label) for source in sources for each in ("", FLOAT_SUFFIX)}
+    results = _beside(sources)
     into_folder = output is not None and (several or is_folder(output))
     earlier = [path for path in found.pictures if path in results and not (into_folder and path in inputs)]
     if output is not None and not into_folder:
@@ -163,8 +163,12 @@ def check_folders(pairs: Iterable[tuple[Path | Source, Path]]) -> None:
             writable_folder(folder)
 
 
-def input_pictures(inputs: Sequence[Path], search: Search | None = None) -> list[Path]:
-    """Return the pictures that input files and folders name, each once.
+def input_pictures(
+    inputs: Sequence[Path], search: Search | None = None, scenes: Scenes = _one
+) -> tuple[list[Source], list[str]]:
+    """Return the pictures that input files and folders name, each once, and lines about those that are left out.
+
+    Earlier results next to their inputs are left out, unless they are listed explicitly.
 
     Raises:
         PictureError: an input that is missing or not a picture, or a folder without pictures.
@@ -172,7 +176,15 @@ def input_pictures(inputs: Sequence[Path], search: Search | None = None) -> list
     found = _Found(search or Search(), None)
     for path in inputs:
         found.look(path)
-    return list(found.pictures)
+    sources = [source for path in found.pictures for source in scenes(path)]
+    results = _beside(sources)
+    earlier = [path for path in found.pictures if path in results and path not in inputs]
+    return [source for source in sources if source.path not in earlier], Plan([], earlier=earlier).remarks()
+
+
+def _beside(sources: Sequence[Source]) -> set[Path]:
+    """Return the names that results have next to their inputs."""
+    return {default_output(source.path, each, source.label) for source in sources for each in ("", FLOAT_SUFFIX)}
 
 
 class _Found:

@@ -169,6 +169,40 @@ def test_a_picture_too_large_for_the_memory_is_refused_unread(run, tmp_path, mon
     )
 
 
+def test_earlier_results_in_a_folder_are_left_out_unless_they_are_named(run, white, tmp_path):
+    write_png(tmp_path / "white_denoised.png", noisy_scene(64, 64, sigma=2))
+    outcome = run("inspect", ".")
+    assert outcome.out.splitlines()[0].startswith(
+        "1 picture(s) left out, named like an earlier result: white_denoised.png; "
+    )
+    assert outcome.out.count(".png: noise: ") == 1
+    outcome = run("inspect", ".", "--json")
+    assert json.loads(outcome.out)["inspection"]["picture"] == "white.png"
+    assert outcome.err.startswith("1 picture(s) left out")
+    assert "white_denoised.png: noise: " in run("inspect", "white_denoised.png").out
+
+
+def test_a_clean_drawing_shares_no_noise(run, tmp_path):
+    drawing = np.full((120, 160, 3), 0.9)
+    drawing[30:90, 20:70] = 0.8, 0.1, 0.1
+    for row in range(120):
+        drawing[row, row : row + 20] = 0.1, 0.3, 0.8
+    write_png(tmp_path / "drawing.png", drawing)
+    outcome = run("inspect", "drawing.png")
+    assert outcome.out.startswith("drawing.png: noise: none")
+    assert "neighbour" not in outcome.out
+
+
+def test_recommended_recipes_come_first(run, white):
+    lines = dict(line.strip().split(": ", 1) for line in run("inspect", "white.png").out.splitlines())
+    chosen = lines["auto"].removeprefix("by ").partition(":")[0]
+    assert lines["assumptions hold"].startswith(f"{chosen}, ")
+    first = lines["assumptions hold"].partition(" and ")[0].split(", ")
+    assert len(first) == 8
+    assert set(first) >= {"fast", "best", "instant", "pretrained-fast", "pretrained", "pretrained-best"}
+    assert lines["assumptions hold"].endswith(" more (inspect --json has all)")
+
+
 def test_help_has_examples(run):
     outcome = run("inspect", "--help")
     assert "torchdenoise inspect noisy.png" in outcome.out

@@ -38,6 +38,7 @@ STDOUT = "-"
 SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (-0.1, "·"))
 """Characters of correlations from these values on; below, it is negative."""
 NEGATIVE = "-"
+CORRELATION = "neighbours' correlation"
 
 Rows = list[tuple[str, str]]
 """Names and texts of facts."""
@@ -96,8 +97,9 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     _check_file(None if options.json in (None, STDOUT) else Path(options.json), "--json", (".json",), options)
     _check_file(options.html, "--html", (".html", ".htm"), options)
-    scenes = scene_finder(options.scene)
-    pictures = [source for path in input_pictures(options.inputs, search_of(options)) for source in scenes(path)]
+    pictures, remarks = input_pictures(options.inputs, search_of(options), scene_finder(options.scene))
+    for line in remarks:
+        _say(line, sys.stderr if options.json == STDOUT else None)
     found, failed = [], 0
     for source in pictures:
         try:
@@ -146,7 +148,8 @@ def _inspect(source: Source, options: argparse.Namespace) -> Iterator[_Inspected
         with read_errors(source), memory_errors():
             inspection = inspect_noise(picture.image, values=picture.scaling.values)
             choice = choose(picture.image, Options(noise=inspection.profile))
-        yield _Inspected(source, "", picture.image, inspection, suitable_recipes(inspection), command, "", choice)
+            recipes = suitable_recipes(inspection, choice.recipe)
+        yield _Inspected(source, "", picture.image, inspection, recipes, command, "", choice)
         return
     with planes, read_errors(source), memory_errors():
         groups = frame_groups(planes, options.channels, options.data_range)
@@ -156,9 +159,8 @@ def _inspect(source: Source, options: argparse.Namespace) -> Iterator[_Inspected
             image, profile, values = sampled(group)
             inspection = inspect_noise(image, profile, values)
             choice = choose(image[..., :height, :], Options(noise=group.noise or inspection.profile))
-            yield _Inspected(
-                source, group.name, image, inspection, suitable_recipes(inspection), command, stack, choice
-            )
+            recipes = suitable_recipes(inspection, choice.recipe)
+            yield _Inspected(source, group.name, image, inspection, recipes, command, stack, choice)
 
 
 def _command(source: Source, options: argparse.Namespace) -> str:
@@ -234,8 +236,9 @@ def _show(inspected: _Inspected) -> None:
     """Print the facts: as a table on a terminal, else as plain lines."""
     profile = inspected.inspection.profile
     rows = _rows(inspected)
-    if profile.covariance is not None:
-        place = next(number for number, (name, _) in enumerate(rows) if name == "neighbours' correlation") + 1
+    names = [name for name, _ in rows]
+    if profile.covariance is not None and CORRELATION in names:
+        place = names.index(CORRELATION) + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
     print(f"{inspected.title}: {inspected.inspection.line}")
     if not sys.stdout.isatty():

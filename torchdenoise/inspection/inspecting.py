@@ -89,14 +89,7 @@ def inspect_noise(image: Tensor, profile: NoiseProfile | None = None, values: Va
     )
     noisy, image = image, profile.repaired(image)
     low, high = _levels(image, profile)
-    broken = set()
-    correlated = profile.correlated and not profile.few_photons
-    if correlated or neighbour_correlation(stabilize(image, profile.level)):
-        broken.add(Assumption.INDEPENDENT)
-    if correlated or not profile.level.gain:
-        broken.add(Assumption.PHOTONS)
-    if high > MAX_RATIO * low:
-        broken.add(Assumption.UNIFORM)
+    broken = _broken(image, profile, low, high) if high >= MIN_LEVEL else set()  # what is no noise breaks nothing
     if profile.unusable:
         broken.add(Assumption.MEASURED)
     covariance = profile.covariance
@@ -110,6 +103,19 @@ def inspect_noise(image: Tensor, profile: NoiseProfile | None = None, values: Va
         informative,
         tuple(_notes(image, profile, informative, high)),
     )
+
+
+def _broken(image: Tensor, profile: NoiseProfile, low: float, high: float) -> set[Assumption]:
+    """Return what noise of these levels does not fulfil."""
+    broken = set()
+    correlated = profile.correlated and not profile.few_photons
+    if correlated or neighbour_correlation(stabilize(image, profile.level)):
+        broken.add(Assumption.INDEPENDENT)
+    if correlated or not profile.level.gain:
+        broken.add(Assumption.PHOTONS)
+    if high > MAX_RATIO * low:
+        broken.add(Assumption.UNIFORM)
+    return broken
 
 
 def _share(mask: Tensor) -> float:

@@ -10,6 +10,9 @@ from torchdenoise.inspection.inspecting import Inspection
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.registry import constructor_parameters, resolve
 
+RECOMMENDED = ("fast", "best", "instant", "pretrained-fast", "pretrained", "pretrained-best")
+"""Recipes for most pictures, most useful first."""
+
 
 @dataclass(frozen=True)
 class Suitability:
@@ -19,8 +22,12 @@ class Suitability:
     broken: tuple[str, ...]
 
 
-def suitable_recipes(inspection: Inspection) -> list[Suitability]:
+def suitable_recipes(inspection: Inspection, chosen: str = "") -> list[Suitability]:
     """Return the recipes for a single picture without further knowledge, each with its broken assumptions.
+
+    Args:
+        inspection: of the picture.
+        chosen: the recipe that ``auto`` takes, which comes first; then come those for most pictures, then all others.
 
     Example:
         >>> import torch
@@ -29,9 +36,11 @@ def suitable_recipes(inspection: Inspection) -> list[Suitability]:
         >>> [each.recipe for each in suitable_recipes(inspect_noise(0.5 + 0.1 * white)) if each.broken]
         ['anscombe-bm3d']
     """
+    models = _models()
+    first = [name for name in dict.fromkeys((chosen, *RECOMMENDED)) if name in models]
     return [
-        Suitability(name, tuple(str(each) for each in model.assumes if each in inspection.broken))
-        for name, model in _models().items()
+        Suitability(name, tuple(str(each) for each in models[name].assumes if each in inspection.broken))
+        for name in dict.fromkeys((*first, *models))
     ]
 
 

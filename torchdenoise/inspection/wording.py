@@ -9,6 +9,9 @@ from torchdenoise.inspection.suitability import Suitability
 from torchdenoise.noise import NoiseLevelFunction, ValueRange
 from torchdenoise.noise.describing import MIN_LEVEL, beside, sensor
 
+SHOWN = 8
+"""Of the recipes that suit a picture, at most."""
+
 
 def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tuple[str, str]]:
     """Return the facts about a picture, each as a name and a text.
@@ -28,8 +31,9 @@ def in_words(inspection: Inspection, recipes: Sequence[Suitability]) -> list[tup
     rows = [("level", _level(low, high, profile.values))]
     if profile.level.gain and (profile.few_photons or not profile.correlated) and high >= MIN_LEVEL:
         rows += _sensor(profile.level, profile.values)
-    across, down = (round(each, 2) + 0.0 for each in inspection.neighbours)
-    rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
+    if high >= MIN_LEVEL:
+        across, down = (round(each, 2) + 0.0 for each in inspection.neighbours)
+        rows.append(("neighbours' correlation", f"{across:.2f} across, {down:.2f} down"))
     if inspection.channels is not None and len(inspection.channels) > 1:
         count = len(inspection.channels)
         pairs = [round(inspection.channels[one, other].item(), 2) + 0.0 for one in range(count) for other in range(one)]
@@ -76,6 +80,8 @@ def _of_recipes(recipes: Sequence[Suitability]) -> list[tuple[str, str]]:
     reasons: dict[tuple[str, ...], list[str]] = {}
     for each in recipes:
         reasons.setdefault(each.broken, []).append(each.recipe)
-    hold = ", ".join(reasons.pop((), [])) or "none"
+    suited = reasons.pop((), [])
+    more = f" and {len(suited) - SHOWN} more (inspect --json has all)" if len(suited) > SHOWN else ""
+    hold = ", ".join(suited[:SHOWN]) + more or "none"
     broken = [("do not hold", f"{', '.join(names)}: {'; '.join(why)}") for why, names in reasons.items()]
     return [("assumptions hold", hold), *broken]
