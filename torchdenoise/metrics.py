@@ -17,6 +17,8 @@ from torchdenoise.errors import UserError
 from torchdenoise.registry import Registered, all_classes, entries
 
 SSIM_WINDOW = 11
+MEASURED_LEVEL = "measured_level"
+"""Batch key of the noise level that was measured in the noisy image, ``(B,)`` on the 0-255 scale."""
 
 
 class Metric(Registered, ABC, kind="metrics"):
@@ -40,7 +42,8 @@ class Metric(Registered, ABC, kind="metrics"):
     higher_is_better: ClassVar[bool | None] = None
     """None: neither high nor low is better."""
     requires: ClassVar[tuple[str, ...]] = ()
-    """Batch keys that it needs beyond ``noisy``. One that needs ``clean`` is computed for the noisy image, too."""
+    """Batch keys that it needs beyond ``noisy``. One that needs ``clean`` is computed for the noisy image, too;
+    ``measured_level``, the noise level on the 0-255 scale, is there where ``compare`` has no clean image."""
 
     @abstractmethod
     def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -94,6 +97,26 @@ class Correlation(Metric, name="correlation", source="method noise, Buades, Coll
         across = (centred[..., :-1] * centred[..., 1:]).mean((1, 2, 3))
         down = (centred[..., :-1, :] * centred[..., 1:, :]).mean((1, 2, 3))
         return (across + down) / 2 / centred.square().mean((1, 2, 3)).clamp(min=1e-12)
+
+
+class RemovedShare(Metric, name="removed_share", source="method noise, Buades, Coll and Morel, CVPR 2005"):
+    """Standard deviation of noisy minus result, in measured noise levels: 1 if as much is gone as there is noise."""
+
+    heading, digits, requires = "removed / noise", 2, (MEASURED_LEVEL,)
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        return 255 * (batch["noisy"] - result).flatten(1).std(1) / batch[MEASURED_LEVEL]
+
+
+class MeanShift(Metric, name="mean_shift", source="method noise, Buades, Coll and Morel, CVPR 2005"):
+    """Mean of result minus mean of noisy, in measured noise levels: 0 if the brightness is kept."""
+
+    heading, digits, requires = "mean shift", 3, (MEASURED_LEVEL,)
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        return 255 * (result - batch["noisy"]).mean((1, 2, 3)) / batch[MEASURED_LEVEL]
 
 
 def all_metrics() -> dict[str, Metric]:

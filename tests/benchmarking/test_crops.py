@@ -8,7 +8,8 @@ from helpers import clean_image
 from torchdenoise.benchmarking.crops import SMALLEST, crops_figure
 from torchdenoise.benchmarking.pictured import Pictured, busiest_square
 from torchdenoise.benchmarking.printed import DPI, TWO_COLUMNS
-from torchdenoise.benchmarking.scoring import ImagePair, as_bytes
+from torchdenoise.benchmarking.scoring import ImagePair
+from torchdenoise.data import Picture
 
 
 def seen(count=3, channels=3, size=(80, 120), with_clean=True, name="m"):
@@ -16,8 +17,8 @@ def seen(count=3, channels=3, size=(80, 120), with_clean=True, name="m"):
     clean = clean_image(channels, *size)
     noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     rows = [{"recipe": f"{name}{number}", "psnr": str(30 - number) if with_clean else ""} for number in range(count)]
-    pair = ImagePair(noisy, clean if with_clean else None)
-    return Pictured("p", "gaussian:25", pair, "20.5" if with_clean else "", [(row, as_bytes(noisy)) for row in rows])
+    pair = ImagePair(noisy, clean if with_clean else None, Picture.from_array(noisy[0].permute(1, 2, 0).numpy()))
+    return Pictured("p", "gaussian:25", pair, "20.5" if with_clean else "", [(row, noisy) for row in rows])
 
 
 def words(figure):
@@ -45,7 +46,7 @@ def test_the_box_is_where_the_details_are_from():
     figure = crops_figure(picture)
     whole, clean = (axes.images[0].get_array() for axes in figure.axes[:2])
     top, left, side = busiest_square(picture.shown, SMALLEST)
-    expected = as_bytes(picture.shown)[top : top + side, left : left + side]
+    expected = picture.as_bytes(picture.shown)[top : top + side, left : left + side]
     factor = clean.shape[0] // side
     assert np.array_equal(clean[::factor, ::factor], expected)
     [box] = figure.artists

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchdenoise.errors import UserError
-from torchdenoise.metrics import all_metrics
+from torchdenoise.metrics import MEASURED_LEVEL, all_metrics
 from torchdenoise.registry import one_line
 
 Row = dict[str, str]
@@ -48,8 +48,8 @@ def columns() -> dict[str, Column]:
 
     ``batch`` images were fitted together: ``seconds`` is one image's share, ``memory_mb`` that of all. ``weights``
     holds the first digits of the SHA-256 of weights trained on other pictures that the method may use, ``noise_found``
-    the method's line about the noise of the picture; both are empty where there is none. ``warning`` says which of its
-    assumptions the noise violates.
+    the method's line about the noise of the picture; both are empty where there is none. ``measured_level`` is that of
+    a picture without a clean one, on the 0-255 scale. ``warning`` says which of its assumptions the noise violates.
 
     Raises:
         UserError: a metric with the name of another column.
@@ -71,6 +71,7 @@ def columns() -> dict[str, Column]:
         *with_clean,
         *(Column(f"noisy_{each.name}", float, digits=each.digits) for each in with_clean),
         *(each for each in scored if each not in with_clean),
+        Column(MEASURED_LEVEL, float),
         Column("seconds", float, "seconds", "for one image, without imports and warm-up", 2, False),
         Column("steps", int, "steps", "of the optimizer"),
         Column("parameters", int, "parameters", "of the networks"),

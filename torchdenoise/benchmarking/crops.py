@@ -10,7 +10,6 @@ from PIL import Image
 
 from torchdenoise.benchmarking.pictured import Pictured, busiest_square
 from torchdenoise.benchmarking.printed import DPI, TWO_COLUMNS
-from torchdenoise.benchmarking.scoring import as_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +44,7 @@ def crops_figure(seen: Pictured) -> "Figure":
     """Return a figure of two columns: the picture with a box, and beside it what every method made of the box."""
     from matplotlib.figure import Figure
 
-    whole, tiles = as_bytes(seen.shown), _tiles(seen)
+    whole, tiles = seen.as_bytes(seen.shown), _tiles(seen)
     top, left, side = busiest_square(seen.shown, min(LARGEST, max(SMALLEST, min(whole.shape[:2]) // SHARE)))
     ratio = whole.shape[1] / whole.shape[0]
     rows, columns, size = _grid(len(tiles), ratio)
@@ -67,9 +66,10 @@ def crops_figure(seen: Pictured) -> "Figure":
 
 def _tiles(seen: Pictured) -> list[_Tile]:
     """Return what is shown beside the picture: clean, noisy, and the results."""
-    clean = [] if seen.pair.clean is None else [_Tile("clean", as_bytes(seen.pair.clean))]
-    noisy = _Tile("noisy", as_bytes(seen.pair.noisy), _number(seen.noisy_psnr))
-    return [*clean, noisy, *(_Tile(row["recipe"], picture, _number(row["psnr"])) for row, picture in seen.results)]
+    clean = [] if seen.pair.clean is None else [_Tile("clean", seen.as_bytes(seen.pair.clean))]
+    noisy = _Tile("noisy", seen.as_bytes(seen.pair.noisy), _number(seen.noisy_psnr))
+    results = (_Tile(row["recipe"], seen.as_bytes(image), _number(row["psnr"])) for row, image in seen.results)
+    return [*clean, noisy, *results]
 
 
 def _number(cell: str) -> float | None:

@@ -26,6 +26,13 @@ class Scene:
     clean: Path | None
     noisy: Path | None = None
 
+    @property
+    def source(self) -> Path:
+        """The file whose type and format results have: the noisy picture, or the clean one that gets noise."""
+        path = self.noisy or self.clean
+        assert path is not None
+        return path
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torchdenoise import metrics
 from torchdenoise.benchmarking.columns import Column, Row
-from torchdenoise.benchmarking.tables import Line, contended, lines, pretrained_line, setting, table_columns
+from torchdenoise.benchmarking.tables import Line, contended, has_best, lines, pretrained_line, setting, table_columns
 from torchdenoise.errors import printable
 
 _SPECIAL = str.maketrans(
@@ -32,8 +32,11 @@ def latex(rows: Sequence[Row], command: str) -> str:
     methods = list(dict.fromkeys(line.recipe for line in table))
     by_place = {(line.recipe, line.noise): line for line in table}
     shown = _shown_columns(table)
+    marked = {column.name for column in shown if has_best(column, table)}
     cells = [
-        _cells([by_place.get((method, noise)) for method in methods], column) for noise in noises for column in shown
+        _cells([by_place.get((method, noise)) for method in methods], column, column.name in marked)
+        for noise in noises
+        for column in shown
     ]
     pretrained = {row["recipe"] for row in rows if row.get("weights")}
     names = [escaped(method) + (_DAGGER if method in pretrained else "") for method in methods]
@@ -61,7 +64,7 @@ def escaped(text: str) -> str:
 def _shown_columns(table: Sequence[Line]) -> list[Column]:
     """Return the metrics of which one value is better than another, or without any, all; and the seconds."""
     known = metrics.all_metrics()
-    there = [column for column in table_columns() if any(line[column.name] is not None for line in table)]
+    there = [column for column in table_columns(table) if any(line[column.name] is not None for line in table)]
     scores = [column for column in there if column.name in known]
     ranked = [column for column in scores if column.higher_is_better is not None]
     return [*(ranked or scores), *(column for column in there if column.name == "seconds")]
@@ -71,13 +74,13 @@ def _heading(column: Column, busy: bool) -> str:
     return "seconds (contended)" if column.name == "seconds" and busy else escaped(column.heading)
 
 
-def _cells(found: Sequence[Line | None], column: Column) -> list[str]:
-    """Return the figures of a column as text; those that look the same are ranked the same."""
+def _cells(found: Sequence[Line | None], column: Column, marked: bool) -> list[str]:
+    """Return the figures of a column as text, the best marked; those that look the same are ranked the same."""
     values = [None if line is None else line[column.name] for line in found]
     texts = [_NONE if value is None or math.isnan(value) else column.shown(value) for value in values]
     numbers = [float(text) for text in texts if text != _NONE]
     ranking = sorted(set(numbers), reverse=bool(column.higher_is_better))
-    best = ranking[0] if len(numbers) > 1 and column.higher_is_better is not None else None
+    best = ranking[0] if len(numbers) > 1 and marked else None
     second = ranking[1] if best is not None and len(numbers) > 2 and len(ranking) > 1 else None
     return [text if text == _NONE else _marked(text, best, second) for text in texts]
 

@@ -15,6 +15,12 @@ from torchdenoise.benchmarking.store import Store
 
 MAX_PICTURES = 8
 """The largest number of pictures that are shown; browsers are slow with hundreds."""
+ENDS = (0.001, 0.999)
+"""Quantiles of the noisy values between which a picture lies; few pixels, such as hot ones, are outside."""
+MIN_FILL = 0.5
+"""A picture that fills a smaller part of its range is shown with more contrast: it would be nearly black, or grey."""
+MAX_SAMPLES = 1 << 20
+"""Values of which quantiles are computed."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,25 @@ class Pictured:
     pair: ImagePair
     noisy_psnr: str
     """As it stands in the rows; empty without a clean picture."""
-    results: Sequence[tuple[Row, NDArray[np.uint8]]]
+    results: Sequence[tuple[Row, Tensor]]
+    ends: tuple[float, float] = (0.0, 1.0)
+    """What is shown as black and as white, in clean, noisy and results alike."""
+
+    def as_bytes(self, image: Tensor) -> NDArray[np.uint8]:
+        """Return an image ``(1, C, H, W)`` as it is shown, ``(H, W, C)``."""
+        black, white = self.ends
+        shown = (image[0] - black) / (white - black)
+        array: NDArray[np.uint8] = shown.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+        return array
+
+    @property
+    def stretched(self) -> str:
+        """A sentence on what is shown as black and as white; empty if that is the range of the picture."""
+        if self.ends == (0, 1):
+            return ""
+        scaling = self.pair.like.scaling
+        black, white = (f"{scaling.low + end * (scaling.high - scaling.low):.6g}" for end in self.ends)
+        return f"More contrast, the same in all: {black} is shown as black, {white} as white."
 
     @property
     def shown(self) -> Tensor:
@@ -43,15 +67,30 @@ def chosen(jobs: Sequence[Job], rows: Sequence[Row]) -> list[Job]:
 
 def pictured(job: Job, rows: Sequence[Row], store: Store) -> Pictured:
     """Return what is shown of the picture of a job; results whose files were removed are left out."""
+    pair = read_images(job)
     mine = [row for row in rows if row_key(row)[1:] == job.key[1:] and row["status"] == "done"]
     ranked = sorted(mine, key=lambda row: -float(row["psnr"] or 0))
     return Pictured(
         name=job.scene.name,
         noise=job.noise,
-        pair=read_images(job),
+        pair=pair,
         noisy_psnr=next((row["noisy_psnr"] for row in mine if row["noisy_psnr"]), ""),
-        results=[(row, store.picture(row)) for row in ranked if store.picture_path(row).is_file()],
+        results=[(row, store.image(row, pair.like)) for row in ranked if store.picture_path(row).exists()],
+        ends=contrast_ends(pair.noisy),
     )
+
+
+def contrast_ends(noisy: Tensor) -> tuple[float, float]:
+    """Return the values to show as black and as white: the ends of a noisy image that fills little of its range.
+
+    Example:
+        >>> contrast_ends(torch.linspace(0.1, 0.9, 1000)), contrast_ends(torch.linspace(0.1, 0.2, 1001))
+        ((0.0, 1.0), (0.1001..., 0.1998...))
+    """
+    values = noisy.flatten()
+    values = values[:: -(-len(values) // MAX_SAMPLES)].sort().values
+    black, white = (values[round(end * (len(values) - 1))].item() for end in ENDS)
+    return (black, white) if 0 < white - black < MIN_FILL else (0.0, 1.0)
 
 
 def busiest_square(image: Tensor, largest: int) -> tuple[int, int, int]:

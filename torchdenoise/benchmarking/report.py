@@ -14,17 +14,33 @@ from torchdenoise.benchmarking.columns import Column, Row, shown
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.pictured import MAX_PICTURES, Pictured, busiest_square, chosen, pictured
-from torchdenoise.benchmarking.scoring import as_bytes
 from torchdenoise.benchmarking.series import against_level, against_time, is_finite, numbered
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.benchmarking.tables import HINTS, Line, lines, pretrained_line, setting, table_columns, warning_lines
+from torchdenoise.benchmarking.tables import (
+    HINTS,
+    Line,
+    has_best,
+    lines,
+    pretrained_line,
+    setting,
+    table_columns,
+    warning_lines,
+)
 from torchdenoise.charts import Series, chart
 from torchdenoise.html_pages import html_page
+from torchdenoise.metrics import MEASURED_LEVEL
 
 DETAIL = 128
 """Side of the shown square of each picture, unless the picture is smaller."""
 ERROR_GAIN = 4
 """Factor by which errors are enlarged."""
+FIGURES = {
+    "psnr": "{:.2f} dB",
+    "removed_share": "removed {:.2f} of the noise level",
+    "mean_shift": "mean shift {:.3f}",
+    "seconds": "{:.1f} s",
+}
+"""What is written below a result."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,9 @@ def report(store: Store, jobs: Sequence[Job], command: str) -> str:
         "setting": setting(rows).replace("**", ""),  # Markdown
         "pretrained": pretrained_line(rows),
         "command": command,
-        "columns": [*HINTS.items(), *((column.heading, column.hint) for column in table_columns())],
+        "columns": [*HINTS.items(), *((column.heading, column.hint) for column in table_columns(table))],
+        "ranked": any(line.psnr is not None for line in table),
+        "marked": any(has_best(column, table) for column in table_columns(table)),
         "parts": [_part(noise, table, rows, curves, numbers) for noise in noises],
         "levels": [
             (kind, chart(series, "level", "PSNR, dB", log=True))
@@ -78,7 +96,10 @@ def _summary(table: Sequence[Line]) -> list[str]:
         if ranked:
             best = ranked[0]
             leaders.append(f"{noise}: {best.recipe} leads with {shown(best.psnr)} dB in {shown(best['seconds'], 1)} s")
-    return leaders or ["There are no clean pictures to compare with: judge the results by eye."]
+    return leaders or [
+        "There are no clean pictures to compare with, so no method is the best by a number. One that removes all noise "
+        "and nothing else has 1 in removed / noise and 0 in mean shift, and keeps all details of the pictures below."
+    ]
 
 
 def _part(
@@ -96,21 +117,22 @@ def _part(
             fits.append(Series(line.recipe, numbers[line.recipe], curve))
     if fits:
         charts.append(("PSNR during the fits, one pass", chart(fits, "steps", "PSNR, dB", log=True)))
-    return {"noise": noise, "lines": _table(mine), "charts": charts}
+    columns = table_columns(table)
+    return {"noise": noise, "lines": _table(mine, columns), "charts": charts}
 
 
-def _table(table: Sequence[Line]) -> list[dict[str, Any]]:
+def _table(table: Sequence[Line], columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Return the cells of each line: text, and whether it is the best of its column."""
     found = []
     for line in table:
-        figures = [(line.cell(each), _is_best(line[each.name], each, table)) for each in table_columns()]
+        figures = [(line.cell(each), _is_best(line[each.name], each, table)) for each in columns]
         found.append({"recipe": line.recipe, "shared": line.shared, "cells": [(line.count(), False), *figures]})
     return found
 
 
 def _is_best(value: float | None, column: Column, table: Sequence[Line]) -> bool:
     values = [each for each in (line[column.name] for line in table) if each is not None]
-    if column.higher_is_better is None or value is None or len(values) < 2:
+    if value is None or len(values) < 2 or not has_best(column, table):
         return False
     return value == (max(values) if column.higher_is_better else min(values))
 
@@ -124,7 +146,7 @@ def _mean_curve(rows: Sequence[Row], curves: Mapping[str, Curve]) -> Curve:
 
 
 def _scene(seen: Pictured, numbers: Mapping[str, int]) -> dict[str, Any]:
-    noisy, clean = seen.pair.noisy, seen.pair.clean
+    noisy, clean = seen.as_bytes(seen.pair.noisy), None if seen.pair.clean is None else seen.as_bytes(seen.pair.clean)
     top, left, side = busiest_square(seen.shown, DETAIL)
 
     def cut(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -132,18 +154,27 @@ def _scene(seen: Pictured, numbers: Mapping[str, int]) -> dict[str, Any]:
 
     sources, results = [], []
     if clean is not None:
-        sources.append(Tile("clean", "", "clean", [("Clean picture", _url(cut(as_bytes(clean))))]))
+        sources.append(Tile("clean", "", "clean", [("Clean picture", _url(cut(clean)))]))
     noisy_psnr = f"{float(seen.noisy_psnr):.2f} dB" if seen.noisy_psnr else ""
-    sources.append(Tile("noisy", noisy_psnr, "noisy", [("Noisy picture", _url(cut(as_bytes(noisy))))]))
-    for row, picture in seen.results:
+    sources.append(Tile("noisy", noisy_psnr, "noisy", [("Noisy picture", _url(cut(noisy)))]))
+    for row, image in seen.results:
+        picture = seen.as_bytes(image)
         images = [(f"Result of {row['recipe']}", _url(cut(picture)))]
         if clean is not None:
-            error = 128 + ERROR_GAIN * (picture.astype(np.float32) - 255 * clean[0].permute(1, 2, 0).numpy())
+            error = 128 + ERROR_GAIN * (picture.astype(np.float32) - clean)
             images.append((f"Error of {row['recipe']}", _url(cut(error.clip(0, 255).astype(np.uint8)))))
-        figures = (row["psnr"], ".2f", "dB"), (row["seconds"], ".1f", "s")
-        score = ", ".join(f"{float(cell):{form}} {unit}" for cell, form, unit in figures if cell)
+        score = ", ".join(text.format(float(row[name])) for name, text in FIGURES.items() if row.get(name))
         results.append(Tile(row["recipe"], score, f"result s{numbers[row['recipe']]}", images))
-    return {"name": f"{seen.name}, {seen.noise}", "side": side, "sources": sources, "results": results}
+    title = f"{seen.name}, {seen.noise}"
+    return {"name": title, "remarks": _remarks(seen), "side": side, "sources": sources, "results": results}
+
+
+def _remarks(seen: Pictured) -> str:
+    """Return sentences about how a picture is shown, and what its noise is."""
+    level = next((row[MEASURED_LEVEL] for row, _ in seen.results if row.get(MEASURED_LEVEL)), "")
+    noise = f"Measured noise level {float(level):.2f} of 255" if level else ""
+    measured = seen.pair.like.scaling.values.beside(noise)
+    return " ".join(filter(None, [measured and f"{measured}.", seen.stretched]))
 
 
 def _sizes(sides: Collection[int]) -> str:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from torchdenoise import __version__, metrics
@@ -19,13 +17,15 @@ from torchdenoise.benchmarking.columns import KEY, Key, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import REAL, Job
 from torchdenoise.benchmarking.measuring import CostMeter, Curve, baseline, device_kind, device_name, peak_memory
 from torchdenoise.benchmarking.methods import Method
-from torchdenoise.data import centre_crop, read_partners
+from torchdenoise.data import Picture, read_partners
+from torchdenoise.data.crops import cropped
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.fitting import Fitted, Options, Result, apply_denoiser, fit_images, fit_shared, unwrap
 from torchdenoise.fitting.choosing import FITTED, ChosenFits, is_choice
 from torchdenoise.isolation import torch_threads
-from torchdenoise.noise import from_spec, repeatable
+from torchdenoise.metrics import MEASURED_LEVEL
+from torchdenoise.noise import from_spec, measure_noise, repeatable
 from torchdenoise.paths import read_errors
 
 WARM_UP = 64
@@ -52,14 +52,16 @@ class ImagePair:
 
     noisy: Tensor
     clean: Tensor | None
+    like: Picture
+    """The picture whose type and metadata results have, cropped as they are."""
 
 
 @dataclass
 class Outcome:
-    """What a job leaves: its row, its result in 8 bits, and PSNR in the course of the fit."""
+    """What a job leaves: its row, its result and what that is stored like, and PSNR in the course of the fit."""
 
     row: Row
-    picture: NDArray[np.uint8] | None = None
+    result: tuple[Tensor, Picture] | None = None
     curve: Curve = field(default_factory=list)
 
 
@@ -146,7 +148,7 @@ def _outcome(job: Job, pair: ImagePair, result: Result, seconds: float, run: Run
     }
     if isinstance(result, Fitted) and result.recipe == FITTED:
         row["weights"] = ""
-    return Outcome(row, as_bytes(fitted), run.meter.curve)
+    return Outcome(row, (fitted, pair.like), run.meter.curve)
 
 
 def failed(job: Job, workers: int, error: Exception) -> Outcome:
@@ -177,12 +179,24 @@ def _row(job: Job, workers: int) -> Row:
 
 
 def _scores(pair: ImagePair, result: Tensor) -> Row:
-    """Return all metrics of a result as text, and those of the noisy image that compare with the clean one."""
+    """Return all metrics of a result as text, and those of the noisy image that compare with the clean one.
+
+    Without a clean image the noise is measured, so that a result can be compared with that.
+    """
+    level = _measured_level(pair.noisy) if pair.clean is None else 0.0
     batch = {"noisy": pair.noisy} | ({} if pair.clean is None else {"clean": pair.clean})
+    batch |= {MEASURED_LEVEL: torch.tensor([level])} if level else {}
     found = metrics.scores(result, batch)
     found |= {f"noisy_{name}": value for name, value in metrics.scores(pair.noisy.clamp(0, 1), batch).items()}
     known = columns()
-    return {name: f"{value.item():.{known[name].digits + 2}f}" for name, value in found.items() if name in known}
+    texts = {name: f"{value.item():.{known[name].digits + 2}f}" for name, value in found.items() if name in known}
+    return texts | ({MEASURED_LEVEL: f"{level:.4f}"} if level else {})
+
+
+def _measured_level(noisy: Tensor) -> float:
+    """Return the standard deviation of the noise on the 0-255 scale; 0 where there is none or it cannot be measured."""
+    profile = measure_noise(noisy)
+    return 0.0 if profile.unusable else 255 * profile.deviation(noisy).square().mean().sqrt().item()
 
 
 def read_images(job: Job) -> ImagePair:
@@ -196,20 +210,15 @@ def read_images(job: Job) -> ImagePair:
     found = {}
     for (name, path), picture in zip(given.items(), read_partners(list(given.values())), strict=True):
         with read_errors(path):
-            found[name] = centre_crop(picture.image, job.settings.crop)
-    clean, noisy = found.get("clean"), found.get("noisy")
+            found[name] = cropped(picture, job.settings.crop)
+    images = {name: picture.image for name, picture in found.items()}
+    clean, noisy = images.get("clean"), images.get("noisy")
     if noisy is None:
         assert clean is not None
-        return ImagePair(repeatable(from_spec(job.noise), clean, job.seed), clean)
+        return ImagePair(repeatable(from_spec(job.noise), clean, job.seed), clean, found["clean"])
     if clean is not None and clean.shape != noisy.shape:
         raise DataError(f"{job.scene.name}: noisy {tuple(noisy.shape[1:])} and clean {tuple(clean.shape[1:])} differ")
-    return ImagePair(noisy, clean)
-
-
-def as_bytes(image: Tensor) -> NDArray[np.uint8]:
-    """Return ``(1, C, H, W)`` in 0..1 as ``(H, W, C)`` in 8 bits."""
-    array: NDArray[np.uint8] = image[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
-    return array
+    return ImagePair(noisy, clean, found["noisy"])
 
 
 def starting_point(method: Method) -> Denoiser | None:

@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from torch import Tensor
 
 from torchdenoise.benchmarking.columns import KEY, Column, Row, columns, row_key
 from torchdenoise.benchmarking.jobs import Job
 from torchdenoise.benchmarking.measuring import Curve
 from torchdenoise.benchmarking.scoring import Outcome
 from torchdenoise.bounded import load_json, read_text
+from torchdenoise.data import Picture, read_picture, write_picture
 from torchdenoise.errors import UserError
 from torchdenoise.partial_files import completed
-from torchdenoise.paths import read_errors, write_errors
+from torchdenoise.paths import output_suffix, write_errors
 
 ROWS, CURVES, ABOUT = "results.csv", "curves.csv", "comparison.json"
 CURVE_FIELDS = ["fingerprint", "step", "psnr"]
@@ -55,6 +54,7 @@ class Store:
 
     def __init__(self, folder: Path, jobs: Sequence[Job]) -> None:
         self.folder = folder
+        self._suffixes = {job.scene.name: output_suffix(job.scene.source) for job in jobs}
         scene, crop = jobs[0].scene, jobs[0].settings.crop
         kinds = [name for name in ("clean", "noisy") if getattr(scene, name) is not None]
         about = {"pictures": " and ".join(kinds), "crop": crop}
@@ -105,11 +105,11 @@ class Store:
     def add(self, outcome: Outcome) -> None:
         """Write the outcome of a job: picture and curve first, so that a row always has both."""
         row = outcome.row
+        if outcome.result is not None:
+            image, like = outcome.result
+            noted = like.with_remarks([like.scaling.values.beside(row["noise_found"])])
+            write_picture(self.picture_path(row), image, noted, overwrite=True)
         with write_errors(self.folder):
-            if outcome.picture is not None:
-                path = self.picture_path(row)
-                with _replaced(path) as partial:
-                    _image(outcome.picture).save(partial, "PNG")
             points = [(row["fingerprint"], str(step), f"{psnr:.3f}") for step, psnr in outcome.curve]
             _append(self.folder / CURVES, CURVE_FIELDS, [dict(zip(CURVE_FIELDS, each, strict=True)) for each in points])
             _append(self.folder / ROWS, self.fields, [row])
@@ -132,15 +132,14 @@ class Store:
         self._write(self.folder / "figures" / name, content)
 
     def picture_path(self, row: Row) -> Path:
-        """Return the path of a row's picture."""
+        """Return the path of a row's picture, which has the format that ``denoise`` writes for such an input."""
         scene = f"{row['image']}_{noise_name(row['noise'])}_{row['seed']}"
-        return self.folder / "pictures" / short_name(scene) / f"{short_name(row['recipe'])}.png"
+        name = f"{short_name(row['recipe'])}{self._suffixes[row['image']]}"
+        return self.folder / "pictures" / short_name(scene) / name
 
-    def picture(self, row: Row) -> NDArray[np.uint8]:
-        """Return the result of a row, ``(H, W, C)``."""
-        with read_errors(self.picture_path(row)), Image.open(self.picture_path(row)) as image:
-            array = np.asarray(image)
-        return array if array.ndim == 3 else array[..., None]
+    def image(self, row: Row, like: Picture) -> Tensor:
+        """Return the result of a row, ``(1, C, H, W)``, in the scaling of the picture that it is stored like."""
+        return read_picture(self.picture_path(row), (like.scaling.low, like.scaling.high)).image
 
     def _write(self, path: Path, content: bytes) -> None:
         with write_errors(self.folder), _replaced(path) as partial:
@@ -302,7 +301,3 @@ def short_name(name: str) -> str:
     if len(content) <= MAX_NAME_BYTES:
         return name
     return f"{content[: MAX_NAME_BYTES - 17].decode(errors='ignore')}_{hashlib.sha256(content).hexdigest()[:16]}"
-
-
-def _image(array: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)

@@ -8,6 +8,7 @@ from statistics import mean, stdev
 
 from torchdenoise.benchmarking.columns import Column, Row, columns, shown
 from torchdenoise.errors import printable
+from torchdenoise.metrics import all_metrics
 
 HINTS = {
     "recipe": "the method",
@@ -53,13 +54,35 @@ class Line:
         return f"{column.shown(self[column.name])}{spread}"
 
 
-def table_columns() -> list[Column]:
-    """Return the columns of figures that tables show."""
+def figure_columns() -> list[Column]:
+    """Return the columns of figures that tables may show."""
     return [column for column in columns().values() if column.heading]
 
 
+def table_columns(table: Sequence[Line]) -> list[Column]:
+    """Return the columns of figures that a table shows: of the metrics those that a method has a figure of.
+
+    Where there is the share of the measured noise that was removed, what was removed is left out: the ranges of
+    pictures may differ, and a mean over them would say nothing.
+    """
+    absent = {name for name in all_metrics() if all(line[name] is None for line in table)}
+    if "removed_share" not in absent:
+        absent.add("removed")
+    return [column for column in figure_columns() if column.name not in absent]
+
+
+def has_best(column: Column, table: Sequence[Line]) -> bool:
+    """Return whether the best figure of a column is marked.
+
+    Seconds and memory say nothing of a method whose quality is not known, so they need a metric that ranks the methods.
+    """
+    metrics = all_metrics()
+    ranked = [each for each in table_columns(table) if each.name in metrics and each.higher_is_better is not None]
+    return column.higher_is_better is not None and bool(ranked)
+
+
 def lines(rows: Sequence[Row]) -> list[Line]:
-    """Return a line for each method and noise, best first; methods without a finished row come last.
+    """Return a line for each method and noise, the best PSNR first; methods without a finished row come last.
 
     Figures are over the pictures (and seeds) that every method with a finished row has finished.
     """
@@ -82,11 +105,11 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
                 shared=len(common),
                 done=len(done),
                 failed=sum(row["status"] == "failed" for row in mine),
-                figures={column.name: _figure(column, done, common) for column in table_columns()},
+                figures={column.name: _figure(column, done, common) for column in figure_columns()},
                 spread=stdev(psnr) if len(psnr) > 1 and all(map(isfinite, psnr)) else None,
             )
         )
-    return sorted(found, key=lambda line: (not line.shared, -(line.psnr or 0), line["correlation"] or 0, line.recipe))
+    return sorted(found, key=lambda line: (not line.shared, -(line.psnr or 0), line.recipe))
 
 
 def _figure(column: Column, done: Sequence[Row], common: Sequence[Row]) -> float | None:
@@ -140,7 +163,7 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     """Return the page of a comparison."""
     text = ["# Comparison", "", f"`{_plain(command)}`", "", f"{_plain(setting(rows))}.", ""]
     text.append("Means over the n pictures that all methods of a table have finished, ± their standard deviation.")
-    text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns())]
+    text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns(lines(rows)))]
     if trained := pretrained_line(rows):
         text += ["", _plain(trained)]
     for noise in dict.fromkeys(row["noise"] for row in rows):
@@ -173,7 +196,7 @@ def warning_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _table(table: Sequence[Line]) -> list[str]:
-    shown_columns = table_columns()
+    shown_columns = table_columns(table)
     rows = [["recipe", "n", *(column.heading for column in shown_columns)], ["---"] * (2 + len(shown_columns))]
     rows += [[line.recipe, line.count(), *map(line.cell, shown_columns)] for line in table]
     return [f"| {' | '.join(map(_plain, cells))} |" for cells in rows]
