@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from torchdenoise.commands.arguments import Parser, data_range, fraction, positive, seconds
+from torchdenoise.commands import compare, denoise
+from torchdenoise.commands.arguments import SYNONYMS, Parser, data_range, fraction, positive, seconds
 from torchdenoise.errors import UserError
 
 
@@ -48,6 +49,38 @@ def test_a_parser_raises_one_line(words, message):
     parser.add_argument("--count", type=positive)
     with pytest.raises(UserError, match=message):
         parser.parse_args(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--method", "bm3d"], "--recipe bm3d?"),
+        (["--model=bm3d"], "--recipe bm3d?"),
+        (["--gpu"], "--device cuda?"),
+        (["--cuda", "--recipe", "x"], "--device cuda?"),
+        (["--sigma", "25"], "--noise-level 25?"),
+        (["--noise_level", "25"], "--noise-level?"),
+        (["--output_dir", "clean/"], "--output clean/?"),
+        (["--level", "-1"], "--noise-level?"),
+    ],
+)
+def test_an_option_of_another_program_has_a_hint_at_ours(words, hint):
+    parser = Parser("demo", "A demo.", "  demo --recipe x")
+    for name in ("--recipe", "--device", "--noise-level", "--output", "--set"):
+        parser.add_argument(name)
+    with pytest.raises(UserError) as error:
+        parser.parse_args(words)
+    assert f"(did you mean {hint})" in str(error.value)
+
+
+def test_an_option_that_the_command_lacks_is_not_named():
+    with pytest.raises(UserError, match=r"^unrecognized arguments: --force; see demo --help$"):
+        Parser("demo", "A demo.", "  demo").parse_args(["--force"])
+
+
+def test_a_synonym_names_an_option_of_denoise_or_compare():
+    ours = {*denoise.parser()._option_names(), *compare.parser()._option_names()}
+    assert {option.split()[0] for option in SYNONYMS} <= ours
 
 
 def test_fraction():

@@ -12,6 +12,19 @@ from typing_extensions import override
 
 from torchdenoise.errors import UserError, did_you_mean
 
+SYNONYMS = {
+    "--recipe": "method model algorithm denoiser",
+    "--recipes": "method methods model models algorithm algorithms denoisers",
+    "--ckpt": "checkpoint weights",
+    "--device cuda": "gpu cuda",
+    "--device cpu": "cpu",
+    "--output": "out outdir output-dir out-dir outfile dest destination save",
+    "--noise-level": "sigma level std noise-std noise-sigma",
+    "--max-steps": "steps iterations iters epochs num-steps",
+    "--workers": "jobs num-workers",
+    "--overwrite": "force",
+}
+"""Option of ours -> what other programs call it."""
 Number = TypeVar("Number", int, float)
 
 
@@ -116,9 +129,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise the message as UserError; for an unknown option it suggests the nearest one."""
         hint = ""
-        if match := re.search(r"unrecognized arguments: (\S+)", message):
-            hint = did_you_mean(match[1].partition("=")[0], self._option_names())
+        if match := re.search(r"unrecognized arguments: (\S+(?: [^-\s]\S*)?)", message):
+            hint = self._suggested(*re.split("[= ]", match[1], maxsplit=1))
         raise UserError(f"{message}{hint}; see {self.prog} --help")
+
+    def _suggested(self, word: str, value: str = "") -> str:
+        """Return a hint at the option that an unknown one stands for, or is closest to."""
+        known = list(self._option_names())
+        name = word.lstrip("-").lower().replace("_", "-")
+        for option, others in SYNONYMS.items():
+            if word.startswith("--") and name in others.split() and option.split()[0] in known:
+                return f" (did you mean {option if ' ' in option else f'{option} {value}'.rstrip()}?)"
+        return did_you_mean(word, known)
 
     def _option_names(self) -> Iterator[str]:
         """Yield all options, those of subcommands too."""
