@@ -8,7 +8,8 @@ from torchdenoise.commands.arguments import Parser
 from torchdenoise.commands.new_files import check_new_file, new_file_errors
 from torchdenoise.errors import CheckpointError, UserError
 from torchdenoise.extras import EXPORTED, bioimage_checks, onnx_runtime
-from torchdenoise.paths import SHIPPED, shown
+from torchdenoise.paths import SHIPPED, is_picture, shown
+from torchdenoise.recipes import AUTO, recipe_names
 
 EXAMPLES = """\
   torchdenoise export torchdenoise:colour -o colour.onnx             weights that come with the package
@@ -29,7 +30,7 @@ def parser() -> Parser:
         "checkpoint",
         type=Path,
         metavar="CKPT",
-        help="a checkpoint, a safetensors file, or the name of weights in the package: torchdenoise:colour",
+        help="a checkpoint, a safetensors file, or weights in the package: torchdenoise:grey, torchdenoise:colour",
     )
     options.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="ends in .onnx, .pt2 or .zip")
     options.add_argument(
@@ -52,12 +53,8 @@ def run(words: Sequence[str]) -> int:
     options = parser().parse_args(words[1:])
     form = _format(options)
     file: Path = options.output
+    _check_input(options.checkpoint)
     check_new_file(file, options.overwrite)
-    if not str(options.checkpoint).startswith(SHIPPED) and not options.checkpoint.is_file():
-        raise CheckpointError(
-            f"{shown(options.checkpoint)}: no such file; give a checkpoint of `torchdenoise fit`, a safetensors file, "
-            f"or {SHIPPED}colour"
-        )
     _check_extra(form)
     from torchdenoise.denoisers import export
 
@@ -67,6 +64,25 @@ def run(words: Sequence[str]) -> int:
     print(f"checked by {exported.checker} on five sizes: largest difference from torch {exported.difference:.2g}")
     print(f"written: {shown(file)} ({exported.form}, {file.stat().st_size / 1e6:.2f} MB)")
     return 0
+
+
+def _check_input(path: Path) -> None:
+    """Refuse early what holds no trained network."""
+    if str(path).startswith(SHIPPED):
+        return
+    if path.is_file() and not is_picture(path):
+        return
+    if str(path) in (AUTO, *recipe_names()):
+        problem = (
+            "a recipe cannot be exported: what it does beside a trained network, such as averaging similar patches, "
+            "needs the noisy picture"
+        )
+    else:
+        problem = "is a picture" if path.is_file() else "no such file"
+    raise CheckpointError(
+        f"{shown(path)}: {problem}; give a checkpoint of `torchdenoise fit`, a safetensors file, or weights in the "
+        f"package, {SHIPPED}grey or {SHIPPED}colour"
+    )
 
 
 def _format(options: argparse.Namespace) -> str:
