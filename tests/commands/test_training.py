@@ -53,6 +53,15 @@ def losses(folder):
 # -- what a fit leaves -------------------------------------------------------------------------------------------------
 
 
+def test_a_fit_that_shall_keep_no_checkpoints_keeps_none(train):
+    outcome = train(DATA, "--data.val clean --trainer.max_epochs 1 --trainer.enable_checkpointing false")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "checkpoint: none" in outcome.out
+    assert "use it:" not in outcome.out
+    assert (RUN / "metrics.csv").exists()
+    assert not (RUN / "checkpoints").exists()
+
+
 def test_a_fit_leaves_its_last_and_its_best_state_and_its_losses(train):
     # The rate grows so much that the third epoch is far worse than the first two.
     steep = "--model.optimizer SGD --model.optimizer.lr 1e-3 --model.scheduler StepLR --model.scheduler.step_size 6"

@@ -116,13 +116,16 @@ class ExperimentCLI(LightningCLI):
 
     @override
     def before_instantiate_classes(self) -> None:
-        """Choose the number of steps of a zero-shot fit and the folder of the results."""
+        """Choose the number of steps of a zero-shot fit, the folder of the results, and whether any are kept."""
         sys.argv[1:] = self._words  # what a launcher starts other processes with
         config = self.config[self.config.subcommand]
         data = resolve(config.data.class_path) if config.get("data") else None
         steps = data.default_steps if data is not None and issubclass(data, DenoisingData) else None
         if steps is not None and config.trainer.max_steps == -1 and config.trainer.max_epochs is None:
             config.trainer.max_steps = steps
+        if config.trainer.enable_checkpointing is False:  # Lightning would refuse our own callbacks
+            kept = [each for each in self._callbacks if not isinstance(each, ModelCheckpoint)]
+            self.trainer_defaults["callbacks"] = kept
         if isinstance(config.trainer.logger, Namespace):
             _check_logger(config.trainer.logger)
             arguments = config.trainer.logger.get("init_args", {})
@@ -188,8 +191,7 @@ class ExperimentCLI(LightningCLI):
             if isinstance(callback, ModelCheckpoint) and callback.best_model_path
         }
         last, best = paths.get(LastCheckpoint), paths.get(BestCheckpoint)
-        if last:
-            print(f"checkpoint: {last}")
+        print(f"checkpoint: {last or 'none'}")
         if best:
             print(f"best:       {best} (by val_loss)")
         if last:
