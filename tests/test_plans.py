@@ -209,6 +209,15 @@ def test_files_that_are_left_out_are_named(folder):
     assert not plan([Path("in"), Path("in/a_denoised.png")], Path("out")).earlier
 
 
+def test_the_mask_is_left_out_of_its_folder(folder):
+    touch("in/a.png", "in/mask.tif", "in/b.png")
+    found = plan([Path("in")], Path("out"), search=Search(mask=Path("in/../in/mask.tif")))
+    assert [source.path.name for source, _ in found.pairs] == ["a.png", "b.png"]
+    assert found.remarks() == ["in/mask.tif: left out, because it is the mask"]
+    assert len(plan([Path("in")], Path("out"), search=Search(mask=Path("mask.tif"))).pairs) == 3
+    assert plan([Path("in/mask.tif")], Path("out.tif"), search=Search(mask=Path("in/mask.tif"))).pairs
+
+
 def two_in_each_lif(path):
     labels = ["dusk", "dawn"] if path.suffix == ".lif" else [""]
     return [Source(path, number, label) for number, label in enumerate(labels, 1)]

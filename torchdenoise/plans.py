@@ -39,6 +39,7 @@ class Search:
     Args:
         recursive: whether to look in the folders below, too.
         pattern: of file names, such as ``*.tif``; upper and lower case count as on the file system.
+        mask: a picture that is the mask of the others, and is none of them.
 
     Example:
         >>> Search(pattern="night*").matches(Path("night_1.png"))
@@ -47,6 +48,7 @@ class Search:
 
     recursive: bool = False
     pattern: str = "*"
+    mask: Path | None = None
 
     def matches(self, path: Path) -> bool:
         """Return whether a file's name fits the pattern."""
@@ -61,11 +63,13 @@ class Plan:
         pairs: (input, output) files, or folders that are pictures; an input may be a scene of one.
         unsupported: files in the folders that are no pictures.
         earlier: pictures in the folders that have the name of an earlier result of another one.
+        masks: the mask of the others, if it is in one of the folders.
     """
 
     pairs: list[tuple[Source, Path]]
     unsupported: Sequence[Path] = ()
     earlier: Sequence[Path] = ()
+    masks: Sequence[Path] = ()
 
     def remarks(self) -> list[str]:
         """Return lines about files that are left out.
@@ -84,6 +88,7 @@ class Plan:
                 f"{len(self.earlier)} picture(s) left out, named like an earlier result: {_some(self.earlier)}; "
                 "name such a file itself, and an output folder with -o, to denoise it"
             )
+        found += [f"{shown(path)}: left out, because it is the mask" for path in self.masks]
         return found
 
 
@@ -104,8 +109,9 @@ def plan(
     Results of several files or of a folder go into the folder ``output`` under their input's name, in the same tree.
     Without ``output``, results go next to their inputs. Folders that are missing are made with the first result in
     them. A ``suffix`` is that of results whose name is not given, as in ``default_output``.
-    Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so is
-    all that lies in the folder ``output``. Each of the ``scenes`` of a file has a result of its own.
+    Earlier results next to their inputs are left out, unless they are listed explicitly and ``output`` is given; so are
+    the mask of a search, and all that lies in the folder ``output``. Each of the ``scenes`` of a file has a result of
+    its own.
 
     Raises:
         PictureError: an input that is missing or not a picture, two results with the same name, a result that would
@@ -148,7 +154,7 @@ def plan(
             if source.path not in earlier
         ]
     _check_pairs(pairs)
-    return Plan(pairs, found.unsupported, earlier)
+    return Plan(pairs, found.unsupported, earlier, found.masks)
 
 
 def plan_outputs(inputs: Sequence[Path], output: Path | None, suffix: str = "") -> list[tuple[Path, Path]]:
@@ -193,8 +199,10 @@ class _Found:
     def __init__(self, search: Search, output: Path | None) -> None:
         self.pictures: dict[Path, Path] = {}
         self.unsupported: list[Path] = []
+        self.masks: list[Path] = []
         self._search = search
         self._output = output
+        self._mask = None if self._search.mask is None else self._search.mask.resolve()
 
     def look(self, path: Path) -> None:
         with read_errors(path):
@@ -205,7 +213,9 @@ class _Found:
         files = [file for file in visible_files(path, self._search.recursive) if self._search.matches(file)]
         below = path.resolve() != self._output
         files = [file for file in files if not (below and self._output in file.resolve().parents)]
-        pictures = [file for file in files if is_picture(file)]
+        masks = [file for file in files if self._mask is not None and file.resolve() == self._mask]
+        self.masks += masks
+        pictures = [file for file in files if is_picture(file) and file not in masks]
         self.unsupported += [file for file in files if not is_picture(file)]
         with read_errors(path):
             if not pictures:

@@ -1,12 +1,15 @@
 """Progress bars on a terminal, and plain lines elsewhere."""
 
 import io
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from torchdenoise.commands.progress import JobProgress, PictureProgress
+from torchdenoise.pacing import Pace
 
 FEW = ("--max-steps", "3", "--device", "cpu")
 
@@ -45,6 +48,46 @@ def test_pictures_are_counted_in_plain_lines(console):
         "[4/4] d.png ...",
         "[bold] gaussian:100:clip " + 40 * "x",
     ]
+
+
+def test_a_picture_announced_before_the_imports_is_shown_once(console):
+    progress = PictureProgress(console, None, 2)
+    progress.announce("a.png")
+    for name in ("a.png", "b.png"):
+        progress.begin([name])
+    assert console.file.getvalue().splitlines() == ["[1/2] a.png ...", "[2/2] b.png ..."]
+
+
+def test_a_long_fit_has_a_line_every_so_often(console):
+    now = [0.0]
+    progress = PictureProgress(console, None, 2, Pace(10, lambda: now[0]))
+    for name, times in (("a.png", (5, 12, 15, 21, 23)), ("b.png", (9,))):
+        begin = now[0]
+        progress.begin([name])
+        for step, seconds in enumerate(times, 1):
+            now[0] = begin + seconds
+            progress.step(step, 900)
+    assert console.file.getvalue().splitlines() == [
+        "[1/2] a.png ...",
+        "  step 2 of 900, 12 s",
+        "  step 5 of 900, 23 s",
+        "[2/2] b.png ...",
+    ]
+
+
+def test_the_first_line_comes_before_the_slow_imports(noisy_png):
+    """Asked in a new process, because this one has imported torch."""
+    code = (
+        "import sys; from torchdenoise.commands import progress; from torchdenoise.cli import main\n"
+        "say = progress.PictureProgress.say\n"
+        "def spied(self, line): say(self, f'{line} torch: {\"torch\" in sys.modules}')\n"
+        "progress.PictureProgress.say = spied\n"
+        "main(['denoise', 'noisy.png', '--recipe', 'tv', '--device', 'cpu'])"
+    )
+    words = [sys.executable, "-c", code]
+    found = subprocess.run(words, cwd=noisy_png.parent, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[0] == "[1/1] noisy.png ... torch: False"
+    assert "torch: True" in found.stdout
 
 
 def test_jobs_are_counted_with_their_results(console):

@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from torchdenoise.callbacks.validation import tells_progress
+from torchdenoise.pacing import Pace
 
 EVERY = 30.0
 """Seconds between two lines."""
@@ -23,21 +24,19 @@ class ProgressLines(Callback):
     """
 
     def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
-        self._every = every
-        self._clock = clock
-        self._began = self._printed = 0.0
+        self._pace = Pace(every, clock)
         self._loss: Tensor | None = None
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock."""
-        self._began = self._printed = self._clock()
+        self._pace.start()
 
     @override
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Print a line if the last one is long ago."""
         self._loss = outputs["loss"]  # read only when it is printed, because a GPU would wait for it
-        if self._clock() - self._printed >= self._every:
+        if self._pace.due():
             self._say(trainer, pl_module, self._loss_of(trainer))
 
     @override
@@ -57,10 +56,10 @@ class ProgressLines(Callback):
         return {"loss": self._loss.item() * trainer.accumulate_grad_batches}  # Lightning divides it
 
     def _say(self, trainer: Trainer, pl_module: Any, figures: Mapping[str, float]) -> None:
-        now = self._printed = self._clock()
+        seconds = self._pace.printed()
         if not trainer.is_global_zero or trainer.progress_bar_callback is not None or self._loss is None:
             return
-        place = f"step {trainer.global_step} of {pl_module.plan.steps}, {now - self._began:.0f} s"
+        place = f"step {trainer.global_step} of {pl_module.plan.steps}, {seconds:.0f} s"
         print(f"{place}, {in_words(figures)}", flush=True)
 
 

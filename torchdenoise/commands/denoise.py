@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torchdenoise.commands.arguments import (
@@ -147,7 +148,8 @@ def run(words: Sequence[str]) -> int:
     if options.recipe not in (None, AUTO):
         recipe_path(options.recipe)  # report a misspelt name before the slow imports
     suffix = FLOAT_SUFFIX if options.dtype == "float32" else ""
-    planned = plan(options.inputs, options.output, suffix, search_of(options), scene_finder(options.scene))
+    search = replace(search_of(options), mask=options.mask)
+    planned = plan(options.inputs, options.output, suffix, search, scene_finder(options.scene))
     for line in planned.remarks():
         print(line)
     pairs = planned.pairs
@@ -168,14 +170,17 @@ def run(words: Sequence[str]) -> int:
 
 def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary) -> int:
     """Denoise all pictures; report one that fails and continue with the rest."""
-    from torchdenoise.commands.picture_work import picture_work
     from torchdenoise.commands.progress import shown_progress
-    from torchdenoise.workers import Workers, spread
 
     if options.batch > 1 and options.budget is not None:
         raise UserError("--budget is for one picture at a time: leave --batch out")
 
-    with shown_progress(len(todo)) as progress:
+    first = todo[0][0].path.name if options.batch == 1 else None  # else it depends on what the files hold
+    with shown_progress(len(todo), first) as progress:
+        # slow, so it comes after the first line
+        from torchdenoise.commands.picture_work import picture_work
+        from torchdenoise.workers import Workers, spread
+
         workers = Workers(options.workers, options.dask)
         work = picture_work(options, workers, progress)
         check_folders(todo)

@@ -9,10 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from torchdenoise.errors import printable
+from torchdenoise.pacing import Pace
 
 if TYPE_CHECKING:
     from torchdenoise.benchmarking.jobs import Job
     from torchdenoise.benchmarking.scoring import Outcome
+
+EVERY = 10.0
+"""Seconds between two lines about a fit, where there is no bar."""
 
 
 def _console() -> Console:
@@ -22,18 +26,36 @@ def _console() -> Console:
 
 
 class PictureProgress:
-    """Shows the current picture and step."""
+    """Shows the current picture and step; on plain output, a line about a long fit every so often.
 
-    def __init__(self, console: Console, bars: Progress | None, pictures: int) -> None:
+    Args:
+        console: to print to.
+        bars: on a terminal.
+        pictures: their number.
+        pace: of the lines about steps.
+    """
+
+    def __init__(self, console: Console, bars: Progress | None, pictures: int, pace: Pace | None = None) -> None:
         self._console = console
+        self._pace = pace or Pace(EVERY)
+        self._announced: list[str] = []
         self._pictures = pictures
         self._started = 0
         self._bars = bars
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
 
+    def announce(self, name: str) -> None:
+        """Show the first picture before the slow imports; ``begin`` does not show it again."""
+        self.begin([name])
+        self._announced = [name]
+
     def begin(self, names: Sequence[str]) -> None:
         """Start a picture, or several that are fitted together."""
+        self._pace.start()
+        announced, self._announced = self._announced, []
+        if announced == list(names):
+            return
         several = len(names) > 1
         name = f"{names[0]} and {len(names) - 1} more" if several else names[0]
         first, self._started = self._started + 1, self._started + len(names)
@@ -46,6 +68,8 @@ class PictureProgress:
         """Show the step of the current picture."""
         if self._bars is not None and self._one is not None:
             self._bars.update(self._one, completed=step, total=steps)
+        elif self._pace.due():
+            self.say(f"  step {step} of {steps}, {self._pace.printed():.0f} s")
 
     def frame(self, done: int, frames: int) -> None:
         """Show how many frames of the current stack are done; on plain output, ten lines at most."""
@@ -65,11 +89,11 @@ class PictureProgress:
 
 
 @contextlib.contextmanager
-def shown_progress(pictures: int) -> Iterator[PictureProgress]:
-    """Show bars while the block runs if standard output is a terminal."""
+def shown_progress(pictures: int, first: str | None = None) -> Iterator[PictureProgress]:
+    """Show bars while the block runs if standard output is a terminal, and the name of the first picture at once."""
     console = _console()
     if not console.is_terminal:
-        yield PictureProgress(console, None, pictures)
+        yield _begun(PictureProgress(console, None, pictures), first)
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -79,7 +103,13 @@ def shown_progress(pictures: int) -> Iterator[PictureProgress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        yield PictureProgress(console, bars, pictures)
+        yield _begun(PictureProgress(console, bars, pictures), first)
+
+
+def _begun(progress: PictureProgress, first: str | None) -> PictureProgress:
+    if first is not None:
+        progress.announce(first)
+    return progress
 
 
 class JobProgress:
