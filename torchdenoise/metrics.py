@@ -85,20 +85,6 @@ class Removed(Metric, name="removed", source="method noise, Buades, Coll and Mor
         return 255 * (batch["noisy"] - result).flatten(1).std(1)
 
 
-class Correlation(Metric, name="correlation", source="method noise, Buades, Coll and Morel, CVPR 2005"):
-    """Correlation of neighbouring pixels of noisy minus result: near 0 if only pixel-wise independent noise is gone."""
-
-    heading, digits = "correlation", 2
-
-    @override
-    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        removed = 255 * (batch["noisy"] - result)
-        centred = removed - removed.mean((-2, -1), keepdim=True)
-        across = (centred[..., :-1] * centred[..., 1:]).mean((1, 2, 3))
-        down = (centred[..., :-1, :] * centred[..., 1:, :]).mean((1, 2, 3))
-        return (across + down) / 2 / centred.square().mean((1, 2, 3)).clamp(min=1e-12)
-
-
 class RemovedShare(Metric, name="removed_share", source="method noise, Buades, Coll and Morel, CVPR 2005"):
     """Standard deviation of noisy minus result, in measured noise levels: 1 if as much is gone as there is noise."""
 
@@ -117,6 +103,20 @@ class MeanShift(Metric, name="mean_shift", source="method noise, Buades, Coll an
     @override
     def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         return 255 * (result - batch["noisy"]).mean((1, 2, 3)) / batch[MEASURED_LEVEL]
+
+
+class Correlation(Metric, name="correlation", source="method noise, Buades, Coll and Morel, CVPR 2005"):
+    """Correlation of neighbouring pixels of noisy minus result: near 0 if only pixel-wise independent noise is gone."""
+
+    heading, digits = "correlation", 2
+
+    @override
+    def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        removed = 255 * (batch["noisy"] - result)
+        centred = removed - removed.mean((-2, -1), keepdim=True)
+        across = (centred[..., :-1] * centred[..., 1:]).mean((1, 2, 3))
+        down = (centred[..., :-1, :] * centred[..., 1:, :]).mean((1, 2, 3))
+        return (across + down) / 2 / centred.square().mean((1, 2, 3)).clamp(min=1e-12)
 
 
 def all_metrics() -> dict[str, Metric]:

@@ -38,7 +38,8 @@ def test_figures_have_the_decimals_of_their_column():
         "2.35",
         "2",
     ]
-    assert (found["psnr"].shown(None), shown(None), shown(0.0)) == ("-", "-", "0.00")
+    assert (found["psnr"].shown(None), shown(None), shown(0.0), shown(-0.004)) == ("-", "-", "0.00", "0.00")
+    assert (shown(float("inf")), shown(float("nan")), shown(-0.006)) == ("inf", "nan", "-0.01")
 
 
 def test_a_row_is_identified_by_its_key_columns():

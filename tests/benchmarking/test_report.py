@@ -126,7 +126,7 @@ def test_without_clean_pictures_no_method_is_marked_as_the_best(run, dim):
     assert not re.search(r"<strong>|class=\"best\"|best first|The best of a column", page)
     assert r"\textbf" not in Path("res/table.tex").read_text()
     head = next(line for line in table.splitlines() if line.startswith("| recipe"))
-    assert head == "| recipe | n | correlation | removed / noise | mean shift | seconds | steps | parameters | MiB |"
+    assert head == "| recipe | n | removed / noise | mean shift | correlation | seconds | steps | parameters | MiB |"
     for row in result_rows(Path("res")):
         level = float(row["measured_level"])
         assert level == pytest.approx(255 * 10 / 4095, rel=0.2)

@@ -95,4 +95,4 @@ def row_key(row: Row) -> Key:
 
 def shown(value: float | None, digits: int = 2) -> str:
     """Return a figure as text for a table; a dash for None."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before a zero

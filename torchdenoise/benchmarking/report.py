@@ -35,12 +35,12 @@ DETAIL = 128
 ERROR_GAIN = 4
 """Factor by which errors are enlarged."""
 FIGURES = {
-    "psnr": "{:.2f} dB",
-    "removed_share": "removed {:.2f} of the noise level",
-    "mean_shift": "mean shift {:.3f}",
-    "seconds": "{:.1f} s",
+    "psnr": ("{} dB", 2),
+    "removed_share": ("removed {} of the noise level", 2),
+    "mean_shift": ("mean shift {}", 3),
+    "seconds": ("{} s", 1),
 }
-"""What is written below a result."""
+"""What is written below a result: text and decimals."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,10 @@ def _scene(seen: Pictured, numbers: Mapping[str, int]) -> dict[str, Any]:
         if clean is not None:
             error = 128 + ERROR_GAIN * (picture.astype(np.float32) - clean)
             images.append((f"Error of {row['recipe']}", _url(cut(error.clip(0, 255).astype(np.uint8)))))
-        score = ", ".join(text.format(float(row[name])) for name, text in FIGURES.items() if row.get(name))
+        figures = (
+            text.format(shown(float(row[name]), digits)) for name, (text, digits) in FIGURES.items() if row.get(name)
+        )
+        score = ", ".join(figures)
         results.append(Tile(row["recipe"], score, f"result s{numbers[row['recipe']]}", images))
     title = f"{seen.name}, {seen.noise}"
     return {"name": title, "remarks": _remarks(seen), "side": side, "sources": sources, "results": results}
