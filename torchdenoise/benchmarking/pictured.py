@@ -85,7 +85,7 @@ def contrast_ends(noisy: Tensor) -> tuple[float, float]:
 
     Example:
         >>> contrast_ends(torch.linspace(0.1, 0.9, 1000)), contrast_ends(torch.linspace(0.1, 0.2, 1001))
-        ((0.0, 1.0), (0.1001..., 0.1998...))
+        ((0.0, 1.0), (0.1001..., 0.1999...))
     """
     values = noisy.flatten()
     values = values[:: -(-len(values) // MAX_SAMPLES)].sort().values

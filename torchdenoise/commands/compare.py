@@ -20,7 +20,7 @@ EXAMPLES = """\
   torchdenoise compare --recipes zsn2n,bm3d --noisy noisy/ --clean clean/ -o results/ --figures    figures for a paper
 
 results: results.csv (a row for each job, written when it ends), table.md, table.tex, report.html (open it in a
-browser), pictures/; with --figures also figures/*.pdf and *.svg
+browser), pictures/ (as `denoise` writes them); with --figures also figures/*.pdf and *.svg
 Run the command again, with more recipes if you like, and it does only what is missing. Exit code 1: a job failed.
 """
 
