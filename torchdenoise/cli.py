@@ -1,11 +1,14 @@
 """The command ``torchdenoise``: reads the first word and runs that command's module, which imports what it needs."""
 
+import contextlib
 import errno
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torchdenoise
 from torchdenoise.commands import COMMANDS
@@ -71,7 +74,7 @@ def main(args: Sequence[str] | None = None) -> int:
         0
     """
     words = list(sys.argv[1:] if args is None else args)
-    with lasting_streams() as output:
+    with lasting_streams() as output, _short_warnings():
         code = reported(lambda: _run(words))
         output.flush()
         if output.error is None or isinstance(output.error, BrokenPipeError):  # `| head` has read enough
@@ -96,6 +99,23 @@ def _run(words: Sequence[str]) -> int:
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
         return int(command.run(words))
+
+
+@contextlib.contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Print the warnings of this package in one line, without the line of code that gives them."""
+    package = Path(__file__).parent
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_short(message: Warning | str, category: type[Warning], filename: str, *where: Any) -> None:
+            if Path(filename).is_relative_to(package):
+                print(printable(f"warning: {message}"), file=sys.stderr)
+            else:
+                show(message, category, filename, *where)
+
+        warnings.showwarning = show_short  # type: ignore[assignment]
+        yield
 
 
 def _check_working_folder() -> None:

@@ -114,6 +114,26 @@ def test_the_last_line_has_the_loss_and_the_steps_of_this_fit_alone(train):
     assert re.search(r"^fitted: +3 steps in [\d.]+ s, 5 in all, loss [\d.]+$", second.out, re.MULTILINE)
 
 
+@pytest.mark.filterwarnings("default:the learning rate is 0")
+@pytest.mark.parametrize(
+    ("schedule", "goes_on"),
+    [("WarmDown", True), ("LinearLR --model.scheduler.start_factor 1 --model.scheduler.end_factor 0"
+      " --model.scheduler.total_iters 2", False)],
+)  # fmt: skip
+def test_more_steps_after_the_end_of_a_schedule_change_the_weights_or_warn(train, schedule, goes_on):
+    words = f"{DATA} --model.scheduler {schedule}"
+    assert train(words, "--trainer.max_steps 2").code == 0
+    outcome = train(words, f"--trainer.max_steps 4 --ckpt_path {LAST}")
+    assert outcome.code == 0, outcome.err
+    assert same_weights(LAST, "runs/version_1/checkpoints/last.ckpt") != goes_on
+    if goes_on:
+        assert outcome.err == ""
+    else:
+        (line,) = outcome.err.splitlines()
+        assert line.startswith("warning: the learning rate is 0 at step 2, where this fit goes on: ")
+        assert "begins with --init_from in place of --ckpt_path" in line
+
+
 def test_without_a_log_there_are_loss_and_scores_but_no_curves(train, tmp_path):
     outcome = train(DATA, "--data.val clean --trainer.max_epochs 1 --trainer.logger false")
     assert outcome.code == 0, outcome.err

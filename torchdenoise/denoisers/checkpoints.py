@@ -51,6 +51,17 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
         self.recipe()
 
     @override
+    def on_train_start(self) -> None:
+        """Warn if a fit goes on where its schedule has come down to zero."""
+        groups = [group for each in self.trainer.optimizers for group in each.param_groups]
+        if self.global_step and not any(group["lr"] for group in groups):
+            warnings.warn(
+                f"the learning rate is 0 at step {self.global_step}, where this fit goes on: while it stays 0, no weight "
+                "changes; a new fit from these weights begins with --init_from in place of --ckpt_path",
+                stacklevel=1,
+            )
+
+    @override
     def on_train_end(self) -> None:
         """Note that the networks are fitted."""
         self.fitted = True

@@ -16,13 +16,33 @@ def sgd(parameters):
     return SGD(parameters, lr=0.3)
 
 
-def test_a_resumed_schedule_keeps_the_steps_of_its_checkpoint():
+def finished_schedule(steps):
+    """Return a schedule after its last step."""
     optimizer = sgd([nn.Parameter(torch.zeros(1))])
-    first, second = WarmDown(optimizer), WarmDown(sgd([nn.Parameter(torch.zeros(1))]))
-    first.set_steps(10)
-    second.set_steps(20)
-    second.load_state_dict(first.state_dict())
-    assert second.factor(5) == first.factor(5) == 0.5
+    schedule = WarmDown(optimizer, steps)
+    for _ in range(steps):
+        optimizer.step()
+        schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0
+    return schedule
+
+
+def test_a_resumed_schedule_takes_the_rates_of_its_own_length():
+    optimizer = sgd([nn.Parameter(torch.zeros(1))])
+    schedule = WarmDown(optimizer)
+    schedule.set_steps(20)
+    schedule.load_state_dict(finished_schedule(10).state_dict())
+    assert schedule.last_epoch == 10
+    assert optimizer.param_groups[0]["lr"] == schedule.get_last_lr()[0] == 0.3 * 0.5
+    optimizer.step()
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.3 * 0.45)
+
+
+def test_a_resumed_schedule_without_a_length_takes_that_of_its_state():
+    schedule = WarmDown(sgd([nn.Parameter(torch.zeros(1))]))
+    schedule.load_state_dict(finished_schedule(10).state_dict())
+    assert (schedule.steps, schedule.get_last_lr()) == (10, [0.0])
 
 
 def test_without_a_number_of_steps_the_first_step_says_what_to_do():

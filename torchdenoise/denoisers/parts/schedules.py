@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, StepLR
+from typing_extensions import override
 
 from torchdenoise.errors import UserError
 
@@ -66,6 +67,8 @@ class RampDown(LambdaLR):
 class WarmDown(LambdaLR):
     """A linear decay to zero over ``steps``, with a linear warm-up over the first ``warm`` of them.
 
+    A resumed fit takes the rates of its own length, which may differ from that of the stopped one.
+
     Args:
         optimizer: of the stage.
         steps: length of the schedule; that of the fit by default, which ``set_steps`` sets.
@@ -91,9 +94,13 @@ class WarmDown(LambdaLR):
         if self.steps is None:
             self.steps = steps
             self._check()
-            self._last_lr = [rate * self.factor(self.last_epoch) for rate in self.base_lrs]
-            for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-                group["lr"] = rate
+            self._set_rates()
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state, over the steps of this schedule; those of the state count if it has none of its own."""
+        super().load_state_dict({**state_dict, "steps": self.steps or state_dict["steps"]})
+        self._set_rates()
 
     def factor(self, step: int) -> float:
         """Return the factor of the learning rate at a step."""
@@ -104,6 +111,11 @@ class WarmDown(LambdaLR):
         if step + 1 <= self.warm * self.steps:
             return (step + 1) / (self.warm * self.steps)
         return max(0.0, 1 - step / self.steps)
+
+    def _set_rates(self) -> None:
+        self._last_lr = [rate * self.factor(self.last_epoch) for rate in self.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
 
     def _check(self) -> None:
         if (self.steps is not None and self.steps < 1) or not 0 <= self.warm <= 1:
