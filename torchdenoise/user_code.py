@@ -18,7 +18,8 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"
     places = [place for place in _places(error) if place is not None]
-    return ": ".join([*places[-1:], " ".join(f"{type(error).__name__}: {error}".split())])
+    message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+    return ": ".join([*places[-1:], " ".join(message.split())])
 
 
 def find_error(error: BaseException) -> BaseException | None:

@@ -13,11 +13,12 @@ from typing_extensions import override
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import Checkpointed
 from torchdenoise.denoisers.context import PictureContext, RecentContexts
+from torchdenoise.denoisers.evaluation import evaluate, not_finite, require_gradient
 from torchdenoise.denoisers.matching import check_crops, check_keys, match_network
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork, padded_call, tiled_call
 from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain
-from torchdenoise.denoisers.parts.losses import Denoise, DenoisingLoss, Terms
+from torchdenoise.denoisers.parts.losses import Denoise, Terms
 from torchdenoise.denoisers.parts.noise_aware import NoisePart
 from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.parts.schedules import adam, step_decay
@@ -245,8 +246,9 @@ class Denoiser(Checkpointed):
         """Return the sum of the current stage's loss terms."""
         stage, seen, draws = self.prepare_step(batch, batch_idx)
         denoise = Recorder(PaddedNetwork(stage.network), seen["noisy"].device.type)
-        terms = _evaluated(stage.loss, denoise, seen, draws, self.plan.progress(self.global_step))
+        terms = evaluate(stage.loss, denoise, seen, draws, self.plan.progress(self.global_step))
         total = torch.stack(list(terms.values())).sum()
+        require_gradient(stage.loss, total)
         if not torch.isfinite(total):
             self._refuse(terms)
         if self.plan.index(self.global_step) == self.plan.last:
@@ -301,7 +303,7 @@ class Denoiser(Checkpointed):
             return
         noisy = seen["noisy"]
         draws = stage.loss.draw(seen, seeded(self.seed, -1, batch_idx, device=noisy.device))
-        terms = _evaluated(stage.loss, Recorder(PaddedNetwork(stage.network), noisy.device.type), seen, draws, 1.0)
+        terms = evaluate(stage.loss, Recorder(PaddedNetwork(stage.network), noisy.device.type), seen, draws, 1.0)
         # The result is the last stage's; losses of earlier ones do not measure it.
         name = "val_loss" if index == self.plan.last else f"val_loss_of_stage_{index + 1}"
         self.log(name, torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)
@@ -332,10 +334,7 @@ class Denoiser(Checkpointed):
     def _refuse(self, terms: Terms) -> None:
         bad = [name for name, term in terms.items() if not torch.isfinite(term)] or ["sum"]
         rate = self.trainer.optimizers[0].param_groups[self.plan.index(self.global_step)]["lr"]
-        raise UserError(
-            f"the loss became NaN or infinite at step {self.global_step} (term {', '.join(bad)}, learning rate "
-            f"{rate:g}): lower the rate, e.g. model.optimizer.lr={rate / 10:g}"
-        )
+        raise UserError(not_finite(self.global_step, rate, ", ".join(bad)))
 
     # -- setting up --------------------------------------------------------------------------------------------------
 
@@ -407,13 +406,3 @@ class Denoiser(Checkpointed):
     @override
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_contexts": RecentContexts()}  # a domain's transforms may be local functions
-
-
-def _evaluated(
-    loss: DenoisingLoss, denoise: Denoise, seen: dict[str, Tensor], draws: dict[str, Tensor], progress: float
-) -> Terms:
-    with torch.autocast(seen["noisy"].device.type, enabled=False):
-        terms = loss(denoise, seen, draws, progress)
-    if not isinstance(terms, dict) or not all(isinstance(term, Tensor) and not term.ndim for term in terms.values()):
-        raise UserError(f"{type(loss).__name__}.forward must return a dict of scalar tensors, one for each term")
-    return terms

@@ -56,8 +56,8 @@ class Checkpointed(Registered, LightningModule, ABC, kind="denoisers"):
         groups = [group for each in self.trainer.optimizers for group in each.param_groups]
         if self.global_step and not any(group["lr"] for group in groups):
             warnings.warn(
-                f"the learning rate is 0 at step {self.global_step}, where this fit goes on: while it stays 0, no weight "
-                "changes; a new fit from these weights begins with --init_from in place of --ckpt_path",
+                f"the learning rate is 0 at step {self.global_step}, where this fit goes on: while it stays 0, no "
+                "weight changes; a new fit from these weights begins with --init_from in place of --ckpt_path",
                 stacklevel=1,
             )
 

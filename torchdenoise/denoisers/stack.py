@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
+from torchdenoise.denoisers.evaluation import evaluate, not_finite, require_gradient
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
@@ -92,15 +93,15 @@ class Stack(LightningModule):
 
         def terms(parameters: Batch, batch: Batch, draws: Batch) -> dict[str, Tensor]:
             denoise = Recorder(functools.partial(_called, network, parameters), device_type)
-            with torch.autocast(device_type, enabled=False):
-                return loss(denoise, batch, draws, progress)
+            return evaluate(loss, denoise, batch, draws, progress)
 
         sums = torch.stack(list(vmap(terms)(parameters, batch, draws).values())).sum(0)
+        require_gradient(loss, sums)
         finite = sums.isfinite()
         if not finite.all():
             for member, fine in zip(group, finite.tolist(), strict=True):
                 if not fine:
-                    self.failed.setdefault(member.place, f"the loss became NaN or infinite at step {self.global_step}")
+                    self.failed.setdefault(member.place, not_finite(self.global_step))
         return sums.where(finite, 0.0).sum()
 
     @override

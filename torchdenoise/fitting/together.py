@@ -124,7 +124,7 @@ def _stacked_results(fits: Sequence[Fit], options: Options) -> list[Result]:
     clean = trainer.predict(stack, datamodule=data)
     assert clean is not None
     return [
-        UserError(f"{stack.failed[number]}: lower the learning rate")
+        UserError(stack.failed[number])
         if number in stack.failed
         else Fitted(result.cpu(), fit.model.assumption_warnings, fit.model.noise_line())
         for number, (result, fit) in enumerate(zip(clean, fits, strict=True))
