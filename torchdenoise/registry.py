@@ -5,11 +5,10 @@ own: it looks at the subclasses of ``Registered`` that exist at the moment of th
 """
 
 import fnmatch
-import importlib.metadata
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from typing_extensions import override
 
 from torchdenoise.errors import UserError, did_you_mean
+from torchdenoise.user_code import describe_error, plugin_entries
 
 T = TypeVar("T", bound="Registered")
 
@@ -25,8 +25,6 @@ Recipe = dict[str, Any]
 """A plain, nested description of an object: ``{"class_path": "package.module.Class", "init_args": {...}}``."""
 
 PACKAGE = "torchdenoise"
-PLUGINS = f"{PACKAGE}.plugins"
-"""The entry-point group of modules that are imported for the classes they define."""
 
 
 class Registered:
@@ -239,18 +237,14 @@ def load_plugins() -> None:
             try:
                 entry.load()
             except Exception as error:  # it can raise anything, and must not stop the others
-                warnings.warn(f"plugin {entry.name} ({entry.value}) was left out: {error!r}", stacklevel=2)
+                reason = describe_error(error)
+                warnings.warn(f"plugin {entry.name} ({entry.value}) was left out: {reason}", stacklevel=2)
 
 
 @cache
 def load_plugins_once() -> None:
     """Import the installed plugins at the first call in a process."""
     load_plugins()
-
-
-def plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:
-    """Return the entry points of installed plugins."""
-    return importlib.metadata.entry_points(group=PLUGINS)
 
 
 def subclasses(base: type[T]) -> Iterator[type[T]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from torchdenoise.errors import CheckpointError, did_you_mean
-from torchdenoise.registry import PACKAGE, Recipe, Registered, class_path, plugin_entries, resolve, subclasses
+from torchdenoise.registry import PACKAGE, Recipe, Registered, class_path, resolve, subclasses
+from torchdenoise.user_code import plugin_entries
 from torchdenoise.user_modules import reading_recipe
 
 

@@ -1,15 +1,20 @@
 """The line of the user's own code where an error comes from."""
 
+import importlib.metadata
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+PLUGINS = "torchdenoise.plugins"
+"""The entry-point group of modules that are imported for the classes they define."""
 TRACEBACK = "TORCHDENOISE_TRACEBACK"
 """The environment variable that shows the traceback of an error in the user's code."""
 
 _PACKAGE = Path(__file__).parent
+_LIBRARY_FOLDERS = {"site-packages", "dist-packages"}
+"""Where packages are installed, also those of another environment that this one sees."""
 _LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
 
@@ -25,8 +30,8 @@ def describe_error(error: BaseException) -> str:
 def find_error(error: BaseException) -> BaseException | None:
     """Return the error that the user's code raised, ``error`` itself or one of its causes; None for a bug of ours.
 
-    Code of Python and of installed packages counts as the code that called it, and so does ``registry``, which passes
-    the arguments of constructors on.
+    Code of Python and of installed packages counts as the code that called it, except plugins, which count as the
+    user's; so does ``registry``, which passes the arguments of constructors on.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -39,13 +44,23 @@ def find_error(error: BaseException) -> BaseException | None:
 
 def _places(error: BaseException) -> Iterator[str | None]:
     """Yield the place of each frame of the user's code, and None for one of ours, the deepest last."""
+    plugins = {entry.module.partition(".")[0] for entry in plugin_entries()}
     for frame, line in traceback.walk_tb(error.__traceback__):
         path, name = frame.f_code.co_filename, frame.f_code.co_qualname
         if _is_in(path, [_PACKAGE]):
             if Path(path).name not in ("registry.py", "user_modules.py"):
                 yield None
-        elif not path.startswith("<") and not _is_in(path, _LIBRARIES):
+        elif frame.f_globals.get("__name__", "").partition(".")[0] in plugins or not _is_library(path):
             yield f"{_shown(path)}:{line}" + ("" if name == "<module>" else f", in {name}")
+
+
+def plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:
+    """Return the entry points of installed plugins."""
+    return importlib.metadata.entry_points(group=PLUGINS)
+
+
+def _is_library(path: str) -> bool:
+    return path.startswith("<") or not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts) or _is_in(path, _LIBRARIES)
 
 
 def _is_in(path: str, folders: Sequence[Path]) -> bool:

@@ -1,5 +1,6 @@
 """``torchdenoise list``."""
 
+import importlib.metadata
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from torchdenoise import denoisers, noise
 from torchdenoise.recipes import AUTO, recipe_names
 from torchdenoise.registry import all_classes, entries, one_line
+from torchdenoise.user_code import PLUGINS
 
 
 def test_everything_is_listed_once_plain_and_untruncated(run):
@@ -27,6 +29,11 @@ def test_everything_is_listed_once_plain_and_untruncated(run):
 def test_a_kind_is_what_the_registry_holds(run, kind, base):
     names = [line.split("\t")[0] for line in run("list", kind).out.splitlines()]
     assert set(entries(base)) >= set(names) != set()
+
+
+def test_methods_are_the_denoisers(run):
+    assert "zsn2n" in run("list", "methods").out.lower()
+    assert run("list", "methods").out == run("list", "denoisers").out
 
 
 def test_every_package_class_names_its_source_and_says_what_it_is():
@@ -77,3 +84,15 @@ def test_on_a_terminal_it_is_a_table(run, monkeypatch):
     outcome = run("list", "networks")
     assert "SmallCNN" in outcome.out
     assert "\t" not in outcome.out
+
+
+@pytest.mark.filterwarnings("default:plugin")
+def test_a_broken_plugin_is_one_line(run, tmp_path, monkeypatch):
+    (tmp_path / "plugin_of_zeros.py").write_text("one = 1\nzero = one / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = importlib.metadata.EntryPoint("zeros", "plugin_of_zeros", PLUGINS)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: [entry])
+    outcome = run("list", "losses", "ZSN2N")
+    assert outcome.code == 0
+    reason = "plugin_of_zeros.py:2: ZeroDivisionError: division by zero"
+    assert outcome.err == f"warning: plugin zeros (plugin_of_zeros) was left out: {reason}\n"

@@ -24,6 +24,7 @@ KINDS = (
     "formats",
     "metrics",
 )
+KINDS_HELP = f"one of {', '.join(KINDS)}; methods are denoisers"
 
 EXAMPLES = """\
   torchdenoise list
@@ -39,7 +40,7 @@ Row = tuple[str, str, str, str]
 def parser() -> Parser:
     """Return the parser of the command's options."""
     options = Parser("torchdenoise list", "Show recipes and classes: name, one line, source.", EXAMPLES)
-    options.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"one of {', '.join(KINDS)}")
+    options.add_argument("kind", nargs="?", type=_kind, choices=KINDS, metavar="KIND", help=KINDS_HELP)
     options.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="part of a name, or with * and ?")
     options.add_argument("--json", action="store_true", help="print the rows as JSON")
     return options
@@ -59,6 +60,10 @@ def run(words: Sequence[str]) -> int:
         for kind, name, line, source in rows:
             print("\t".join([name, line, source] if options.kind else [kind, name, line, source]))
     return 0
+
+
+def _kind(word: str) -> str:
+    return "denoisers" if word == "methods" else word
 
 
 def _rows(kind: str, pattern: str) -> Iterator[Row]:
