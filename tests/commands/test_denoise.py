@@ -327,7 +327,7 @@ def test_a_users_loss_beside_the_picture_is_found(run, noisy_png):
     )
     assert run("denoise", "noisy.png", "--set", "model.loss=my_own_loss.Mine", *FEW).code == 0
     wrong = run("denoise", "noisy.png", "--overwrite", "--set", "model.loss=my_own_loss.Min", *FEW)
-    assert "module 'my_own_loss' has no attribute 'Min'" in wrong.err
+    assert "the module my_own_loss has no Min (did you mean Mine?)" in wrong.err
     sys.modules.pop("my_own_loss")
 
 

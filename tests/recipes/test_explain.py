@@ -27,6 +27,24 @@ def test_a_report_that_is_of_no_known_form_is_still_one_line():
             '"init_args": {"loss": ...}}',
         ),
         ("Parser key \"a.b\":\n Expected a <class 'int'>. Got value: x", "a.b: expected int, got x"),
+        (
+            "Parser key \"model\":\n Problem with given class_path 'mine.Sub':\n  No module named 'mine'",
+            "model: mine.Sub: no module mine was found",
+        ),
+        (
+            "Parser key \"model\":\n Problem with given class_path 'mine.ZSN2N':\n  No module named 'absent'",
+            "model: mine.ZSN2N: no module absent was found (did you mean ZSN2N?)",
+        ),
+        (
+            "Parser key \"model\":\n Problem with given class_path 'argparse.Namespac':\n  Importing "
+            "'argparse.Namespac' is not allowed",
+            "model: the module argparse has no Namespac (did you mean Namespace?)",
+        ),
+        (
+            "Parser key \"model\":\n Problem with given class_path 'argparse.Namespac':\n  module 'argparse' has no "
+            "attribute 'Namespac'",
+            "model: the module argparse has no Namespac (did you mean Namespace?)",
+        ),
         ('Parser key "model":\n Expected a dot import path string: ZSN2X', "model: no class ZSN2X fits here (did you "
          "mean ZSN2N?)"),
     ],

@@ -1,6 +1,7 @@
 """jsonargparse's long reports about a wrong option, as one line that names the option and the remedy."""
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,9 @@ _CLASS = re.compile(r"(?:Expected a dot|Unexpected) import path (?:string|format
                     r"Import path does not correspond[^\0]*?Given value: (\S+)")  # fmt: skip
 _REFUSED = re.compile(r"Importing '([\w.]+)' is not allowed")
 _NEEDED = re.compile(r"Problem with given class_path '([\w.]+)':\s+the following arguments are required: (\w+)")
-_FILE = re.compile(r"module '[\w.]+' has no attribute '\w+'|\S[^\n]* \([^()\n]*\.py, line \d+\)")
+_NO_MODULE = re.compile(r"Problem with given class_path '([\w.]+)':\s+No module named '([\w.]+)'")
+_NO_NAME = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
+_FILE = re.compile(r"\S[^\n]* \([^()\n]*\.py, line \d+\)")
 _ABSTRACT = re.compile(r"instantiatable class, but (\S*) ?is abstract[^\0]*?Given value: (\S+)")
 _NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
@@ -46,7 +49,7 @@ def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> 
         key = ".".join([*_before(chain, message, match.start()), *filter(None, match.groups())])
         return f"{key}: no such option{did_you_mean(key, options)}"
     where = ".".join(chain)
-    if line := _refused(message, where, classes) or _incomplete(message, where):
+    if line := _refused(message, where, classes) or _incomplete(message, where) or _missing(message, where, classes):
         return line
     if match := _FILE.search(message):
         return f"{where}: {match[0]}"
@@ -73,10 +76,31 @@ def _refused(message: str, where: str, classes: Iterable[str]) -> str:
     module, _, name = match[1].rpartition(".")
     if match[1].startswith("torchdenoise."):
         return f"{where}: no class {match[1]} fits here{did_you_mean(name, classes)}"
+    if module in sys.modules and name not in vars(sys.modules[module]):  # hasattr could import something
+        return f"{where}: {_no_name(module, name)}"
     return (
         f"{where}: {match[1]} is not known here, and a recipe imports nothing: if you trust it, add --import {module} "
         "(in Python: import its module first, or pass the object itself)"
     )
+
+
+def _no_name(module: str, name: str) -> str:
+    """Return that an imported module has no such name, and which it has."""
+    known = [each for each in vars(sys.modules[module]) if not each.startswith("_")] if module in sys.modules else []
+    return f"the module {module} has no {name}{did_you_mean(name, known)}"
+
+
+def _missing(message: str, where: str, classes: Iterable[str]) -> str:
+    """Return the line for an import path whose module or name does not exist; empty if that is not the reason."""
+    if match := _NO_NAME.search(message):
+        return f"{where}: {_no_name(*match.groups())}"
+    match = _NO_MODULE.search(message)
+    if match is None or match[1].startswith("torchdenoise."):
+        return ""
+    path, module = match.groups()
+    name = path.rpartition(".")[2]
+    hint = f" (did you mean {name}?)" if name in classes else ""
+    return f"{where}: {path}: no module {module} was found{hint}"
 
 
 def _incomplete(message: str, where: str) -> str:
