@@ -20,12 +20,13 @@ def test_programs_can_catch_every_mistake_as_a_user_error(error):
         ("gausian", " (did you mean gaussian?)"),
         ("GAUSSIAN", " (did you mean gaussian?)"),
         ("smallcnn", " (did you mean SmallCNN?)"),
+        ("loss", ""),  # half of its letters are those of progress
         ("speckle", ""),
         ("", ""),
     ],
 )
 def test_suggestions(word, suggestion):
-    assert did_you_mean(word, ["gaussian", "poisson", "SmallCNN"]) == suggestion
+    assert did_you_mean(word, ["gaussian", "poisson", "SmallCNN", "progress"]) == suggestion
 
 
 def test_errors_and_paths_need_no_torch():

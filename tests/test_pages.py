@@ -126,7 +126,8 @@ def test_python_blocks_of_the_docs_run(page, desk):
         assert names["clean"].shape == names["noisy"].shape
 
 
-@pytest.mark.parametrize("words", ["zsn2n --data.path noisy.png --model.loss absolute", PAIRS])
+@pytest.mark.parametrize("words", ["zsn2n --data.path noisy.png --model.loss absolute",
+                                   "zsn2n --data.path noisy.png --model.loss random-pair", PAIRS])  # fmt: skip
 def test_the_losses_of_the_page_about_own_parts_are_trained(desk, words):
     Path("my_parts.py").write_text(blocks(ROOT / "docs/extend.md", "python")[0])
     rest = "--model.network two-layers --trainer.max_steps 2 --trainer.accelerator cpu"

@@ -105,6 +105,15 @@ def test_every_denoiser(cls):
     testing.check_denoiser(light(cls), sizes=[(13, 18)], channels=[1], steps=1)
 
 
+def test_a_network_of_a_fixed_number_of_channels_is_told_to_leave_it_open():
+    denoiser = SingleStage(SmallCNN(channels=3, width=4), ZSN2NLoss())
+    with pytest.raises(
+        AssertionError, match=r"SingleStage: network takes 3 channel\(s\) only: let channels default to"
+    ):
+        testing.check_denoiser(denoiser, sizes=[(5, 6)], steps=1)
+    testing.check_denoiser(denoiser, sizes=[(5, 6)], steps=1, channels=[3])
+
+
 def test_a_denoiser_for_both_numbers_of_channels():
     testing.check_denoiser(SingleStage(small(), ZSN2NLoss()), sizes=[(2, 3), (16, 16)])
 

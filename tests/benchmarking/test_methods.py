@@ -73,7 +73,13 @@ def test_user_code_in_an_override_is_found(tmp_path, monkeypatch):
         ("w=zsn3n", "zsn3n: unknown recipe (did you mean zsn2n?)"),
         ("w=n2n:model.network.width=8", "w is trained on a data set: give its checkpoint, w=FILE.ckpt"),
         ("zsn2n,trainer.max_steps=9", "trainer.max_steps=9: an override of which recipe? write NAME=RECIPE:"),
-        ("zsn2n:model.network.width=8", "'zsn2n:model.network.width' cannot name a method"),
+        ("zsn2n:model.network.width=8", "give the variant a name: NAME=zsn2n:model.network.width=8"),
+        ("Zsn2n:x=zsn2n", "'Zsn2n:x' cannot name a method and its files: leave out"),
+        (
+            "SingleStage",
+            "SingleStage is a method, not a recipe: write a file, mine.yaml, with the lines model: "
+            "{class_path: torchdenoise.denoisers.SingleStage} and trainer: {max_steps: 1000}, and name the file",
+        ),
         ("zsn2n=zsn2n:model.network.width=8,zsn2n", "zsn2n is named twice"),
         ("w=zsn2n:seed_everything=3", "w: a comparison sets the seed itself; use --seeds"),
         ({"w": {"data": "SingleImage"}}, "w: a recipe needs at least a `model`"),

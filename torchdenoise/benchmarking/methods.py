@@ -67,6 +67,7 @@ class Method:
 
 _KEY = r"(?:seed_everything|(?:model|data|trainer)\.[\w.]+)="
 _OVERRIDE = re.compile(_KEY)
+_UNNAMED = re.compile(rf"[^=]+:{_KEY}")
 _VARIANT = re.compile(rf"([^=]*)=(.*?):({_KEY}.*)", re.DOTALL)
 
 
@@ -135,6 +136,8 @@ def _named(word: str) -> Iterator[Method]:
     name, sign, source = (word, "", "") if Path(word).is_file() else word.partition("=")
     if _OVERRIDE.match(word):
         raise UserError(f"{word}: an override of which recipe? write NAME=RECIPE:{word}")
+    if _UNNAMED.match(word):
+        raise UserError(f"{word}: give the variant a name: NAME={word}")
     if variant := _VARIANT.fullmatch(word):
         name, source, overrides = variant.groups()
         yield _method(name, (source, [each.strip() for each in _pieces(overrides)]))

@@ -6,6 +6,7 @@ from typing import Any
 
 from torchdenoise.bounded import MAX_YAML, check_plain, load_yaml, read_text
 from torchdenoise.errors import RecipeError, UserError, did_you_mean
+from torchdenoise.registry import class_path, resolve
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 SUFFIXES = (".yaml", ".yml")
@@ -55,6 +56,12 @@ def shipped_recipe_path(name: str) -> Path:
             "for each picture: name one of them"
         )
     if name not in known:
+        cls = None if name.lower() in known else resolve(name)
+        if cls is not None and cls.kind == "denoisers":
+            raise RecipeError(
+                f"{name} is a method, not a recipe: write a file, mine.yaml, with the lines model: {{class_path: "
+                f"{class_path(cls)}}} and trainer: {{max_steps: 1000}}, and name the file"
+            )
         raise RecipeError(f"{name}: unknown recipe{did_you_mean(name, known)}; `torchdenoise list recipes` shows all")
     return FOLDER / f"{name}.yaml"
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from torchdenoise.data import DenoisingData, Picture
-from torchdenoise.denoisers import Denoiser
+from torchdenoise.denoisers import Denoiser, Network
 from torchdenoise.fitting import HYGIENE, accelerator
 from torchdenoise.isolation import quiet, restored_random_state, seed_all
 from torchdenoise.testing._shared import (
@@ -41,7 +41,7 @@ def check_denoiser(
     Args:
         denoiser: an unfitted denoiser, which stays unchanged.
         sizes: (height, width) of the test images; raised to what the method declares as ``smallest``.
-        channels: numbers of channels of the test images.
+        channels: numbers of channels of the test images; a network whose ``channels`` defaults to None takes any.
         steps: of the fit, for each stage.
         batch_keys: given ``noisy (1, C, H, W)``, returns the batch keys that the method requires beyond ``noisy``,
             ``target`` and ``level``.
@@ -54,6 +54,7 @@ def check_denoiser(
         >>> check_denoiser(ZSN2N(SmallCNN(width=4)), sizes=[(5, 6)])
     """
     check_recipe(denoiser)
+    _check_channels(denoiser, channels)
     for size in sizes:
         height, width = (max(side, denoiser.smallest) for side in size)
         for count in channels:
@@ -62,6 +63,15 @@ def check_denoiser(
             batch = {"noisy": noisy, **level_and_target(noisy), **(batch_keys(noisy) if batch_keys else {})}
             with restored_random_state(), quiet(), tempfile.TemporaryDirectory() as folder:
                 _check_fit(copy.deepcopy(denoiser), _OneBatch(batch), steps, device, where, Path(folder))
+
+
+def _check_channels(denoiser: Denoiser, channels: Sequence[int]) -> None:
+    for name, network in denoiser.named_children():
+        if not isinstance(network, Network):
+            continue
+        fixed = network.arguments.get("channels", getattr(network, "channels", None))
+        contract = f"{name} takes {fixed} channel(s) only: let channels default to None, or check channels=[{fixed}]"
+        require(fixed is None or set(channels) <= {fixed}, denoiser, contract)
 
 
 def _check_fit(denoiser: Denoiser, data: "_OneBatch", steps: int, device: str, where: str, folder: Path) -> None:
