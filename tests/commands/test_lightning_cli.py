@@ -45,16 +45,17 @@ def test_help_shows_examples(run, command):
 
 
 @pytest.mark.parametrize(
-    ("logger", "remedy"),
+    ("option", "logger", "remedy"),
     [
-        ("TensorBoardLogger", "pip install torchdenoise[tensorboard]"),
-        ("WandbLogger", "pip install wandb"),
-        ("CometLogger", "pip install comet-ml"),
+        ("--trainer.logger", "TensorBoardLogger", "pip install torchdenoise[tensorboard]"),
+        ("--trainer.logger", "WandbLogger", "pip install wandb"),
+        ("--trainer.logger", "CometLogger", "pip install comet-ml"),
+        ("--trainer.logger+", "WandbLogger", "pip install wandb"),
     ],
 )
-def test_a_logger_without_its_package_is_one_line(run, noisy_png, monkeypatch, logger, remedy):
+def test_a_logger_without_its_package_is_one_line(run, noisy_png, monkeypatch, option, logger, remedy):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.logger", logger)
+    words = ("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, f"{option}={logger}")
     outcome = run(*words)
     assert outcome.code == 2
     assert outcome.err == f"torchdenoise: --trainer.logger {logger} needs a package: {remedy}\n"
@@ -64,6 +65,16 @@ def test_several_machines_that_nothing_starts_are_refused(run, noisy_png):
     outcome = run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, "--trainer.num_nodes", "3")
     assert outcome.code == 2
     assert "--trainer.num_nodes 3: nothing starts the other machines; run it by Slurm or torchrun" in outcome.err
+
+
+def test_added_callbacks_and_loggers_keep_those_that_are_there(run, noisy_png, tmp_path):
+    words = "--trainer.callbacks+=LearningRateMonitor --trainer.log_every_n_steps 1 --trainer.logger+=CSVLogger"
+    words += " --trainer.logger.save_dir more --trainer.default_root_dir elsewhere"
+    outcome = run("fit", "--config", "zsn2n", "--data.path", "noisy.png", *FEW, *words.split())
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "elsewhere/version_0/checkpoints/last.ckpt").is_file()
+    for folder in ("elsewhere/version_0", "more/lightning_logs/version_0"):
+        assert "lr-Adam" in (tmp_path / folder / "metrics.csv").read_text().splitlines()[0]
 
 
 def test_default_root_dir_holds_the_runs(run, noisy_png, tmp_path):

@@ -126,9 +126,10 @@ class ExperimentCLI(LightningCLI):
         if config.trainer.enable_checkpointing is False:  # Lightning would refuse our own callbacks
             kept = [each for each in self._callbacks if not isinstance(each, ModelCheckpoint)]
             self.trainer_defaults["callbacks"] = kept
-        if isinstance(config.trainer.logger, Namespace):
-            _check_logger(config.trainer.logger)
-            arguments = config.trainer.logger.get("init_args", {})
+        chosen = config.trainer.logger
+        for logger in chosen if isinstance(chosen, list) else [chosen] if isinstance(chosen, Namespace) else []:
+            _check_logger(logger)
+            arguments = logger.get("init_args", {})
             if config.trainer.default_root_dir and arguments.get("save_dir") == RUNS:
                 arguments["save_dir"] = str(config.trainer.default_root_dir)
 
