@@ -35,6 +35,19 @@ def test_one_method_is_not_the_best_and_of_two_none_is_the_second():
     assert [line[1] for line in two[2:]] == [r"\textbf{30.00}", "29.00"]
 
 
+def test_the_noisy_pictures_come_first_and_are_not_ranked():
+    rows = [
+        row("x", "a", "30", noisy_psnr="40", noisy_ssim="0.1"),
+        row("y", "a", "28", noisy_psnr="40", noisy_ssim="0.1"),
+        row("x", "a", "26", noise="poisson:9"),
+    ]
+    assert body(latex(rows, "compare"))[2:] == [
+        ["noisy", "40.00", "0.100", "--", "--", "--", "--"],
+        ["x", r"\textbf{30.00}", r"\textbf{0.500}", r"\textbf{2.00}", "26.00", "0.500", "2.00"],
+        ["y", "28.00", r"\textbf{0.500}", r"\textbf{2.00}", "--", "--", "--"],
+    ]
+
+
 def test_noises_stand_side_by_side_and_a_method_without_one_has_a_dash():
     rows = [row("x", "a", "30"), row("x", "a", "28", noise="poisson:9"), row("y", "a", "", noise="poisson:9")]
     text = latex(rows, "compare")

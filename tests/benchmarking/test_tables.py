@@ -48,6 +48,21 @@ def test_each_noise_has_a_table_and_failures_are_listed():
     assert "contended" in markdown([row("x", "a", "30", workers="2")], "")
 
 
+def test_the_noisy_pictures_are_scored_over_the_same_pictures_as_the_methods():
+    rows = [
+        row("x", "a", "30", noisy_psnr="20", noisy_ssim="0.1"),
+        row("x", "b", "30", noisy_psnr="24", noisy_ssim="0.3"),
+        row("x", "c", "30", noisy_psnr="90", noisy_ssim="0.9"),
+        row("y", "a", "28", noisy_psnr="20", noisy_ssim="0.1"),
+        row("y", "b", "28", noisy_psnr="24", noisy_ssim="0.3"),
+        row("y", "c", "", noisy_psnr="", noisy_ssim=""),
+    ]
+    shown = [line for line in markdown(rows, "").splitlines() if line.startswith("| ")][2:]
+    assert [line.split(" | ")[0] for line in shown] == ["| noisy", "| x", "| y"]
+    assert shown[0].split(" | ")[1:4] == ["2", "22.00", "0.200"]
+    assert "| noisy |" not in markdown([row("x", "a", "30")], "")
+
+
 def test_a_figure_that_some_pictures_lack_has_no_mean():
     """This happens after a metric was added; a mean over fewer pictures would not be comparable."""
     [line] = lines([row("one", "a", "30", correlation="0.5"), row("one", "b", "34")])

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from torchdenoise import metrics
 from torchdenoise.benchmarking.columns import Column, Row
-from torchdenoise.benchmarking.tables import Line, contended, has_best, lines, pretrained_line, setting, table_columns
+from torchdenoise.benchmarking.tables import (
+    Line,
+    contended,
+    has_best,
+    lines,
+    noisy_lines,
+    pretrained_line,
+    setting,
+    table_columns,
+)
 from torchdenoise.errors import printable
 
 _SPECIAL = str.maketrans(
@@ -25,6 +34,7 @@ _NONE = "--"
 def latex(rows: Sequence[Row], command: str) -> str:
     """Return a tabular: a line for each method, and for each noise its scores and the seconds.
 
+    The first line is the noisy pictures, without rank; the methods follow, the best PSNR at the first noise first.
     The best figure of a column is bold, the second, of three or more, underlined. Comments say how it was made.
     """
     table = lines(rows)
@@ -43,6 +53,7 @@ def latex(rows: Sequence[Row], command: str) -> str:
     headings = [_heading(column, contended(rows)) for column in shown]
     text = [*_comments(rows, command, table), rf"\begin{{tabular}}{{l{'r' * len(cells)}}}", r"\toprule"]
     text += [*_groups(noises, len(shown)), _line(["Method", *headings * len(noises)]), r"\midrule"]
+    text += _noisy_line(rows, noises, shown)
     text += [_line([name, *figures]) for name, *figures in zip(names, *cells, strict=True)]
     text.append(r"\bottomrule")
     if pretrained:
@@ -68,6 +79,17 @@ def _shown_columns(table: Sequence[Line]) -> list[Column]:
     scores = [column for column in there if column.name in known]
     ranked = [column for column in scores if column.higher_is_better is not None]
     return [*(ranked or scores), *(column for column in there if column.name == "seconds")]
+
+
+def _noisy_line(rows: Sequence[Row], noises: Sequence[str], shown: Sequence[Column]) -> list[str]:
+    """Return the line of the noisy pictures themselves; none without clean pictures."""
+    by_noise = {noise: line for noise in noises for line in noisy_lines(rows, noise)}
+    values = [by_noise[noise][column.name] if noise in by_noise else None for noise in noises for column in shown]
+    figures = [
+        _NONE if value is None or math.isnan(value) else _marked(column.shown(value), None, None)
+        for value, column in zip(values, [*shown] * len(noises), strict=True)
+    ]
+    return [_line(["noisy", *figures])] if by_noise else []
 
 
 def _heading(column: Column, busy: bool) -> str:

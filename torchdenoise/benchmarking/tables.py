@@ -112,6 +112,22 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
     return sorted(found, key=lambda line: (not line.shared, -(line.psnr or 0), line.recipe))
 
 
+def noisy_lines(rows: Sequence[Row], noise: str) -> list[Line]:
+    """Return the scores of the noisy pictures themselves under a noise, as a line; none without clean pictures.
+
+    They are means over the same pictures as those of the methods.
+    """
+    mine = [row for row in rows if row["noise"] == noise]
+    shared = shared_scenes(mine)
+    common = list({_scene(row): row for row in mine if row["status"] == "done" and _scene(row) in shared}.values())
+    found = {name: _values(common, f"noisy_{name}") for name in columns() if f"noisy_{name}" in columns()}
+    if not any(found.values()):
+        return []
+    scores = {name: mean(values) for name, values in found.items() if values}
+    figures = {name: scores.get(name) for name, column in columns().items() if column.heading}
+    return [Line("noisy", noise, len(common), len(common), 0, figures, None)]
+
+
 def _figure(column: Column, done: Sequence[Row], common: Sequence[Row]) -> float | None:
     """Return the mean of a float column over the shared rows, or the first value of an int column."""
     values = _values(common if column.kind is float else done[:1], column.name)
@@ -163,11 +179,18 @@ def markdown(rows: Sequence[Row], command: str) -> str:
     """Return the page of a comparison."""
     text = ["# Comparison", "", f"`{_plain(command)}`", "", f"{_plain(setting(rows))}.", ""]
     text.append("Means over the n pictures that all methods of a table have finished, ± their standard deviation.")
+    if any(row["noisy_psnr"] for row in rows):
+        text.append("The line `noisy` is the noisy pictures themselves; the methods follow, the best PSNR first.")
     text += ["", *(f"- `{column.heading}`: {column.hint}" for column in table_columns(lines(rows)))]
     if trained := pretrained_line(rows):
         text += ["", _plain(trained)]
     for noise in dict.fromkeys(row["noise"] for row in rows):
-        text += ["", f"## {_plain(noise)}", "", *_table([line for line in lines(rows) if line.noise == noise])]
+        text += [
+            "",
+            f"## {_plain(noise)}",
+            "",
+            *_table([*noisy_lines(rows, noise), *(line for line in lines(rows) if line.noise == noise)]),
+        ]
     if warnings := warning_lines(rows):
         text += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in warnings)]
     failures = [row for row in rows if row["status"] == "failed"]
