@@ -14,6 +14,7 @@ from torch import Tensor
 
 from torchdenoise.noise.covariance import nearest_covariance, standardized
 from torchdenoise.noise.patches import complete_patches, cosine_transform, patch_grid
+from torchdenoise.noise.texture import without_texture
 
 SIDE = 12
 """Of a block, in pixels."""
@@ -29,6 +30,8 @@ FLATTEST = 0.02
 MIN_FLAT = 30
 """Blocks; fewer are not enough for a level."""
 GROWTH = 1.3
+COLOURS = 0.5
+"""Weight of all channels' energy beside that of the luminance, where texture shows."""
 MAX_STEP = 1.5
 """A class whose level exceeds that of a neighbour by this factor is texture."""
 MIN_VARIANCE = 1e-9
@@ -148,20 +151,37 @@ def flat_blocks(image: Tensor, informative: Tensor | None = None) -> tuple[Tenso
 
 
 def _flattest(image: Tensor, informative: Tensor | None) -> tuple[list[_Blocks], Tensor, Tensor] | None:
-    """Return the flat blocks of each class, the covariance of their noise, and the variance that its rest has."""
+    """Return the flat blocks of each class, the covariance of their noise, and the variance that its rest has.
+
+    Where their covariance shows texture, the blocks are chosen again by their luminance, in which texture stands out.
+    """
     blocks = _all_blocks(image, informative)
     if len(blocks) < 2 * MIN_FLAT:
         return None
-    energies = (blocks.variances / blocks.variances.quantile(0.05, 0)).mean(1)
+    usual = blocks.variances.quantile(0.05, 0)
+    energies = (blocks.variances / usual).mean(1)
+    flat, covariance = _chosen(blocks, energies)
+    noise = without_texture(covariance)
+    if noise is not covariance:
+        luminance = (blocks.residuals / usual.sqrt()[:, None]).sum(1).square().sum(-1)
+        flat, covariance = _chosen(blocks, luminance / luminance.quantile(0.05) + COLOURS * energies)
+        noise = without_texture(covariance)
+    left, _ = _residual_variance(covariance)
+    noise, kept = standardized(noise)
+    return flat, noise, left / kept.square()
+
+
+def _chosen(blocks: _Blocks, energies: Tensor) -> tuple[list[_Blocks], Tensor]:
+    """Return the blocks of least energy of each class, and the covariance of their noise."""
     number = max(1, min(BRIGHTNESS_CLASSES, len(blocks) // (2 * MIN_FLAT)))
     classes = [part[energies[part].argsort()] for part in blocks.means.mean(1).argsort().chunk(number)]
-    degrees = _projection().trace().item() * image.shape[1] / 2
+    degrees = _projection().trace().item() * blocks.means.shape[1] / 2
     for _ in range(2):  # the number of flat blocks depends on the covariance, and the other way round
         flat = [blocks.chosen(part[: _flat_number(energies[part], degrees)]) for part in classes]
         pooled = torch.cat([each.residuals / each.variances.mean(0).sqrt()[:, None] for each in flat])
         covariance, _ = standardized(nearest_covariance(_covariance(pooled)))
-        left, degrees = _residual_variance(covariance)
-    return flat, covariance, left
+        _, degrees = _residual_variance(covariance)
+    return flat, covariance
 
 
 def _all_blocks(image: Tensor, informative: Tensor | None) -> _Blocks:

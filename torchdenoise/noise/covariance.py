@@ -47,6 +47,12 @@ def spectrum(covariance: Tensor) -> Tensor:
     return hermitian
 
 
+def from_spectrum(matrices: Tensor, largest: int) -> Tensor:
+    """Return the covariance up to a lag from the matrices that ``spectrum`` returns."""
+    maps: Tensor = torch.fft.ifft2(matrices.permute(2, 3, 0, 1)).real.roll((largest, largest), (-2, -1))
+    return maps[..., : 2 * largest + 1, : 2 * largest + 1]
+
+
 def nearest_covariance(estimate: Tensor) -> Tensor:
     """Return the estimate with negative powers replaced by small positive ones.
 
@@ -60,7 +66,7 @@ def nearest_covariance(estimate: Tensor) -> Tensor:
     """
     powers, vectors = torch.linalg.eigh(spectrum(estimate))
     powers = torch.maximum(powers, MIN_POWER * powers.mean())
-    return _in_space(_assembled(vectors, powers), radius(estimate)).to(estimate)
+    return from_spectrum(_assembled(vectors, powers), radius(estimate)).to(estimate)
 
 
 def root_kernel(covariance: Tensor) -> Tensor:
@@ -71,7 +77,7 @@ def root_kernel(covariance: Tensor) -> Tensor:
     Source: Galerne, Gousseau and Morel, Random phase textures, IEEE TIP 2011.
     """
     powers, vectors = torch.linalg.eigh(spectrum(covariance))
-    return _in_space(_assembled(vectors, powers.clamp(min=0).sqrt()), MAX_RADIUS).float()
+    return from_spectrum(_assembled(vectors, powers.clamp(min=0).sqrt()), MAX_RADIUS).float()
 
 
 def filtered(white: Tensor, kernel: Tensor) -> Tensor:
@@ -198,8 +204,3 @@ def _trimmed(covariance: Tensor, largest: int) -> Tensor:
 def _assembled(vectors: Tensor, values: Tensor) -> Tensor:
     matrices: Tensor = vectors @ torch.diag_embed(values.to(vectors.dtype)) @ vectors.mH
     return matrices
-
-
-def _in_space(matrices: Tensor, largest: int) -> Tensor:
-    maps: Tensor = torch.fft.ifft2(matrices.permute(2, 3, 0, 1)).real.roll((largest, largest), (-2, -1))
-    return maps[..., : 2 * largest + 1, : 2 * largest + 1]
