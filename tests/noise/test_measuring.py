@@ -77,6 +77,14 @@ def test_bright_noise_that_is_weaker_was_clipped():
     )
 
 
+@pytest.mark.parametrize("level", [5, 10, 15])
+def test_lines_of_a_plot_are_no_noise_that_channels_share(level):
+    """Where no noise is clipped, too: blocks with lines have a level far above that of the paper."""
+    profile = measure_noise(repeatable(f"gaussian:{level}", plot_on_white()))
+    assert profile.curve is None
+    assert 255 * profile.level.sigma == pytest.approx(level, rel=0.1)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_correlated_noise(channels):
     clean = torch.linspace(0.3, 0.7, 200).expand(1, channels, 200, 200)

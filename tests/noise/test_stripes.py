@@ -1,8 +1,10 @@
 """Offsets of rows and columns of known size are measured and removed; pictures and noise of pixels are left alone."""
 
+import numpy as np
 import pytest
 import torch
 from helpers import clean_image
+from PIL import Image, ImageDraw
 
 from torchdenoise.noise import StripeNoise, remove_stripes, row_column_noise
 
@@ -62,6 +64,17 @@ def lines(step):
 def test_patterns_are_no_offsets(structure):
     found = row_column_noise(structure + 0.05 * white(*structure.shape))
     assert (found.rows, found.columns) == (0, 0)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.2, 0.3])
+def test_columns_of_type_in_strong_noise_are_no_offsets(level):
+    page = Image.new("L", (160, 160), 245)
+    for number, top in enumerate(range(4, 150, 13)):
+        ImageDraw.Draw(page).text((3, top), f"No {number} of thin type 0O1Il|:; and more", fill=20)
+    image = torch.from_numpy(np.asarray(page).copy())[None, None] / 255
+    for seed in range(3):
+        found = row_column_noise(image + level * white(*image.shape, seed=seed))
+        assert (found.rows, found.columns) == (0, 0)
 
 
 def test_a_horizon_is_no_offset_and_stays():

@@ -45,7 +45,7 @@ FEW_PHOTONS = 1.5
 the generalized Anscombe transform gives no uniform noise, and fits in the stored values are better; chosen on the odd
 pictures of FMD and on made ones."""
 MAX_SPREAD = 3.5
-"""Of the levels of correlated noise where much is clipped: dark photographs of SIDD give 2.4, plots 5 to 17."""
+"""Of the levels of correlated noise where a plot is possible: dark photographs of SIDD give 2.4, plots 5 to 17."""
 NODES = 17
 """Of the level curve made from a level function."""
 MIN_SHARED = 0.3
@@ -200,7 +200,7 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
     stabilized = stabilize(image, level)
     clipped = too_clipped(image, informative)
     profile = _correlated(image, stabilized, level, informative)
-    if clipped and profile is not None and _made_of_lines(profile):
+    if profile is not None and (clipped or _contradicted(profile)) and _made_of_lines(profile):
         profile = None
     profile = profile or _white(stabilized, level, informative, clipped)
     ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
@@ -212,11 +212,16 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
     return _with_curve(profile, image) if _has_few_photons(profile, image, informative) else profile
 
 
-def _made_of_lines(profile: NoiseProfile) -> bool:
-    """Return whether the correlated noise of a picture of which much is clipped is that of its lines and edges.
+def _contradicted(profile: NoiseProfile) -> bool:
+    """Return whether white noise of one level explains the flat regions, whatever a curve and the channels show."""
+    return not profile.coarse_to_fine and not profile.level.gain
 
-    In a plot or drawing on pure white, no block is flat but the clipped ones. Noise of cameras varies less. So it
-    returns True, too, where the covariance could not be measured.
+
+def _made_of_lines(profile: NoiseProfile) -> bool:
+    """Return whether what was measured as correlated noise may be the lines and edges of a plot or drawing.
+
+    On plain paper, its only flat blocks are those of the paper. Noise of cameras varies less. So it returns True, too,
+    where the covariance could not be measured.
     """
     if profile.curve is None:
         return True
