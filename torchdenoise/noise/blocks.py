@@ -150,6 +150,22 @@ def flat_blocks(image: Tensor, informative: Tensor | None = None) -> tuple[Tenso
     return torch.cat([each.means for each in flat]).T, (torch.cat([each.variances for each in flat]) / left).sqrt().T
 
 
+def flat_covariance(image: Tensor, informative: Tensor | None = None) -> Tensor | None:
+    """Return the covariance in the flattest blocks, of standard deviation 1 and with what texture adds to the noise.
+
+    Args:
+        image: ``(1, C, H, W)``, 1.0 is white.
+        informative: as for ``correlated_noise``.
+
+    Example:
+        >>> white = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
+        >>> flat_covariance(0.5 + 0.1 * white)[0, 0, MAX_LAG, MAX_LAG : MAX_LAG + 2].round(decimals=1) + 0.0
+        tensor([1., 0.], dtype=torch.float64)
+    """
+    blocks = _all_blocks(image, informative)
+    return None if len(blocks) < 2 * MIN_FLAT else _chosen(blocks, _energies(blocks))[1]
+
+
 def _flattest(image: Tensor, informative: Tensor | None) -> tuple[list[_Blocks], Tensor, Tensor] | None:
     """Return the flat blocks of each class, the covariance of their noise, and the variance that its rest has.
 
@@ -158,17 +174,26 @@ def _flattest(image: Tensor, informative: Tensor | None) -> tuple[list[_Blocks],
     blocks = _all_blocks(image, informative)
     if len(blocks) < 2 * MIN_FLAT:
         return None
-    usual = blocks.variances.quantile(0.05, 0)
-    energies = (blocks.variances / usual).mean(1)
-    flat, covariance = _chosen(blocks, energies)
+    flat, covariance = _chosen(blocks, _energies(blocks))
     noise = without_texture(covariance)
     if noise is not covariance:
-        luminance = (blocks.residuals / usual.sqrt()[:, None]).sum(1).square().sum(-1)
-        flat, covariance = _chosen(blocks, luminance / luminance.quantile(0.05) + COLOURS * energies)
+        flat, covariance = _chosen(blocks, _luminance_energies(blocks) + COLOURS * _energies(blocks))
         noise = without_texture(covariance)
     left, _ = _residual_variance(covariance)
     noise, kept = standardized(noise)
     return flat, noise, left / kept.square()
+
+
+def _energies(blocks: _Blocks) -> Tensor:
+    """Return the energy of each block, the mean over its channels; about 1 for the flattest."""
+    return (blocks.variances / blocks.variances.quantile(0.05, 0)).mean(1)
+
+
+def _luminance_energies(blocks: _Blocks) -> Tensor:
+    """Return the energy of each block's sum over the channels; about 1 for the flattest."""
+    usual = blocks.variances.quantile(0.05, 0).sqrt()
+    energies = (blocks.residuals / usual[:, None]).sum(1).square().sum(-1)
+    return energies / energies.quantile(0.05)
 
 
 def _chosen(blocks: _Blocks, energies: Tensor) -> tuple[list[_Blocks], Tensor]:

@@ -32,7 +32,7 @@ MIN_COHERENCE = 0.15
 """Variance of the offsets per variance between the blocks of a row; in photographs it is below 0.1."""
 MAX_UNEVENNESS = 1.4
 """Ratio of the variances between the blocks of rows with large and with small offsets: at least 1.5 for strokes of type
-in strong noise. Photographs with such noise have more in 2 of 100 cases, most of them where offsets are weak."""
+in strong noise; photographs seldom have more (docs/results/limits.md)."""
 MAX_PEAKEDNESS = 1.75
 """Mean square per square of the mean size, of the smallest nine tenths: 1.38 for normal offsets, more for few edges."""
 MAX_PERIODICITY = 0.5

@@ -39,25 +39,48 @@ def without_texture(covariance: Tensor) -> Tensor:
         >>> bool((without_texture(textured) - flat).norm() < 0.5 * (textured - flat).norm())
         True
     """
-    channels = len(covariance)
-    if channels == 1:
+    kept = luminance_kept(covariance)
+    if kept.min() > CHANCE:
         return covariance
-    matrices = spectrum(covariance)
-    grey = torch.full((channels, channels), 1 / channels, dtype=matrices.dtype)  # projects on the luminance
-    luminance = (grey @ matrices).diagonal(dim1=-2, dim2=-1).sum(-1).real
-    colours = matrices.diagonal(dim1=-2, dim2=-1).sum(-1).real - luminance
+    grey = _grey(covariance)
+    scaled = torch.eye(len(grey)) - grey + grey * kept.sqrt()[..., None, None]
+    return from_spectrum(scaled @ spectrum(covariance) @ scaled, radius(covariance)).to(covariance)
+
+
+def luminance_kept(covariance: Tensor) -> Tensor:
+    """Return the part of the luminance's power that may be noise, 0 to 1, at each frequency: ``(TORUS, TORUS)``.
+
+    Args:
+        covariance: of noise, ``(C, C, 2r + 1, 2r + 1)``.
+
+    Example:
+        >>> luminance_kept(torch.ones(1, 1, 1, 1)).min()
+        tensor(1., dtype=torch.float64)
+    """
     frequency = torch.fft.fftfreq(TORUS, dtype=torch.float64)
     frequency = torch.hypot(frequency[:, None], frequency)
+    kept = torch.ones_like(frequency)
+    if len(covariance) == 1:
+        return kept
+    matrices = spectrum(covariance)
+    luminance = _trace(_grey(covariance) @ matrices)
+    colours = _trace(matrices) - luminance
     middle = (frequency >= REFERENCE[0]) & (frequency < REFERENCE[1])
     largest = _ratio(luminance[middle], colours[middle])
-    kept = torch.ones_like(frequency)
     for number in range(LOW):
         ring = (frequency >= RING * number) & (frequency < RING * (number + 1))
         kept[ring] = (largest / _ratio(luminance[ring], colours[ring])).clamp(max=1)
-    if kept.min() > CHANCE:
-        return covariance
-    scaled = torch.eye(channels) - grey + grey * kept.sqrt()[..., None, None]
-    return from_spectrum(scaled @ matrices @ scaled, radius(covariance)).to(covariance)
+    return kept
+
+
+def _grey(covariance: Tensor) -> Tensor:
+    """Return the projection of the channels on the luminance."""
+    channels = len(covariance)
+    return torch.full((channels, channels), 1 / channels, dtype=torch.complex128)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    return matrices.diagonal(dim1=-2, dim2=-1).sum(-1).real
 
 
 def _ratio(luminance: Tensor, colours: Tensor) -> Tensor:
