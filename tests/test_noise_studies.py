@@ -252,3 +252,23 @@ def test_the_ladder_changes_what_its_names_say(load, data):
     without = uncorrelated.uncorrelated(profile)
     torch.testing.assert_close(without.deviation(noisy), profile.deviation(noisy))
     assert torch.equal(without.covariance.flatten(1).sum(1), torch.ones(3))
+
+
+# -- the limits of the measurement -------------------------------------------------------------------------------------
+
+
+def test_limits_are_shown_with_the_pictures_beyond_them(load, data, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHDENOISE_RUNS", str(tmp_path / "runs"))
+    for name in ("sidd/noisy/1_17.png", "sidd/noisy/2_17.png", "polyu/noisy/a.png", "polyu/noisy/b.png"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        write_png(data / name, np.random.default_rng(0).normal(0.5, 0.1, (96, 96, 3)).clip(0, 1))
+    study = load("limits")
+    for name, value in {"SIDE": 96, "SEEDS": range(1), "OFFSETS": ((40, 25),), "DYES": (50,)}.items():
+        monkeypatch.setattr(study, name, value)
+    crops = [clean_image(3, 160, 160)]
+    columns = list(study.offsets(crops))
+    assert columns[-1] == "| small type, `poisson:10` | 1 | 0 % |"
+    assert next(text for text in columns if "offsets of 25" in text).endswith("| 1 | 100 % |")
+    assert list(study.texture(crops))[-1].startswith("| PolyU, odd pictures | 1 | ")
+    assert list(study.dyes())[-1].endswith("| 100 % |")
+    assert list(study.lines())[-1].endswith("| 100 % |")
