@@ -287,7 +287,7 @@ def test_the_noise_that_was_found_is_logged(tmp_path, caplog):
         denoise(np.stack([noisy, noisy]), axes="TYXS", **options)
         denoise(torch.from_numpy(noisy).permute(2, 0, 1)[None], **options)
     lines = [line for line in caplog.messages if line.startswith("noise: white, level ")]
-    assert len(lines) == 5
+    assert len(lines) == 4  # the frames of a stack share one
 
 
 def test_nothing_is_printed_unless_logging_is_set_up(tmp_path):
