@@ -41,6 +41,15 @@ def test_correlated_noise_is_drawn(run, correlated):
     assert "--data-range 255" in outcome.out
 
 
+
+def test_noise_of_single_photons_has_no_picture_of_its_correlation(tmp_path, run):
+    photons = np.random.default_rng(0).poisson(0.5, (64, 64)).astype(np.uint16) * 100
+    tifffile.imwrite(tmp_path / "photons.tif", photons)
+    out = run("inspect", "photons.tif").out
+    assert "photons" in out
+    assert "correlation by place" not in out
+
+
 def test_the_json_is_the_profile_that_other_commands_take(run, correlated, white):
     assert run("inspect", "correlated.png", "--json", "p.json").code == 0
     profile, measured = load_profile("p.json"), measure_noise(read_picture(correlated).image)

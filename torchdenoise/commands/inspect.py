@@ -237,7 +237,7 @@ def _show(inspected: _Inspected) -> None:
     profile = inspected.inspection.profile
     rows = _rows(inspected)
     names = [name for name, _ in rows]
-    if profile.covariance is not None and CORRELATION in names:
+    if profile.covariance is not None and profile.covariance.shape[-1] > 1 and CORRELATION in names:
         place = names.index(CORRELATION) + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
     print(f"{inspected.title}: {inspected.inspection.line}")
