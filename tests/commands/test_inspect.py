@@ -41,7 +41,6 @@ def test_correlated_noise_is_drawn(run, correlated):
     assert "--data-range 255" in outcome.out
 
 
-
 def test_noise_of_single_photons_has_no_picture_of_its_correlation(tmp_path, run):
     photons = np.random.default_rng(0).poisson(0.5, (64, 64)).astype(np.uint16) * 100
     tifffile.imwrite(tmp_path / "photons.tif", photons)
