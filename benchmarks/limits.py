@@ -35,9 +35,20 @@ HEAD = "| pictures | n | median | lowest | highest | beyond the limit |"
 
 
 def clean_crops() -> list[Tensor]:
-    """Return 256x256 centre crops of training images, some of them grey."""
+    """Return 256x256 centre crops of training images."""
     paths = sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))[::EVERY]
     return [centre_crop(read_picture(path).image) for path in paths]
+
+
+def odd_scenes() -> list[Tensor]:
+    """Return the centre crops of the odd scenes of SIDD."""
+    paths = [path for path in noisy_images("sidd") if int(path.stem.split("_")[0]) % 2]
+    return [centre_crop(read_picture(path).image) for path in paths]
+
+
+def heading(title: str, text: str) -> list[str]:
+    """Return the lines above the figures of a table."""
+    return ["", f"## {title}", "", text, "", HEAD, "|---|---|---|---|---|---|"]
 
 
 def line(name: str, values: Sequence[float], beyond: float) -> str:
@@ -77,31 +88,23 @@ def offsets(crops: Sequence[Tensor]) -> Iterator[str]:
 
 def texture(crops: Sequence[Tensor]) -> Iterator[str]:
     """Yield the table about texture in the covariance."""
-    yield from (
-        "",
-        "## Texture in the covariance",
-        "",
+    yield from heading(
+        "Texture in the covariance",
         f"Part of the luminance that may be noise, at the low frequency where it is least; below {CHANCE:g}, the rest "
         "is taken out.",
-        "",
-        HEAD,
-        "|---|---|---|---|---|---|",
     )
 
     def least(images: Sequence[Tensor]) -> list[float]:
         found = [blocks.flat_covariance(image) for image in images]
         return [luminance_kept(covariance).min().item() for covariance in found if covariance is not None]
 
-    colour = [clean for clean in crops if clean.shape[1] == 3]
     sets = {
         **{
-            f"photographs, {kind}": [make(clean, Generator().manual_seed(seed))[0] for seed, clean in enumerate(colour)]
+            f"photographs, {kind}": [make(clean, Generator().manual_seed(seed))[0] for seed, clean in enumerate(crops)]
             for kind, make in KINDS.items()
             if kind != "row pattern"
         },
-        "SIDD, odd scenes": [
-            centre_crop(read_picture(path).image) for path in noisy_images("sidd") if int(path.stem.split("_")[0]) % 2
-        ],
+        "SIDD, odd scenes": odd_scenes(),
         "PolyU, odd pictures": [centre_crop(read_picture(path).image) for path in noisy_images("polyu")[::2]],
     }
     for name, images in sets.items():
@@ -111,15 +114,10 @@ def texture(crops: Sequence[Tensor]) -> Iterator[str]:
 
 def dyes() -> Iterator[str]:
     """Yield the table about channels of unequal noise."""
-    yield from (
-        "",
-        "## Dyes of unequal brightness",
-        "",
+    yield from heading(
+        "Dyes of unequal brightness",
         f"Ratio of the noise level in both channels to that of one alone, or its inverse; above {MAX_MISMATCH:g}, "
         "channels are denoised alone. Made cells, shot noise, a pedestal of 100 and read noise of 3 counts.",
-        "",
-        HEAD,
-        "|---|---|---|---|---|---|",
     )
     for ratio in DYES:
         found = []
@@ -137,15 +135,10 @@ def dyes() -> Iterator[str]:
 
 def lines() -> Iterator[str]:
     """Yield the table about the levels of correlated noise."""
-    yield from (
-        "",
-        "## Lines of drawings, or correlated noise",
-        "",
+    yield from heading(
+        "Lines of drawings, or correlated noise",
         f"Ratio of the largest and the smallest level that flat blocks give; above {MAX_SPREAD:g}, where white noise "
         "or clipping may explain it, they are lines.",
-        "",
-        HEAD,
-        "|---|---|---|---|---|---|",
     )
 
     def spread(images: Sequence[Tensor]) -> list[float]:
@@ -155,9 +148,7 @@ def lines() -> Iterator[str]:
 
     plot = read_picture(drawn()[2]).image
     sets = {
-        "SIDD, odd scenes": [
-            centre_crop(read_picture(path).image) for path in noisy_images("sidd") if int(path.stem.split("_")[0]) % 2
-        ],
+        "SIDD, odd scenes": odd_scenes(),
         "plot, levels 5 to 20": [repeatable(from_spec(f"gaussian:{5 * (n + 1)}"), plot, n) for n in range(4)],
     }
     for name, images in sets.items():

@@ -45,7 +45,7 @@ FEW_PHOTONS = 1.5
 the generalized Anscombe transform gives no uniform noise, and fits in the stored values are better; chosen on the odd
 pictures of FMD and on made ones."""
 MAX_SPREAD = 3.5
-"""Of the levels of correlated noise where a plot is possible: dark photographs of SIDD give 2.4, plots 5 to 17."""
+"""Ratio of the levels of correlated noise where a plot is possible; photographs have less (docs/results/limits.md)."""
 NODES = 17
 """Of the level curve made from a level function."""
 MIN_SHARED = 0.3
@@ -213,7 +213,7 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
 
 
 def _contradicted(profile: NoiseProfile) -> bool:
-    """Return whether white noise of one level explains the flat regions, whatever a curve and the channels show."""
+    """Return whether neighbours share no noise and one level holds at every brightness, so that a curve is in doubt."""
     return not profile.coarse_to_fine and not profile.level.gain
 
 

@@ -31,8 +31,8 @@ MIN_SIGNIFICANCE = 8.0
 MIN_COHERENCE = 0.15
 """Variance of the offsets per variance between the blocks of a row; in photographs it is below 0.1."""
 MAX_UNEVENNESS = 1.4
-"""Ratio of the variances between the blocks of rows with large and with small offsets: at least 1.5 for strokes of type
-in strong noise; photographs seldom have more (docs/results/limits.md)."""
+"""Ratio of the variances between the blocks of rows with large and with small offsets: more for strokes of type in
+strong noise, seldom for photographs with true offsets (docs/results/limits.md)."""
 MAX_PEAKEDNESS = 1.75
 """Mean square per square of the mean size, of the smallest nine tenths: 1.38 for normal offsets, more for few edges."""
 MAX_PERIODICITY = 0.5

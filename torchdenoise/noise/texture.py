@@ -17,9 +17,8 @@ LOW = 4
 """The innermost rings, in which the luminance is limited."""
 REFERENCE = (0.16, 0.3)
 """Frequencies at which its ratio to the colours is read; above them, JPEG may leave no noise in the luminance."""
-
 CHANCE = 0.9
-"""Less texture than this leaves is no more than chance."""
+"""If at least this part of the luminance may be noise at every frequency, chance explains the rest."""
 
 
 def without_texture(covariance: Tensor) -> Tensor:
