@@ -78,8 +78,8 @@ class Shipped:
 
 
 NETWORKS = {
-    "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.01), Round(20_000, 0.006))),
-    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.01),)),
+    "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.01), Round(20_000, 0.006), Round(24_000, 0.004))),
+    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.01), Round(20_000, 0.006))),
 }
 
 
