@@ -110,6 +110,37 @@ def test_earlier_rounds_take_fewer_groups(channels):
     assert np.abs(result[0].numpy() - expected).max() < 1e-4
 
 
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_a_share_of_the_noisy_image_is_averaged_with_the_same_share_of_its_variance(share):
+    generator = torch.Generator().manual_seed(0)
+    noisy, first = (torch.rand(1, 3, 20, 24, generator=generator) for _ in range(2))
+    sizes = 4, 6, 9, 3
+    result = NonLocalRidge(OnePass(), *sizes, level=LEVEL, noisy_share=share)(lambda image: first, noisy, generator)
+    noisy, first = noisy.double().numpy(), first.double().numpy()
+    mixed = share * noisy + (1 - share) * first
+    expected = literal(mixed, first, *sizes, noise_of=lambda places, values: share * white(places, values))
+    assert np.abs(result[0].numpy() - expected).max() < 1e-4
+
+
+def test_a_good_first_result_deserves_a_small_share_of_the_noisy_image():
+    generator = torch.Generator().manual_seed(0)
+    clean = (torch.arange(48) // 6 % 2).float().expand(1, 1, 48, 48)
+    noisy = clean + LEVEL / 255 * torch.randn(clean.shape, generator=generator)
+    first = clean + 0.02 * torch.randn(clean.shape, generator=generator)
+
+    def error(share):
+        readout = NonLocalRidge(OnePass(), similar=16, level=LEVEL, noisy_share=share)
+        return (readout(lambda image: first, noisy, generator) - clean).square().mean().item()
+
+    assert error(0.4) < 0.8 * error(1.0)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1])
+def test_a_share_of_the_noisy_image_is_a_share(share):
+    with pytest.raises(UserError, match=f"noisy_share {share} must be above 0 and at most 1"):
+        NonLocalRidge(noisy_share=share)
+
+
 @pytest.mark.parametrize(
     ("channels", "height", "width", "similar"),
     [(3, 20, 23, 9), (1, 17, 16, 14), (1, 5, 6, 100)],

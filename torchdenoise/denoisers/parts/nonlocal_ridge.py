@@ -74,10 +74,13 @@ class NonLocalRidge(
         correlated_rounds: number of iterations where the noise is correlated; None is ``rounds``.
         thinning: in all iterations but the last, one of so many groups is used, evenly spread. Groups overlap, so that
             2, a chequerboard, changes little.
+        noisy_share: of Y, what comes from the noisy image, up to 1; the rest comes from the result x, and of the
+            noise's variance this share is taken to be left. Below 1, errors of x are averaged over similar patches
+            instead of being replaced by noise: better where x is good.
 
     Raises:
         UserError: ``side``, ``similar``, ``stride``, ``thinning`` or a number of rounds below 1, an even ``window``, a
-            negative ``level``.
+            negative ``level``, a ``noisy_share`` that is not above 0 and at most 1.
 
     Example:
         >>> readout = NonLocalRidge(OnePass(), side=4, similar=8, window=9, level=25)
@@ -98,6 +101,7 @@ class NonLocalRidge(
         level: float | None = None,
         correlated_rounds: int | None = None,
         thinning: int = 1,
+        noisy_share: float = 1.0,
     ) -> None:
         super().__init__(inner)
         correlated = rounds if correlated_rounds is None else correlated_rounds
@@ -112,6 +116,8 @@ class NonLocalRidge(
                 f"correlated_rounds {correlated} and thinning {thinning} must be at least 1, "
                 f"window {window} odd, level {level} not negative"
             )
+        if not 0 < noisy_share <= 1:
+            raise UserError(f"NonLocalRidge: noisy_share {noisy_share} must be above 0 and at most 1")
         self.side = side
         self.similar = similar
         self.window = window
@@ -119,6 +125,7 @@ class NonLocalRidge(
         self.rounds = rounds
         self.correlated_rounds = correlated
         self.thinning = thinning
+        self.noisy_share = noisy_share
         self.level = level
 
     @property
@@ -201,7 +208,8 @@ class NonLocalRidge(
             _colour_transform(torch.cat([reflect(image, below + apart, right) for image in images], -2))[0]
             for images in ([frame.noisy for frame in frames], [frame.first for frame in frames])
         )
-        patch_noise = self.patch_noise(_tall_deviation(frames, below + apart, right), profile, side)
+        deviation = self.noisy_share**0.5 * _tall_deviation(frames, below + apart, right)
+        patch_noise = self.patch_noise(deviation, profile, side)
         guides = _guide(x).chunk(len(frames))
         chunks = similar_patches(
             [guide[None, : height + below] for guide in guides],
@@ -216,7 +224,8 @@ class NonLocalRidge(
         row, column = groups[:, 0] // y.shape[-1] // stride, groups[:, 0] % y.shape[-1] // stride
         fewer = groups[(row + column) % self.thinning == 0]
         for later in reversed(range(self._rounds(profile))):
-            x = self._round(y, x, torch.split(fewer if later else groups, number), side, patch_noise)
+            mixed = x.lerp(y, self.noisy_share)
+            x = self._round(mixed, x, torch.split(fewer if later else groups, number), side, patch_noise)
         return _colour_transform(x[None], inverse=True)[..., :height, :width]
 
     def _round(self, y: Tensor, x: Tensor, groups: Sequence[Tensor], side: int, noise: PatchNoise) -> Tensor:
