@@ -79,7 +79,7 @@ class Shipped:
 
 NETWORKS = {
     "colour": Shipped(3, (48, 64, 96), (Round(26_000, 0.01), Round(20_000, 0.006), Round(24_000, 0.004))),
-    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.01), Round(20_000, 0.006))),
+    "grey": Shipped(1, (32, 64, 64), (Round(16_000, 0.01),)),
 }
 
 
@@ -89,12 +89,20 @@ def finished_rounds(name: str) -> int:
     return read_weights(path)[KEY]["training"]["rounds"] if path.exists() else 0
 
 
+def left_out_images() -> list[Path]:
+    """Return the images that validate."""
+    return _images()[::HELD_OUT]
+
+
+def _images() -> list[Path]:
+    return sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))
+
+
 def split_images() -> tuple[Path, Path]:
     """Return folders of the images to train on and to validate on."""
-    images = sorted((data_folder() / "bsds400" / "train").glob("*.jpg"))
-    training = [image for number, image in enumerate(images) if number % HELD_OUT]
+    training = [image for number, image in enumerate(_images()) if number % HELD_OUT]
     folder = runs_folder() / "pretrained-images"
-    for part, chosen in (("train", training), ("validation", images[::HELD_OUT])):
+    for part, chosen in (("train", training), ("validation", left_out_images())):
         (folder / part).mkdir(parents=True, exist_ok=True)
         for image in chosen:
             link = folder / part / image.name

@@ -2,9 +2,10 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_results.py [PART ... | page]
 
-Parts: kodak24, auto, adapted, fast, set14, seconds; all by default: half an hour on two cores. Real pictures are those
-of ``benchmarks/real.py``. ``seconds`` times fresh processes and wants an idle machine. What has a row is not done
-again; rows name the digest of the weights. ``page`` prints the page from the rows alone.
+Parts: kodak24, auto, adapted, fast, set14, settings, settings-sidd, settings-polyu, settings-fmd, seconds; all by
+default: half an hour on two cores. Real pictures are those of ``benchmarks/real.py``. ``seconds`` times fresh processes
+and wants an idle machine. What has a row is not done again; rows name the digest of the weights. ``page`` prints the
+page from the rows alone.
 """
 
 import csv
@@ -20,11 +21,13 @@ from statistics import mean
 
 import numpy as np
 import real
+from pretrained import left_out_images
 from real import PRETRAINED
 from speed import Number, timed
-from studies import CLIPPED, RESULTS, Part, kodak24, run_parts, set14, setting
+from studies import CLIPPED, RESULTS, Part, Variant, average, kodak24, real_part, run_parts, set14, setting
 
 from torchdenoise.benchmarking.columns import Row, shown
+from torchdenoise.benchmarking.jobs import REAL
 from torchdenoise.benchmarking.store import Store
 from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.weight_files import KEY, read_weights, shipped_weights
@@ -37,6 +40,24 @@ COMPARED = (CLIPPED, "poisson:25")
 """Noise at which ``benchmarks/comparisons.py`` has rows of all methods under a minute."""
 SLOW = ("best", "bm3d-oracle", "n2c-blind")
 """All their rows are from there."""
+
+
+def changed_readout(*settings: str) -> Variant:
+    """Return ``pretrained-fast`` with other settings of its readout."""
+    return "pretrained-fast", [f"model.readout.{each}" for each in settings]
+
+
+SETTINGS_FOLDER = "studies/pretrained/settings"
+SETTINGS: dict[str, Variant] = {
+    "pretrained": "pretrained",
+    "eight turns": ("pretrained", ["model.readout=EightTurns"]),
+    "pretrained-fast": "pretrained-fast",
+    **{f"noisy share {share}": changed_readout(f"noisy_share={share}") for share in (1.0, 0.7, 0.25)},
+    "one pass before similar patches": changed_readout("inner=OnePass"),
+    "128 similar patches in 33x33": changed_readout("similar=128", "window=33"),
+    "two rounds for correlated noise": changed_readout("correlated_rounds=2"),
+}
+"""``pretrained`` and ``pretrained-fast``, and each with one thing changed."""
 RUNS = 5
 """Fresh processes that are timed."""
 SIDE = 256
@@ -53,7 +74,17 @@ def parts() -> dict[str, Part]:
         "adapted": Part(folder, {ADAPTED: ADAPTED}, kodak24(), COMPARED),
         "fast": Part(folder, {name: name for name in PURE}, kodak24(), others),
         "set14": Part("studies/pretrained/set14", {**quick, "auto": "auto", "fast": "fast"}, set14(), COMPARED),
+        **settings_parts(),
     }
+
+
+def settings_parts() -> dict[str, Part]:
+    """Return the comparisons of settings: on images left out of the training, and on the odd half of real pictures."""
+    found = {"settings": Part(f"{SETTINGS_FOLDER}/training", SETTINGS, left_out_images(), COMPARED)}
+    for name in real.SETS:
+        odd = real.part(name, "odd").noisy
+        found[f"settings-{name}"] = real_part(f"{SETTINGS_FOLDER}/{name}", SETTINGS, odd)
+    return found
 
 
 def rows_of(name: str) -> list[Row]:
@@ -99,6 +130,23 @@ def _real(name: str, recipe: str) -> str:
     if {row["image"] for row in mine} != pictures or not mine:
         return "-"
     return f"{mean(real.samples(name, mine)):.2f} ({mean(real.samples(name, mine, 'ssim')):.3f})"
+
+
+def settings_table() -> list[str]:
+    """Return PSNR by setting, of settings that have finished every picture."""
+    columns = [(f"`{noise}`", "training", noise) for noise in COMPARED]
+    columns += [(this.title.partition(",")[0], name, REAL) for name, this in real.SETS.items()]
+    text = [f"| | {' | '.join(title for title, *_ in columns)} |", "|---|" + "---|" * len(columns)]
+    rows = {name: Store.read(RESULTS / SETTINGS_FOLDER / name) for _, name, _ in columns}
+    for label in SETTINGS:
+        cells = []
+        for _, name, noise in columns:
+            done = [row for row in rows[name] if row["noise"] == noise and row["status"] == "done"]
+            mine = [row for row in done if row["recipe"] == label]
+            complete = mine and len(mine) == len({row["image"] for row in done})
+            cells.append(shown(average(mine) if complete else None))
+        text.append(f"| {label} | {' | '.join(cells)} |")
+    return text
 
 
 def seconds() -> None:
@@ -166,6 +214,13 @@ def write_page() -> None:
             continue
         text += [f"{len({row['image'] for row in rows})} pictures; {setting(rows)}.", "", "PSNR:", ""]
         text += [*table(rows, "psnr", 2), "", "SSIM:", "", *table(rows, "ssim", 3)]
+    text += ["", "## One thing changed", ""]
+    text += [
+        "`pretrained` and `pretrained-fast`, each followed by lines that change one thing: PSNR on the 8 images that "
+        "were left out of the training, and on the odd half of the real pictures, on which settings may be chosen.",
+        "",
+        *settings_table(),
+    ]
     text += ["", "## Real noise", "", "PSNR (SSIM), the pictures of [real](real.md), which the networks never saw:", ""]
     text += [*real_table(), "", "## From the shell to the file", ""]
     text += [f"A {SIDE}x{SIDE} colour PNG, imports included, all threads of an idle machine, {RUNS} runs each:", ""]
