@@ -143,3 +143,28 @@ def test_with_clean_pictures_nothing_is_measured_and_the_best_is_marked(run, cle
     page = Path("res/report.html").read_text()
     assert page.count('class="best"') == 1
     assert page.count("<strong>") >= 3
+
+
+def table_rows(page):
+    """Return the cells of each row of the tables in a report."""
+    rows = re.findall(r"<tr([^>]*)>(.*?)</tr>", page.partition("<tbody>")[2])
+    return [[name, *re.findall(r"<t[hd][^>]*>(?:<span>)?(.*?)(?:</span>)?</t[hd]>", cells)] for name, cells in rows]
+
+
+def test_the_table_begins_with_the_noisy_pictures_which_are_not_ranked(run, clean):
+    words = ("--recipes", "tv,wavelet", "--data", clean, "--noise", "gaussian:1", "--threads", "1", "-o", "res")
+    assert run("compare", *words).code == 0
+    page = Path("res/report.html").read_text()
+    table = [line for line in Path("res/table.md").read_text().splitlines() if line.startswith("| noisy")]
+    (mark, *cells), (first, *_), (second, *_) = table_rows(page)
+    assert (mark, first, second) == ("", ' class="best"', "")
+    assert [f"| {' | '.join(cells)} |"] == table
+    assert float(cells[2]) > 48  # no method comes near with so little noise
+    assert "The row noisy is the noisy pictures themselves." in page
+
+
+def test_without_clean_pictures_the_table_has_no_row_of_the_noisy_ones(run, dim):
+    assert run("compare", "--recipes", "tv", "--noisy", dim, "--threads", "1", "-o", "res").code == 0
+    page = Path("res/report.html").read_text()
+    assert [cells[1] for cells in table_rows(page)] == ["tv"]
+    assert "The row noisy" not in page

@@ -1,5 +1,6 @@
 for (const table of document.querySelectorAll(".wide table")) {
-  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells];
+  const body = [...table.tBodies].at(-1);  // the row of the noisy pictures stays above
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";

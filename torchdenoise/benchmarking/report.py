@@ -21,6 +21,7 @@ from torchdenoise.benchmarking.tables import (
     Line,
     has_best,
     lines,
+    noisy_lines,
     pretrained_line,
     setting,
     table_columns,
@@ -118,14 +119,15 @@ def _part(
     if fits:
         charts.append(("PSNR during the fits, one pass", chart(fits, "steps", "PSNR, dB", log=True)))
     columns = table_columns(table)
-    return {"noise": noise, "lines": _table(mine, columns), "charts": charts}
+    noisy = _table(noisy_lines(rows, noise), columns, ranked=())
+    return {"noise": noise, "noisy": noisy, "lines": _table(mine, columns, ranked=mine), "charts": charts}
 
 
-def _table(table: Sequence[Line], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return the cells of each line: text, and whether it is the best of its column."""
+def _table(table: Sequence[Line], columns: Sequence[Column], ranked: Sequence[Line]) -> list[dict[str, Any]]:
+    """Return the cells of each line: text, and whether it is the best of its column among the ranked lines."""
     found = []
     for line in table:
-        figures = [(line.cell(each), _is_best(line[each.name], each, table)) for each in columns]
+        figures = [(line.cell(each), _is_best(line[each.name], each, ranked)) for each in columns]
         found.append({"recipe": line.recipe, "shared": line.shared, "cells": [(line.count(), False), *figures]})
     return found
 
