@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from torchdenoise.noise import from_spec
-from torchdenoise.user_code import PLUGINS, describe_error, find_error
+from torchdenoise.user_code import IMPORT, PLUGINS, describe_error, find_error
 
 
 def raised(function, *arguments):
@@ -81,4 +81,10 @@ def test_an_installed_plugin_is_the_users_code(installed, monkeypatch):
     assert "an_installed_module" not in describe_error(error)
     entry = importlib.metadata.EntryPoint("any", "an_installed_module.part:thing", PLUGINS)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: [entry])
+    assert "an_installed_module.py:2, in divide: ZeroDivisionError" in describe_error(error)
+
+
+def test_an_installed_package_that_the_user_names_is_the_users_code(installed, monkeypatch):
+    error = raised(installed("an_installed_module", DIVIDE).divide, 0)
+    monkeypatch.setenv(IMPORT, "other, an_installed_module.part")
     assert "an_installed_module.py:2, in divide: ZeroDivisionError" in describe_error(error)

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from torchdenoise.errors import UserError
+from torchdenoise.user_code import IMPORT
 from torchdenoise.user_modules import (
     FOLDER,
-    IMPORT,
     SAFE_PATH,
     announce,
     full_command,

@@ -98,7 +98,7 @@ def _run(words: Sequence[str]) -> int:
     _check_working_folder()
     with imported(modules):
         command = importlib.import_module(COMMANDS[words[0]])
-        return int(command.run(words))
+        return reported(lambda: int(command.run(words)))  # here, because afterwards nobody knows what was imported
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 
 PLUGINS = "torchdenoise.plugins"
 """The entry-point group of modules that are imported for the classes they define."""
+IMPORT = "TORCHDENOISE_IMPORT"
+"""The environment variable that lists modules to import, separated by commas."""
 TRACEBACK = "TORCHDENOISE_TRACEBACK"
 """The environment variable that shows the traceback of an error in the user's code."""
 
@@ -30,8 +32,8 @@ def describe_error(error: BaseException) -> str:
 def find_error(error: BaseException) -> BaseException | None:
     """Return the error that the user's code raised, ``error`` itself or one of its causes; None for a bug of ours.
 
-    Code of Python and of installed packages counts as the code that called it, except plugins, which count as the
-    user's; so does ``registry``, which passes the arguments of constructors on.
+    Code of Python and of installed packages counts as the code that called it, except plugins and packages that the
+    user names, which count as the user's; so does ``registry``, which passes the arguments of constructors on.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -44,7 +46,7 @@ def find_error(error: BaseException) -> BaseException | None:
 
 def _places(error: BaseException) -> Iterator[str | None]:
     """Yield the place of each frame of the user's code, and None for one of ours, the deepest last."""
-    plugins = {entry.module.partition(".")[0] for entry in plugin_entries()}
+    plugins = {name.partition(".")[0] for name in (*(entry.module for entry in plugin_entries()), *imported_names())}
     for frame, line in traceback.walk_tb(error.__traceback__):
         path, name = frame.f_code.co_filename, frame.f_code.co_qualname
         if _is_in(path, [_PACKAGE]):
@@ -52,6 +54,11 @@ def _places(error: BaseException) -> Iterator[str | None]:
                 yield None
         elif frame.f_globals.get("__name__", "").partition(".")[0] in plugins or not _is_library(path):
             yield f"{_shown(path)}:{line}" + ("" if name == "<module>" else f", in {name}")
+
+
+def imported_names() -> list[str]:
+    """Return the modules that ``IMPORT`` lists: in a command, those of ``--import`` and of typed import paths, too."""
+    return [name.strip() for name in os.environ.get(IMPORT, "").split(",") if name.strip()]
 
 
 def plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:

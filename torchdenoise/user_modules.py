@@ -20,10 +20,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from torchdenoise.errors import UserError, did_you_mean
-from torchdenoise.user_code import describe_error
+from torchdenoise.user_code import IMPORT, describe_error, imported_names
 
-IMPORT = "TORCHDENOISE_IMPORT"
-"""The environment variable that lists modules to import, separated by commas."""
 FOLDER = "TORCHDENOISE_IMPORT_FOLDER"
 """The environment variable that tells child processes where the modules of ``IMPORT`` lie."""
 SAFE_PATH = "PYTHONSAFEPATH"
@@ -44,7 +42,7 @@ class _WorkingFolder(MetaPathFinder):
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Return where a top-level module lies; Python's own search finds what is inside packages."""
         folder = os.environ.get(FOLDER)
-        if path is not None or not folder or not (name in map(_top, _names()) or self._asked_by_user()):
+        if path is not None or not folder or not (name in map(_top, imported_names()) or self._asked_by_user()):
             return None
         spec = PathFinder.find_spec(name, [folder])
         if spec is not None:
@@ -78,7 +76,7 @@ def split_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
         >>> split_imports(["--import", "mine,other", "list", "losses"])
         (['mine', 'other'], ['list', 'losses'])
     """
-    names, rest = _names(), []
+    names, rest = imported_names(), []
     remaining = iter(words)
     for word in remaining:
         option, equals, value = word.partition("=")
@@ -166,7 +164,7 @@ def may_import(path: str) -> bool:
 
 def is_trusted(path: str) -> bool:
     """Return whether an import path lies in a module that ``--import`` or ``TORCHDENOISE_IMPORT`` names."""
-    return any(f"{path}.".startswith(f"{name}.") for name in _names())
+    return any(f"{path}.".startswith(f"{name}.") for name in imported_names())
 
 
 def paths_in(words: Sequence[str]) -> set[str]:
@@ -189,7 +187,7 @@ def paths_in(words: Sequence[str]) -> set[str]:
 def announce(path: str) -> None:
     """Let the module of an import path that the user typed be found, here and in child processes."""
     if os.environ.get(FOLDER) and _top(path) not in sys.modules and not is_trusted(path):
-        os.environ[IMPORT] = ",".join([*_names(), path.rpartition(".")[0]])
+        os.environ[IMPORT] = ",".join([*imported_names(), path.rpartition(".")[0]])
 
 
 def full_command(words: Sequence[str]) -> str:
@@ -209,10 +207,6 @@ def _working_folder() -> str:
         return str(Path.cwd())
     except FileNotFoundError:
         return ""
-
-
-def _names() -> list[str]:
-    return [name.strip() for name in os.environ.get(IMPORT, "").split(",") if name.strip()]
 
 
 def _top(name: str) -> str:

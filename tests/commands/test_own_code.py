@@ -177,6 +177,33 @@ def test_an_error_in_the_users_code_names_its_line(own, tmp_path, command, words
     assert "TORCHDENOISE_TRACEBACK=1" in second
 
 
+@pytest.mark.parametrize(("before", "loss"), [("--import my_bad", "BadForward"), ("", "my_bad.BadForward")])
+def test_an_installed_package_that_the_user_names_is_the_users_code(own, tmp_path, monkeypatch, before, loss):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "my_bad.py").write_text(BAD)
+    monkeypatch.syspath_prepend(folder)
+    outcome = own(*before.split(), "fit", "--config", "zsn2n", "--data.path", "noisy.png", "--model.loss", loss)
+    sys.modules.pop("my_bad", None)
+    assert outcome.code == 2
+    assert "my_bad.py:13, in BadForward.forward: KeyError: 'nothing'" in outcome.err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("\n1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("\n[\n", "SyntaxError: '[' was never closed"),
+        ("\nimport not_there\n", "ModuleNotFoundError: No module named 'not_there'"),
+    ],
+)
+def test_a_class_whose_module_cannot_be_imported_names_its_line(own, tmp_path, text, error):
+    (tmp_path / "my_broken.py").write_text(text)
+    outcome = own("fit", "--config", "zsn2n", "--data.path", "noisy.png", "--model.loss", "my_broken.Loss")
+    assert outcome.code == 2
+    assert outcome.err == f"torchdenoise: my_broken.Loss: my_broken.py:2: {error}\n"
+
+
 def test_the_traceback_is_shown_on_request_and_for_errors_of_ours(own, tmp_path, monkeypatch):
     (tmp_path / "my_bad.py").write_text(BAD)
     monkeypatch.setenv("TORCHDENOISE_TRACEBACK", "1")

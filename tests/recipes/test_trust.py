@@ -14,7 +14,7 @@ from torchdenoise import DenoisingLoss, RecipeError, UserError, denoise
 from torchdenoise.recipes import load_recipe, recipe_names
 from torchdenoise.recipes.building import build_fit
 from torchdenoise.recipes.trust import may_name, only_trusted
-from torchdenoise.user_modules import IMPORT
+from torchdenoise.user_code import IMPORT
 
 EVIL = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\nclass Net: ...\ndef call(*_): ...\n"
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from torchdenoise.errors import RecipeError
 from torchdenoise.registry import all_classes, class_path, constructor_parameters, resolve
+from torchdenoise.user_code import describe_error, find_error
 from torchdenoise.user_modules import announce, paths_in
 
 
@@ -83,7 +85,11 @@ def _defaults(cls: type) -> dict[str, Any]:
 
 
 def _class_of(given: dict[str, Any]) -> type | None:
-    """Return the class that ``class_path`` names; None if it names none, which the parser will report."""
+    """Return the class that ``class_path`` names; None if it names none, which the parser will report.
+
+    Raises:
+        RecipeError: its module fails when it is imported.
+    """
     path = given.get("class_path")
     if not isinstance(path, str):
         return None
@@ -96,6 +102,8 @@ def _class_of(given: dict[str, Any]) -> type | None:
         announce(path)
         try:
             named.append(pkgutil.resolve_name(path))
-        except Exception:  # a user's module can raise anything
-            return None
+        except Exception as error:  # a user's module can raise anything
+            if find_error(error) is None and not isinstance(error, SyntaxError):
+                return None  # no such module or class
+            raise RecipeError(f"{path}: {describe_error(error)}") from None
     return named[0] if named and isinstance(named[0], type) else None
