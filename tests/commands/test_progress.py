@@ -58,21 +58,65 @@ def test_a_picture_announced_before_the_imports_is_shown_once(console):
     assert console.file.getvalue().splitlines() == ["[1/2] a.png ...", "[2/2] b.png ..."]
 
 
-def test_a_long_fit_has_a_line_every_so_often(console):
-    now = [0.0]
-    progress = PictureProgress(console, None, 2, Pace(10, lambda: now[0]))
+@pytest.fixture
+def now():
+    """Return the time of a clock, which a test sets."""
+    return [0.0]
+
+
+@pytest.fixture
+def progress(console, now):
+    """Return the progress of three pictures on plain output, with a line every 10 s of the clock."""
+    return PictureProgress(console, None, 3, Pace(10, lambda: now[0]))
+
+
+def test_a_long_fit_has_a_line_every_so_often(progress, console, now):
     for name, times in (("a.png", (5, 12, 15, 21, 23)), ("b.png", (9,))):
         begin = now[0]
         progress.begin([name])
         for step, seconds in enumerate(times, 1):
             now[0] = begin + seconds
             progress.step(step, 900)
+            progress.tick()
+        progress.end()
     assert console.file.getvalue().splitlines() == [
-        "[1/2] a.png ...",
+        "[1/3] a.png ...",
         "  step 2 of 900, 12 s",
         "  step 5 of 900, 23 s",
-        "[2/2] b.png ...",
+        "[2/3] b.png ...",
     ]
+
+
+def test_long_work_without_steps_has_a_line_every_so_often(progress, console, now):
+    progress.begin(["a.png"])
+    for now[0] in (5, 11):
+        progress.tick()
+    progress.frame(3, 200)
+    for now[0] in (12, 22, 24):
+        progress.tick()
+    progress.end()
+    now[0] = 50
+    progress.tick()  # nothing is at work
+    assert console.file.getvalue().splitlines() == ["[1/3] a.png ...", "  at work, 11 s", "  3 of 200 frames, 22 s"]
+
+
+def test_work_of_other_processes_is_counted_by_pictures(progress, console, now):
+    for now[0], name in enumerate(("a.png", "b.png", "c.png")):
+        progress.begin([name])
+    now[0] = 10
+    progress.tick()
+    progress.end()
+    now[0] = 21
+    progress.tick()
+    assert console.file.getvalue().splitlines()[3:] == ["  0 of 3 pictures done, 10 s", "  1 of 3 pictures done, 21 s"]
+
+
+def test_lines_come_while_the_work_is_one_long_call(run, noisy_png, monkeypatch):
+    monkeypatch.setattr("torchdenoise.commands.progress.EVERY", 0.0)
+    monkeypatch.setattr("torchdenoise.commands.progress.TICK", 0.01)
+    outcome = run("denoise", noisy_png, "--recipe", "bm3d", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "  at work, 0 s" in outcome.out.splitlines()
 
 
 def test_the_first_line_comes_before_the_slow_imports(noisy_png):

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from torchdenoise.benchmarking.scoring import Outcome
 
 EVERY = 10.0
-"""Seconds between two lines about a fit, where there is no bar."""
+"""Seconds between two lines about long work, where there is no bar."""
+TICK = 1.0
+"""Seconds between two looks at the clock."""
 
 
 def _console() -> Console:
@@ -26,13 +29,13 @@ def _console() -> Console:
 
 
 class PictureProgress:
-    """Shows the current picture and step; on plain output, a line about a long fit every so often.
+    """Shows the current picture and step; on plain output, ``tick`` prints a line about long work every so often.
 
     Args:
         console: to print to.
         bars: on a terminal.
         pictures: their number.
-        pace: of the lines about steps.
+        pace: of the lines about long work.
     """
 
     def __init__(self, console: Console, bars: Progress | None, pictures: int, pace: Pace | None = None) -> None:
@@ -41,6 +44,8 @@ class PictureProgress:
         self._announced: list[str] = []
         self._pictures = pictures
         self._started = 0
+        self._ended = 0
+        self._place = ""
         self._bars = bars
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
@@ -52,7 +57,9 @@ class PictureProgress:
 
     def begin(self, names: Sequence[str]) -> None:
         """Start a picture, or several that are fitted together."""
-        self._pace.start()
+        if self._started == self._ended:  # beside others, the clock goes on
+            self._pace.start()
+        self._place = ""
         announced, self._announced = self._announced, []
         if announced == list(names):
             return
@@ -68,20 +75,28 @@ class PictureProgress:
         """Show the step of the current picture."""
         if self._bars is not None and self._one is not None:
             self._bars.update(self._one, completed=step, total=steps)
-        elif self._pace.due():
-            self.say(f"  step {step} of {steps}, {self._pace.printed():.0f} s")
+        self._place = f"step {step} of {steps}"
 
     def frame(self, done: int, frames: int) -> None:
-        """Show how many frames of the current stack are done; on plain output, ten lines at most."""
+        """Show how many frames of the current stack are done; on plain output, ten lines at most for this."""
+        self._place = f"{done} of {frames} frames"
         if self._bars is not None and self._one is not None:
             self._bars.update(self._one, description=f"frame {done} of {frames}")
         elif done < frames and 10 * done // frames > 10 * (done - 1) // frames:
-            self.say(f"  {done} of {frames} frames")
+            self.say(f"  {self._place}")
 
     def end(self) -> None:
         """Count a finished picture."""
+        self._ended += 1
         if self._bars is not None and self._all is not None:
             self._bars.advance(self._all)
+
+    def tick(self) -> None:
+        """Print how far the work is, if the last such line is long ago."""
+        at_work = self._started - self._ended
+        if at_work and self._pace.due():
+            elsewhere = f"{self._ended} of {self._pictures} pictures done" if at_work > 1 else "at work"
+            self.say(f"  {self._place or elsewhere}, {self._pace.printed():.0f} s")
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
@@ -93,7 +108,9 @@ def shown_progress(pictures: int, first: str | None = None) -> Iterator[PictureP
     """Show bars while the block runs if standard output is a terminal, and the name of the first picture at once."""
     console = _console()
     if not console.is_terminal:
-        yield _begun(PictureProgress(console, None, pictures), first)
+        progress = _begun(PictureProgress(console, None, pictures), first)
+        with _ticking(progress):
+            yield progress
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -110,6 +127,24 @@ def _begun(progress: PictureProgress, first: str | None) -> PictureProgress:
     if first is not None:
         progress.announce(first)
     return progress
+
+
+@contextlib.contextmanager
+def _ticking(progress: PictureProgress) -> Iterator[None]:
+    """Tick while the block runs, in a thread: the work may be one long call, or that of other processes."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.wait(TICK):
+            progress.tick()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 class JobProgress:
