@@ -2,7 +2,7 @@
 
 import csv
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +170,15 @@ def copy_planes(path: Path, target: Path, letters: str | None = None, dtype: Any
         given = ((number, planes.plane(number).astype(dtype or planes.dtype)) for number in numbers)
         write_planes(target, given, planes, dtype)
         return planes
+
+
+def copy_with_remark(path: Path, target: Path, remark: str) -> None:
+    """Write the planes of a file as another one, with a remark that is known when the last plane has been taken."""
+    with open_planes(path) as planes:
+
+        def given() -> Iterator[tuple[int, Any]]:
+            for number in range(len(planes)):
+                yield number, planes.plane(number)
+            planes.remarks.append(remark)
+
+        write_planes(target, given(), planes)

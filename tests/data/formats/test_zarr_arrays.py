@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-from helpers import copy_planes, random_pixels
+from helpers import copy_planes, copy_with_remark, random_pixels
 
 from torchdenoise.data import open_planes, read_picture, scene_names, write_picture, write_planes
 from torchdenoise.data.formats import zarr_arrays
@@ -330,3 +330,33 @@ def test_the_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(UserError, match=r"a.zarr: Zarr needs an extra: pip install 'torchdenoise\[zarr\]'$"):
         open_planes(path, "TYX")
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".zarr.zip"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_remarks_are_the_history_of_an_ome_zarr(tmp_path, version, suffix):
+    path = ome(tmp_path / "0.zarr", random_pixels((3, 9, 8)), "ZYX", version)
+    for number, (source, target) in enumerate([(path, f"1{suffix}"), (tmp_path / f"1{suffix}", f"2{suffix}")]):
+        copy_with_remark(source, tmp_path / target, f"noise: level {number}")
+    store = zarr.storage.ZipStore if suffix == ".zarr.zip" else zarr.storage.LocalStore
+    attributes = zarr.open(store(tmp_path / f"2{suffix}"), mode="r").attrs.asdict()
+    assert attributes.pop("history") == "torchdenoise: noise: level 0\ntorchdenoise: noise: level 1"
+    assert attributes == zarr.open(path).attrs.asdict()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_remarks_are_the_history_of_an_array(tmp_path, version):
+    names = {"dimension_names": ["z", "y", "x"]} if version == 3 else {"attributes": {"_ARRAY_DIMENSIONS": list("zyx")}}
+    path = save(tmp_path / "0.zarr", random_pixels((3, 9, 8)), version, **names)
+    copy_with_remark(path, tmp_path / "1.zarr", "noise: white")
+    result = zarr.open(tmp_path / "1.zarr", mode="r")
+    assert result.attrs["history"] == "torchdenoise: noise: white"
+    np.testing.assert_array_equal(result[:], zarr.open(path)[:])
+
+
+def test_remarks_are_in_a_new_file_too(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", random_pixels((3, 9, 8)), imagej=True, metadata={"axes": "ZYX"})
+    copy_with_remark(tmp_path / "a.tif", tmp_path / "a.ome.zarr", "noise: white")
+    attributes = zarr.open(tmp_path / "a.ome.zarr", mode="r").attrs.asdict()
+    assert attributes["history"] == "torchdenoise: noise: white"
+    assert attributes["ome"]["multiscales"]

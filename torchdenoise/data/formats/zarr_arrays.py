@@ -28,6 +28,7 @@ from torchdenoise.data.formats.planes_format import PlanesFormat, put_planes
 from torchdenoise.data.formats.zarr_containers import MARKERS, Container, Folder, opened, quiet, storage, zarr_module
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import free_memory
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 from torchdenoise.scenes import find_scene
 
@@ -39,6 +40,8 @@ CHUNK = 1024
 """Rows and columns of the chunks of a new array."""
 _SPECIAL = frozenset({"labels", "OME"})
 _LEVEL = "0"
+_HISTORY = "history"
+"""The attribute that says what was done to an array, by the CF conventions."""
 
 
 class Zarr(PlanesFormat, source="https://zarr.dev"):
@@ -98,6 +101,8 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
         else:
             array, letters = _new_array(path, like, dtype)
         _fill(array, letters, planes, like, path.parent)
+        if like.remarks:
+            _add_history(path, as_comment(like.remarks))
 
 
 class ZarrPlanes(Planes):
@@ -281,6 +286,14 @@ def _new_array(path: Path, like: Planes, dtype: np.dtype[Any]) -> tuple[Any, str
     attributes = new_attributes(order, like.calibration, dtype, _LEVEL)
     group = zarr_module().create_group(storage().LocalStore(path), attributes=attributes)
     return group.create_array(_LEVEL, dimension_names=[axis_name(each) for each in order], **options), order
+
+
+def _add_history(path: Path, line: str) -> None:
+    """Write a line below those of the history of an array, or of the group that holds it."""
+    with quiet():
+        attributes = zarr_module().open(storage().LocalStore(path), mode="r+").attrs
+        before = attributes.get(_HISTORY)
+        attributes[_HISTORY] = f"{before}\n{line}" if before else line
 
 
 def _fill(array: Any, letters: str, planes: Numbered, like: Planes, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import copy_planes, random_pixels
+from helpers import copy_planes, copy_with_remark, random_pixels
 
 from torchdenoise.data import (
     ArrayPlanes,
@@ -146,3 +146,11 @@ def test_damaged_files_are_one_line(tmp_path, damage):
     with pytest.raises(PictureError, match="damaged or cut short") as caught:
         read_picture(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_remark_describes_the_derivation(tmp_path):
+    path = save(tmp_path / "in.dcm", pixels((3, 9, 7)), frames=True)
+    copy_with_remark(path, tmp_path / "out.dcm", "noise: white, level 12.3 of 255")
+    copy_planes(path, tmp_path / "silent.dcm")
+    found = [pydicom.dcmread(tmp_path / name).DerivationDescription for name in ("out.dcm", "silent.dcm")]
+    assert found == ["torchdenoise: noise: white, level 12.3 of 255", "torchdenoise"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import copy_planes, random_pixels
+from helpers import copy_planes, copy_with_remark, random_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes
 from torchdenoise.errors import PictureError
@@ -96,3 +96,14 @@ def test_damaged_files_are_one_line(tmp_path, damage, message):
     with pytest.raises(PictureError, match=message) as caught:
         open_planes(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_remark_is_a_label_as_long_as_there_is_room(tmp_path):
+    path = save(tmp_path / "0.mrc", random_pixels((2, 9, 8)).astype("int16"))
+    for number in range(10):
+        remark = f"noise: level {number}" + 70 * "."
+        copy_with_remark(tmp_path / f"{number}.mrc", tmp_path / f"{number + 1}.mrc", remark)
+    assert mrcfile.validate(tmp_path / "10.mrc")
+    before = mrcfile.open(path).get_labels()
+    added = [f"torchdenoise: noise: level {number}".ljust(80, ".") for number in range(10 - len(before))]
+    assert mrcfile.open(tmp_path / "10.mrc").get_labels() == before + added

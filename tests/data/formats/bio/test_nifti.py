@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import copy_planes, random_pixels
+from helpers import copy_planes, copy_with_remark, random_pixels
 
 from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes, read_picture, write_picture
 from torchdenoise.errors import PictureError, UserError
@@ -142,3 +142,13 @@ def test_the_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(UserError, match=r"a.nii: NIfTI needs an extra: pip install 'torchdenoise\[bio\]'$"):
         open_planes(path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_remark_is_in_the_description_and_nothing_else_changes(tmp_path, suffix):
+    path = save(tmp_path / f"in{suffix}", random_pixels((9, 8, 4), "uint16").astype("int16"))
+    copy_with_remark(path, tmp_path / f"out{suffix}", "noise: white, level 12.3 of 255" + 70 * ".")
+    before, after = content(path), content(tmp_path / f"out{suffix}")
+    text = b"night; torchdenoise: noise: white, level 12.3 of 255".ljust(80, b".")
+    assert nibabel.load(tmp_path / f"out{suffix}").header["descrip"].item() == text
+    assert after.replace(text, b"night".ljust(80, b"\0")) == before

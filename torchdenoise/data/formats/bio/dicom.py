@@ -20,6 +20,7 @@ from torchdenoise.data.formats.base import check_size
 from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.planes_format import PictureAndPlanesFormat
 from torchdenoise.data.frames import Numbered, Planes, in_order
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -29,6 +30,8 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _STALE = ("SmallestImagePixelValue", "LargestImagePixelValue", "PixelDataProviderURL")
 _COPY_BYTES = 1 << 20
+_TEXT_LENGTH = 1024
+"""Characters of a short text (ST)."""
 
 
 class DICOM(PictureAndPlanesFormat, source="https://www.dicomstandard.org"):
@@ -159,7 +162,7 @@ def _derived(like: DicomPlanes, content: str) -> Any:
             del dataset[name]
     kinds = list(dataset.get("ImageType") or ["ORIGINAL", "PRIMARY"])
     dataset.ImageType = ["DERIVED", *kinds[1:]]
-    dataset.DerivationDescription = "torchdenoise"
+    dataset.DerivationDescription = as_comment(like.remarks)[:_TEXT_LENGTH] or "torchdenoise"
     if int(dataset.SamplesPerPixel) == 3:
         dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     generate_uid = bio_module("pydicom.uid", "DICOM").generate_uid

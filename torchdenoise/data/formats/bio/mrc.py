@@ -17,6 +17,7 @@ from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.raw_arrays import RawArray
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 MODES = {"int8": 0, "int16": 1, "float32": 2, "uint16": 6, "float16": 12}
@@ -71,6 +72,8 @@ class MRC(PlanesFormat, source="https://doi.org/10.1016/j.jsb.2015.04.002"):
         with path.open("w+b") as file:
             layout.write(file, header.tobytes() + extended, seen.watch(planes), like)
             seen.store(header)
+            if like.remarks:
+                _add_label(header, as_comment(like.remarks))
             file.seek(0)
             file.write(header.tobytes())
 
@@ -132,6 +135,14 @@ class _Statistics:
         header["dmin"], header["dmax"] = self._low, self._high
         header["dmean"] = self._sum / self._count
         header["rms"] = math.sqrt(self._squares / self._count)
+
+
+def _add_label(header: Any, text: str) -> None:
+    """Write a text behind the labels of a header, as much as one holds, if there is room for another."""
+    used = max(0, int(header["nlabl"]))
+    if used < len(header["label"]):
+        header["label"][used] = text.encode("ascii", "replace")
+        header["nlabl"] = used + 1
 
 
 def _angstroms(like: Planes) -> dict[str, float]:

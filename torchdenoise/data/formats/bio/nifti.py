@@ -19,6 +19,7 @@ from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.raw_arrays import RawArray
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 LETTERS = "XYZTCQR"
@@ -84,12 +85,14 @@ class NIfTI(PlanesFormat, source="https://nifti.nimh.nih.gov"):
         header = like.header.copy() if isinstance(like, NiftiPlanes) else _new_header(like, dtype)
         if dtype != like.dtype:
             header.set_data_dtype(dtype)
-        buffer = io.BytesIO()
-        header.write_to(buffer)
         layout = _layout(header)
         letters = like.axes.letters if isinstance(like, NiftiPlanes) else layout.letters
-        head = buffer.getvalue().ljust(_offset(header), b"\0")
-        RawArray(letters, layout.shape, layout.dtype, "F").write(file, head, planes, like)
+        RawArray(letters, layout.shape, layout.dtype, "F").write(file, _head(header), planes, like)
+        if like.remarks:
+            before = header["descrip"].item()
+            header["descrip"] = b"; ".join(filter(None, [before, as_comment(like.remarks).encode("ascii", "replace")]))
+            file.seek(0)
+            file.write(_head(header))
 
 
 class NIfTIPacked(NIfTI, name="NIfTI packed", source="https://nifti.nimh.nih.gov"):
@@ -148,6 +151,13 @@ def _layout(header: Any) -> RawArray:
     if min(shape, default=0) < 1:
         raise PictureError(f"damaged (the size in its header is {shape}); copy it again from its source")
     return RawArray(LETTERS[: len(shape)], shape, dtype, "F")
+
+
+def _head(header: Any) -> bytes:
+    """Return all bytes before the pixels."""
+    buffer = io.BytesIO()
+    header.write_to(buffer)
+    return buffer.getvalue().ljust(_offset(header), b"\0")
 
 
 def _offset(header: Any) -> int:
