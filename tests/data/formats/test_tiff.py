@@ -428,6 +428,20 @@ def test_palettes_and_cmyk_are_converted_and_said(tmp_path):
         np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), np.asarray(stored.convert("RGB")))
 
 
+def test_frames_that_tifffile_took_for_colours_are_said(tmp_path):
+    array = random_pixels((3, 16, 12))
+    tifffile.imwrite(tmp_path / "frames.tif", array, photometric="rgb", planarconfig="separate")  # so by default, too
+    (note,) = read_picture(tmp_path / "frames.tif").notes
+    assert note.startswith("its planes are taken for the colours of one picture")
+    assert "--axes TYX" in note
+    with open_planes(tmp_path / "frames.tif", "TYX") as planes:
+        np.testing.assert_array_equal(np.stack([planes.plane(number) for number in range(3)]), array)
+    for name, options in {"planar": {"planarconfig": "separate", "metadata": None}, "pixels": {}}.items():
+        stored = array if name == "planar" else np.moveaxis(array, 0, -1)
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored, photometric="rgb", **options)
+        assert read_picture(tmp_path / f"{name}.tif").notes == ()
+
+
 def test_the_colours_in_which_imagej_shows_a_picture_are_no_palette(tmp_path):
     array, table = random_pixels(), np.zeros((3, 256), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="palette", colormap=table, description="ImageJ=1.54f\n")

@@ -24,6 +24,8 @@ _PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 _SHAPE_WORDS = {"shape", "axes", "truncated"}
 """What tifffile's own descriptions say of an array."""
 PALETTE = "has a palette: converted to RGB, and the result is RGB"
+PLANAR = "its planes are taken for the colours of one picture; if they are frames, give axes='TYX' (--axes TYX)"
+"""Of what tifffile makes of an array (3, H, W), unless it is told the kind."""
 LOOKUP_TABLE = "has ImageJ's colours for display: left out, the values count"
 _LOSSLESS = frozenset(
     {
@@ -57,7 +59,7 @@ def grey_levels(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def colours(page: tifffile.TiffPage, array: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Return the values of a page as grey levels or RGB, and a sentence about what was converted, if anything was."""
+    """Return the values of a page as grey levels or RGB, and a sentence if they were converted or may be frames."""
     if page.photometric == PHOTOMETRIC.PALETTE:
         return (array, LOOKUP_TABLE) if page.is_imagej else (_looked_up(page, array), PALETTE)
     if page.photometric == PHOTOMETRIC.SEPARATED:
@@ -67,7 +69,9 @@ def colours(page: tifffile.TiffPage, array: NDArray[Any]) -> tuple[NDArray[Any],
         image.info["icc_profile"] = _profile(page)
         return pillow.pixels(image), pillow.CONVERTED
     array = grey_levels(page, array)
-    return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array, ""
+    if page.axes == "SYX":
+        return np.moveaxis(array, 0, -1), PLANAR if page.is_shaped else ""
+    return array, ""
 
 
 def _looked_up(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
