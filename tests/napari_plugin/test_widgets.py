@@ -161,6 +161,18 @@ def test_the_noise_of_a_layer(viewer, widget, qtbot):
     lines = form.text.value.splitlines()
     assert lines[0].startswith("noise: white, level 1")
     assert any(line.startswith("assumptions hold: ") and "fast" in line for line in lines)
+    assert lines[-1].startswith("auto: by ")
+
+
+def test_the_noise_of_each_channel_of_a_layer(viewer, widget, qtbot):
+    viewer.add_image(np.moveaxis(noisy_scene(48, 48, channels=2), -1, 0), axis_labels=("channel", "y", "x"))
+    form = widget(NoiseWidget)
+    form.channels.value = "apart"
+    form.start.native.click()
+    qtbot.waitUntil(lambda: form.start.enabled, timeout=60_000)
+    assert (
+        sum(line.startswith(("channel 1: noise: ", "channel 2: noise: ")) for line in form.text.value.splitlines()) == 2
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,7 @@ from torchdenoise.plans import input_pictures
 from torchdenoise.scenes import Source
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from torchdenoise.fitting.choosing import Choice
-    from torchdenoise.inspection import Inspection, Suitability
+    from torchdenoise.inspection import Findings
 
 EXAMPLES = """\
   torchdenoise inspect noisy.png                      a table: level, correlation, clipping, recipes
@@ -51,14 +48,10 @@ class _Inspected:
     source: Source
     channel: str
     """Which one it is about, where the channels of a stack are denoised apart; else nothing."""
-    image: "Tensor"
-    inspection: "Inspection"
-    recipes: "Sequence[Suitability]"
+    findings: "Findings"
     command: str
     stack: str
     """Axes, shape and frames of a stack, else nothing."""
-    choice: "Choice"
-    """The recipe that ``auto`` takes, and why; for a stack, the first frame decides."""
 
     @property
     def title(self) -> str:
@@ -133,10 +126,8 @@ def _inspect(source: Source, options: argparse.Namespace) -> Iterator[_Inspected
     """Yield what is found in a picture or a stack; of a stack whose channels are denoised apart, in each channel."""
     from torchdenoise.data import open_planes, read_picture
     from torchdenoise.data.headers import check_fits
-    from torchdenoise.fitting import Options
-    from torchdenoise.fitting.choosing import choose
     from torchdenoise.fitting.frames import frame_groups
-    from torchdenoise.inspection import inspect_noise, sampled, suitable_recipes
+    from torchdenoise.inspection import inspect_frames, inspect_image
     from torchdenoise.isolation import memory_errors
     from torchdenoise.paths import read_errors
 
@@ -146,21 +137,14 @@ def _inspect(source: Source, options: argparse.Namespace) -> Iterator[_Inspected
         check_fits(source.path)
         picture = read_picture(source.path, options.data_range)
         with read_errors(source), memory_errors():
-            inspection = inspect_noise(picture.image, values=picture.scaling.values)
-            choice = choose(picture.image, Options(noise=inspection.profile))
-            recipes = suitable_recipes(inspection, choice.recipe)
-        yield _Inspected(source, "", picture.image, inspection, recipes, command, "", choice)
+            findings = inspect_image(picture.image, picture.scaling.values)
+        yield _Inspected(source, "", findings, command, "")
         return
     with planes, read_errors(source), memory_errors():
         groups = frame_groups(planes, options.channels, options.data_range)
-        height, *_ = planes.axes.plane_shape(planes.shape)
         stack = "; ".join(filter(None, [groups.describe(), groups.remark]))
         for group in groups:
-            image, profile, values = sampled(group)
-            inspection = inspect_noise(image, profile, values)
-            choice = choose(image[..., :height, :], Options(noise=group.noise or inspection.profile))
-            recipes = suitable_recipes(inspection, choice.recipe)
-            yield _Inspected(source, group.name, image, inspection, recipes, command, stack, choice)
+            yield _Inspected(source, group.name, inspect_frames(group), command, stack)
 
 
 def _command(source: Source, options: argparse.Namespace) -> str:
@@ -193,7 +177,7 @@ def _write(found: Sequence[_Inspected], number: int, options: argparse.Namespace
     if options.html is not None and found:
         from torchdenoise.inspection import page
 
-        sections = [(each.title, each.inspection, each.image, _rows(each)) for each in found]
+        sections = [(each.title, each.findings.inspection, each.findings.image, _rows(each)) for each in found]
         with write_errors(options.html), completed(options.html) as partial:
             partial.write_text(page(sections, command), encoding="utf-8")
         _say(f"written: {options.html}", sys.stderr if options.json == STDOUT else None)
@@ -206,7 +190,8 @@ def _say(line: str, file: Any = None) -> None:
 def _content(inspected: _Inspected) -> dict[str, Any]:
     from torchdenoise.noise.profile_files import BESIDE, to_json
 
-    channels, height, width = inspected.image.shape[1:]
+    found = inspected.findings
+    channels, height, width = found.image.shape[1:]
     beside = {
         "picture": str(inspected.source.path),
         **({"scene": inspected.source.scene} if inspected.source.scene is not None else {}),
@@ -215,32 +200,30 @@ def _content(inspected: _Inspected) -> dict[str, Any]:
         "channels": channels,
         "height": height,
         "width": width,
-        **inspected.inspection.facts(),
-        "recipes": {each.recipe: list(each.broken) for each in inspected.recipes},
-        "auto": str(inspected.choice),
+        **found.inspection.facts(),
+        "recipes": {each.recipe: list(each.broken) for each in found.recipes},
+        "auto": str(found.choice),
         "command": inspected.command,
     }
-    return to_json(inspected.inspection.profile) | {BESIDE: beside}
+    return to_json(found.inspection.profile) | {BESIDE: beside}
 
 
 def _rows(inspected: _Inspected) -> Rows:
     """Return the facts about a picture, each as a name and a text."""
-    from torchdenoise.inspection import in_words
-
     stack = [("axes", inspected.stack)] if inspected.stack else []
-    facts = in_words(inspected.inspection, inspected.recipes)
-    return [*stack, *facts, ("auto", str(inspected.choice)), ("command", inspected.command)]
+    return [*stack, *inspected.findings.in_words(), ("command", inspected.command)]
 
 
 def _show(inspected: _Inspected) -> None:
     """Print the facts: as a table on a terminal, else as plain lines."""
-    profile = inspected.inspection.profile
+    inspection = inspected.findings.inspection
+    profile = inspection.profile
     rows = _rows(inspected)
     names = [name for name, _ in rows]
     if profile.covariance is not None and profile.covariance.shape[-1] > 1 and CORRELATION in names:
         place = names.index(CORRELATION) + 1
         rows.insert(place, ("correlation by place", shaded(profile.covariance.diagonal().mean(-1).tolist())))
-    print(f"{inspected.title}: {inspected.inspection.line}")
+    print(f"{inspected.title}: {inspection.line}")
     if not sys.stdout.isatty():
         for name, text in rows:
             print(f"  {name}: {text}" if "\n" not in text else f"  {name}:\n    " + text.replace("\n", "\n    "))

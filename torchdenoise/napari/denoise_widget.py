@@ -19,10 +19,9 @@ from qtpy.QtCore import QTimer
 
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import DEFAULT_RECIPE
-from torchdenoise.fitting.denoising import CHANNELS
 from torchdenoise.inspection import single_picture_recipes
 from torchdenoise.napari.job import Job, Settings
-from torchdenoise.napari.layers import appearance, axes_of, check_image, layer_choice, planes_of
+from torchdenoise.napari.layers import appearance, axes_of, channels_choice, check_image, layer_choice, planes_of
 
 LOOK = 250
 """Milliseconds between two looks at the work."""
@@ -43,7 +42,7 @@ class DenoiseWidget(Container):
         self.recipe = ComboBox(label="recipe", choices=[DEFAULT_RECIPE, *others])
         self.strength = FloatSlider(label="strength", value=1.0, max=1.0, step=0.05)
         self.axes = LineEdit(label="axes", tooltip="T time, Z depth, C channel, Y row, X column, S samples (RGB)")
-        self.channels = ComboBox(label="channels", choices=CHANNELS, tooltip="the axis C as one picture, or each alone")
+        self.channels = channels_choice()
         self.shared = CheckBox(text="one network for all frames", tooltip="faster for stacks")
         self.as_float = CheckBox(text="float32", tooltip="a result that is not rounded to whole numbers")
         self.device = ComboBox(label="device", choices=_devices())

@@ -9,6 +9,7 @@ from typing_extensions import override
 from torchdenoise.data import ArrayPlanes, Axes, Planes
 from torchdenoise.data.axes import letters_of
 from torchdenoise.errors import UserError
+from torchdenoise.fitting.denoising import CHANNELS
 
 
 class LayerPlanes(ArrayPlanes):
@@ -28,6 +29,13 @@ def layer_choice(viewer: Any) -> Any:
     if viewer.layers.selection.active is not None:
         choice.value = viewer.layers.selection.active
     return choice
+
+
+def channels_choice() -> Any:
+    """Return a widget that chooses how channels are denoised."""
+    from magicgui.widgets import ComboBox
+
+    return ComboBox(label="channels", choices=CHANNELS, tooltip="the axis C as one picture, or each alone")
 
 
 def check_image(layer: Any) -> None:
