@@ -194,6 +194,27 @@ def test_dyes_of_unequal_brightness_are_denoised_apart(run, tmp_path, words, apa
         np.testing.assert_array_equal(np.load(tmp_path / "dyes_denoised.npy"), result)
 
 
+def test_what_inspect_wrote_of_channels_is_taken_for_them(run, tmp_path):
+    unequal_dyes(tmp_path / "dyes.npy")
+    assert run("inspect", "dyes.npy", "--axes", "CYX", "--json", "dyes.json").code == 0
+    measured = run("denoise", "dyes.npy", "--axes", "CYX", "-o", "measured.npy", *FEW_STEPS)
+    given = run("denoise", "dyes.npy", "--axes", "CYX", "-o", "given.npy", *FEW_STEPS, "--noise-profile", "dyes.json")
+    assert given.code == 0, given.err
+    assert "each channel is denoised alone, with the noise that is given for it" in given.out
+    assert measured.out.count(": noise: ") == given.out.count(": noise: ") == 2
+    results = [np.load(tmp_path / f"{name}.npy").astype(float) for name in ("measured", "given")]
+    for one, other in zip(*results, strict=True):
+        assert np.abs(one - other).mean() < 0.05 * one.std()  # but for the maps, which no file holds
+
+
+def test_the_noise_of_channels_is_not_for_a_picture(run, tmp_path, noisy_png):
+    unequal_dyes(tmp_path / "dyes.npy")
+    assert run("inspect", "dyes.npy", "--axes", "CYX", "--json", "dyes.json").code == 0
+    refused = run("denoise", "noisy.png", "--noise-profile", "dyes.json", "--device", "cpu")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "noisy.png: 2 noise profiles are for a stack of as many channels: give one" in refused.err
+
+
 def test_each_channel_that_is_denoised_alone_has_its_noise_and_recipe_said(run, tmp_path, monkeypatch):
     monkeypatch.setattr(choosing, "FITTED", "instant")  # it is quick
     unequal_dyes(tmp_path / "dyes.npy")

@@ -149,3 +149,27 @@ def test_a_profile_in_other_units_is_refused(arguments):
         denoise(tensor, max_steps=2, device="cpu", noise=profile)
     assert denoise(tensor, max_steps=2, device="cpu", noise=profile, data_range=4095.0).shape == tensor.shape
     assert denoise(tensor.float(), max_steps=2, device="cpu", noise=profile).shape == tensor.shape  # another type
+
+
+def test_each_channel_of_a_stack_has_the_noise_that_is_given_for_it():
+    image = noisy(side=32)[0].numpy()
+    options = {"recipe": "instant", "max_steps": 3, "device": "cpu", "data_range": 1}
+    result = denoise(image, axes="CYX", noise=["gaussian:2", "gaussian:20", "gaussian:9"], **options)
+    for channel, spec in enumerate(("gaussian:2", "gaussian:20", "gaussian:9")):
+        alone = denoise(image[channel], axes="YX", noise=spec, **options)
+        np.testing.assert_array_equal(result[channel], alone)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"axes": "CYX"}, r"2 noise profiles for 3 channel\(s\): give one for each, or one for all"),
+        ({"axes": "CYX", "channels": "together"}, "2 noise profiles, one for each channel: leave channels='together'"),
+        ({}, "2 noise profiles are for a stack of as many channels: give one"),
+    ],
+)
+def test_noise_of_channels_that_are_not_there_is_refused(options, message):
+    image = noisy(side=16)[0].numpy()
+    array = image if options else np.moveaxis(image, 0, -1)
+    with pytest.raises(UserError, match=message):
+        denoise(array, noise=["gaussian:2", "gaussian:20"], device="cpu", **options)

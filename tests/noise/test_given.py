@@ -12,6 +12,7 @@ from torchdenoise.noise import (
     SummedNoise,
     from_spec,
     given_profile,
+    given_profiles,
     save_profile,
 )
 
@@ -65,3 +66,15 @@ def test_a_profile_with_a_negative_level_is_refused():
 def test_other_objects_are_refused():
     with pytest.raises(UserError, match="noise: a float; give a spec"):
         given_profile(12.0)
+
+
+def test_the_noise_of_each_channel_is_given_by_a_list(tmp_path):
+    save_profile(tmp_path / "p.json", NoiseProfile(NoiseLevelFunction(0.01, 0.02)))
+    found = given_profiles(["gaussian:25.5", tmp_path / "p.json", NoiseProfile(NoiseLevelFunction(0.0, 0.3))])
+    assert [each.level.sigma for each in found] == [0.1, 0.02, 0.3]
+    assert len(given_profiles("gaussian:25.5")) == len(given_profiles(tmp_path / "p.json")) == 1
+
+
+def test_an_empty_list_of_noise_is_refused():
+    with pytest.raises(UserError, match="noise: an empty list; give the noise of each channel"):
+        given_profiles([])

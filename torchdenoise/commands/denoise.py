@@ -132,7 +132,10 @@ def parser() -> Parser:
         "--noise-level", type=not_negative, metavar="SIGMA", help="white noise of this level, on the 0-255 scale"
     )
     noise.add_argument(
-        "--noise-profile", type=Path, metavar="FILE", help="the noise profile that `torchdenoise inspect --json` wrote"
+        "--noise-profile",
+        type=Path,
+        metavar="FILE",
+        help="the noise profile that `torchdenoise inspect --json` wrote, of a stack also one for each channel",
     )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     options.add_argument(

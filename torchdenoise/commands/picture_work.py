@@ -20,8 +20,10 @@ from torchdenoise.data.memory import freed_afterwards
 from torchdenoise.errors import AssumptionWarning, UserError
 from torchdenoise.fitting import Fitted, Options, restorer
 from torchdenoise.fitting.denoising import FEW_PHOTONS
+from torchdenoise.fitting.options import stated_noise
 from torchdenoise.isolation import torch_threads
-from torchdenoise.noise import GaussianNoise, NoiseProfile, given_profile
+from torchdenoise.noise import GaussianNoise
+from torchdenoise.noise.given import Given
 from torchdenoise.paths import shown
 from torchdenoise.scenes import Source
 from torchdenoise.workers import KILLED_TWICE, Work, Workers
@@ -84,8 +86,8 @@ class PictureWork:
         self._messages: list[str] = []
         self._wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, listener.step,
-            budget=options.budget, on_message=self._messages.append, noise=_given_noise(options),
-            strength=options.strength, keep_outliers=options.keep_outliers, neighbours=options.neighbours,
+            budget=options.budget, on_message=self._messages.append, strength=options.strength,
+            keep_outliers=options.keep_outliers, neighbours=options.neighbours, **stated_noise(_given_noise(options)),
         )  # fmt: skip
         self._restore = restorer(options.recipe, options.ckpt, self._wanted)
 
@@ -181,12 +183,12 @@ class _Lines(Listener):
         pass
 
 
-def _given_noise(options: argparse.Namespace) -> NoiseProfile | None:
-    """Return the profile of the noise that the options state, if they do."""
+def _given_noise(options: argparse.Namespace) -> Given | None:
+    """Return the noise that the options state, if they do."""
     if options.noise_level is not None:
-        return given_profile(GaussianNoise(options.noise_level))
-    stated = options.noise_profile or options.noise
-    return None if stated is None else given_profile(stated)
+        return GaussianNoise(options.noise_level)
+    stated: Given | None = options.noise_profile or options.noise
+    return stated
 
 
 def _remarks(source: Source, result: Fitted, several: bool) -> list[str]:

@@ -77,7 +77,8 @@ def _denoise(
         check_frames_memory(planes, options.channels != "apart", options.batch * options.workers)
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
-        groups = frame_groups(planes, options.channels, options.data_range, options.dtype, masks, wanted.noise)
+        given = wanted.channel_noise or wanted.noise
+        groups = frame_groups(planes, options.channels, options.data_range, options.dtype, masks, given)
     remarks = _Remarks(source, progress, planes)
     with read_errors(source):
         remarks.begin(groups)

@@ -33,13 +33,14 @@ from torchdenoise.fitting.frames import (
     denoise_frames,
     frame_groups,
 )
-from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.options import Options, stated_noise
 from torchdenoise.fitting.shared import SharedFit, check_shareable
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
 from torchdenoise.fitting.trainers import accelerator, stop_callbacks
 from torchdenoise.isolation import default_torch_modes
-from torchdenoise.noise import NoiseModel, NoiseProfile, NoiseSource, find_outliers, given_profile
+from torchdenoise.noise import NoiseProfile, NoiseSource, find_outliers
+from torchdenoise.noise.given import Given
 from torchdenoise.recipes import AUTO, load_recipe
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
@@ -68,7 +69,7 @@ def denoise(
     budget: float | None = None,
     strength: float = 1.0,
     dtype: Any = "same",
-    noise: NoiseProfile | NoiseModel | str | Path | None = None,
+    noise: Given | Sequence[Given] | None = None,
     keep_outliers: bool = False,
     mask: NDArray[Any] | str | Path | None = None,
     axes: str | None = None,
@@ -104,7 +105,8 @@ def denoise(
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
         noise: what the noise is, instead of a measurement: a spec such as ``"gaussian:12"`` or
             ``"poisson:30+gaussian:5"``, a noise model, a ``NoiseProfile``, or the path of its file; in units of the
-            white level (``data_range``). It is believed; outliers are measured unless a profile states them.
+            white level (``data_range``). It is believed; outliers are measured unless a profile states them. For a
+            stack, also a list with the noise of each channel, which are then denoised alone.
         keep_outliers: whether hot pixels and other outliers come back unchanged; methods that measure the noise remove
             them by default. The fit does not see them in either case.
         mask: (H, W), an array or a picture file; where it is not 0, pixels are not seen by the fit and keep their
@@ -143,10 +145,9 @@ def denoise(
         >>> denoise(np.random.rand(3, 8, 8), axes="ZYX", fit="shared", neighbours=1, max_steps=2).shape
         (3, 8, 8)
     """
-    given = None if noise is None else given_profile(noise)
     options = Options(
-        max_steps, seed, device, overrides, progress, level, parts, budget=budget, noise=given, strength=strength,
-        keep_outliers=keep_outliers, neighbours=neighbours, should_stop=should_stop,
+        max_steps, seed, device, overrides, progress, level, parts, budget=budget, strength=strength,
+        keep_outliers=keep_outliers, neighbours=neighbours, should_stop=should_stop, **stated_noise(noise),
     )  # fmt: skip
     check_word("channels", channels, CHANNELS)
     check_word("fit", fit, FITS)
@@ -162,7 +163,7 @@ def denoise(
         with planes:
             check_frames_memory(planes, channels != "apart", batch)
             masks = _stack_masks(noisy, mask, planes)
-            groups = frame_groups(planes, channels, data_range, dtype, masks, given)
+            groups = frame_groups(planes, channels, data_range, dtype, masks, options.channel_noise or options.noise)
             _log(groups.remark)
             clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
         return _masked_like(noisy, clean_planes)

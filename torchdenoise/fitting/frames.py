@@ -35,6 +35,7 @@ FITTED_VALUES = 1 << 24
 MAX_MISMATCH = 1.25
 """Of noise levels, up to which channels are denoised together; photographs and equally bright dyes give up to 1.16."""
 DENOISED_APART = "the noise of the channels differs: each is denoised alone (--channels together: as one image)"
+OWN_NOISE = "each channel is denoised alone, with the noise that is given for it"
 NEEDS_STACK = "is for stacks: give axes such as TYX (--axes TYX), or leave it out"
 
 
@@ -79,6 +80,7 @@ class FrameGroup:
         dtype: of the results, ``"same"`` or ``"float32"``.
         masks: of the frames.
         name: of the channel, where the frames are those of one of several; else nothing.
+        given: what the noise of this channel is, where each has its own.
 
     Raises:
         PictureError: as ``Scaling.of``.
@@ -91,8 +93,10 @@ class FrameGroup:
         dtype: Any,
         masks: StackMasks | None = None,
         name: str = "",
+        given: NoiseProfile | None = None,
     ) -> None:
         self.frames = frames
+        self._given = given
         self.name = name
         self._masks = masks
         scaling = Scaling.of_parts(self._values(), frames.values, frames.planes.dtype, data_range)
@@ -135,6 +139,8 @@ class FrameGroup:
         Raises:
             UserError: the given noise is that of pictures with another black or white.
         """
+        if self._given is not None:
+            options = replace(options, noise=self._given, channel_noise=())
         options.check_values(self.values)
         return replace(options, noise=options.noise or self.noise, shared=self.to_fit if shared else None)
 
@@ -226,7 +232,7 @@ def frame_groups(
     data_range: float | tuple[float, float] | None = None,
     dtype: Any = "same",
     masks: StackMasks | None = None,
-    noise: NoiseProfile | NoiseSource | None = None,
+    noise: NoiseProfile | NoiseSource | Sequence[NoiseProfile] | None = None,
 ) -> FrameGroups:
     """Return all frames as one group, or each channel's as a group of its own; pixels of ``masks`` are hidden.
 
@@ -236,19 +242,29 @@ def frame_groups(
         data_range: as in ``Scaling.of``.
         dtype: of the results.
         masks: of the frames.
-        noise: that is given and believed, so that ``auto`` measures none.
+        noise: that is given and believed, so that ``auto`` measures none; if it is one of each channel, they are apart.
 
     Raises:
         PictureError: as ``Scaling.of``, in any frame; known before any work.
+        UserError: the noise of another number of channels, or of each for channels together.
     """
-    if channels != "apart":
+    own = list(noise) if isinstance(noise, Sequence) else []
+    if own and channels == "together":
+        raise UserError(f"{len(own)} noise profiles, one for each channel: leave channels='together' (--channels) out")
+    if channels != "apart" and not own:
         group = FrameGroup(Frames.together(planes), data_range, dtype, masks)
         if channels == "together" or noise is not None or not group.channels_differ():
             return FrameGroups(planes, [group])
     parts = Frames.apart(planes)
+    if own and len(own) != len(parts):
+        raise UserError(f"{len(own)} noise profiles for {len(parts)} channel(s): give one for each, or one for all")
     names = [f"channel {number}" for number in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
-    groups = [FrameGroup(frames, data_range, dtype, masks, name) for frames, name in zip(parts, names, strict=True)]
-    return FrameGroups(planes, groups, DENOISED_APART if channels == "auto" else "")
+    given = own or itertools.repeat(None, len(parts))
+    groups = [
+        FrameGroup(frames, data_range, dtype, masks, name, profile)
+        for frames, name, profile in zip(parts, names, given, strict=True)
+    ]
+    return FrameGroups(planes, groups, OWN_NOISE if own else DENOISED_APART if channels == "auto" else "")
 
 
 def check_frames_memory(planes: Planes, together: bool = True, at_once: int = 1) -> None:

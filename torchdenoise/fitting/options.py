@@ -10,7 +10,8 @@ from torch import Tensor
 
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.budget import Progress
-from torchdenoise.noise import NoiseProfile, NoiseSource, ValueRange
+from torchdenoise.noise import NoiseProfile, NoiseSource, ValueRange, given_profiles
+from torchdenoise.noise.given import Given
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Options:
     """Takes a line about the steps chosen for a budget, or about why pictures are not fitted together; logs it."""
     noise: NoiseProfile | NoiseSource | None = None
     """The noise of the images; measured in each by default."""
+    channel_noise: Sequence[NoiseProfile] = ()
+    """The noise of each channel of a stack, whose channels are then denoised alone."""
     strength: float = 1.0
     """The result is ``noisy + strength * (result - noisy)``; 0 to 1."""
     keep_outliers: bool = False
@@ -48,7 +51,9 @@ class Options:
             raise UserError(f"neighbours={self.neighbours}: must be at least 0")
 
     def check_values(self, values: ValueRange) -> None:
-        """Raise UserError if the given noise is in other units than those of a picture with these values."""
+        """Raise UserError unless the given noise is in the units of a picture with these values, and of the whole."""
+        if self.channel_noise:
+            raise UserError(f"{len(self.channel_noise)} noise profiles are for a stack of as many channels: give one")
         if isinstance(self.noise, NoiseProfile):
             self.noise.require_values(values)
 
@@ -67,3 +72,19 @@ class Options:
         named = {"trainer.max_steps": self.max_steps, "seed_everything": self.seed}
         given = [self.overrides] if isinstance(self.overrides, str) else self.overrides
         return [*given, *(f"{key}={value}" for key, value in named.items() if value is not None)]
+
+
+def stated_noise(noise: Given | Sequence[Given] | None) -> dict[str, Any]:
+    """Return the arguments of ``Options`` for noise that a caller states, or for none.
+
+    Raises:
+        UserError: as ``given_profiles``.
+
+    Example:
+        >>> Options(**stated_noise("gaussian:25.5")).noise.level.sigma
+        0.1
+        >>> len(Options(**stated_noise(["gaussian:12", "gaussian:9"])).channel_noise)
+        2
+    """
+    profiles = [] if noise is None else given_profiles(noise)
+    return {"channel_noise": profiles} if len(profiles) > 1 else {"noise": profiles[0] if profiles else None}

@@ -12,7 +12,7 @@ from torchdenoise.noise.correlated_models import BlurredNoise, RowNoise, SharedN
 from torchdenoise.noise.correlation import correlation, unevenness
 from torchdenoise.noise.draws import repeatable, seeded
 from torchdenoise.noise.estimators import gaussian_level, poisson_photons, wavelet_level
-from torchdenoise.noise.given import given_profile
+from torchdenoise.noise.given import given_profile, given_profiles
 from torchdenoise.noise.level_function import NoiseLevelFunction, noise_deviation, noise_level_function
 from torchdenoise.noise.measured import MeasuredNoise, draw_noise
 from torchdenoise.noise.measuring import FramesNoise, ImagesNoise, NoiseSource, Profiles, level_patches, measure_noise
@@ -27,7 +27,7 @@ from torchdenoise.noise.models import (
 )
 from torchdenoise.noise.outliers import Impulses, find_outliers, replace_outliers
 from torchdenoise.noise.profile import NoiseProfile, ValueRange
-from torchdenoise.noise.profile_files import load_profile, save_profile
+from torchdenoise.noise.profile_files import load_profile, load_profiles, save_profile
 from torchdenoise.noise.regions import informative_pixels
 from torchdenoise.noise.specs import from_spec
 from torchdenoise.noise.stabilization import (
@@ -78,12 +78,14 @@ __all__ = [
     "gaussian_level",
     "generalized_anscombe",
     "given_profile",
+    "given_profiles",
     "informative_pixels",
     "inverse_anscombe",
     "inverse_generalized_anscombe",
     "level_map",
     "level_patches",
     "load_profile",
+    "load_profiles",
     "measure_noise",
     "noise_deviation",
     "noise_level_function",

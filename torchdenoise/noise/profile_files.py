@@ -146,13 +146,35 @@ def load_profile(path: str | Path) -> NoiseProfile:
         >>> load_profile(path).level.gain
         0.01
     """
-    path = Path(path)
-    with read_errors(path):
-        try:
-            content = load_json(read_text(path, MAX_JSON))
-        except UserError:
-            raise UserError(f"not a noise profile: {REMEDY}") from None
-        return from_json(content)
+    with read_errors(Path(path)):
+        return from_json(_content(Path(path)))
+
+
+def load_profiles(path: str | Path) -> list[NoiseProfile]:
+    """Return the profiles of the channels of a stack, in their order; of another file, the only profile.
+
+    Raises:
+        UserError: as ``load_profile``, or profiles of several pictures.
+    """
+    with read_errors(Path(path)):
+        content = _content(Path(path))
+        return [from_json(each) for each in content] if _of_channels(content) else [from_json(content)]
+
+
+def _content(path: Path) -> Any:
+    try:
+        return load_json(read_text(path, MAX_JSON))
+    except UserError:
+        raise UserError(f"not a noise profile: {REMEDY}") from None
+
+
+def _of_channels(content: Any) -> bool:
+    """Return whether plain values are profiles of different channels, as ``inspect`` writes them for one stack."""
+    if not isinstance(content, list) or not all(isinstance(each, Mapping) for each in content):
+        return False
+    beside = [each.get(BESIDE) for each in content]
+    names = [str(each.get("channel", "")) for each in beside if isinstance(each, Mapping)]
+    return bool(content) and all(names) and len(set(names)) == len(content)
 
 
 def as_text(content: Any, indent: str = "") -> str:
