@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from torchdenoise.commands.experiment_arguments import checkpoint_file, option_value, rewritten, take_output_options
-from torchdenoise.errors import RecipeError
+from torchdenoise.errors import CheckpointError, RecipeError
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_the_value_of_an_option(words, value):
 @pytest.mark.parametrize(("word", "file"), [("a.ckpt", "a.ckpt"), ("last", None), ("best", None)])
 def test_words_that_lightning_resolves_are_no_files(word, file):
     assert checkpoint_file(["--ckpt_path", word]) == file
+
+
+@pytest.mark.parametrize("word", ["last", "best"])
+def test_a_word_that_another_process_would_have_to_know_is_refused(word):
+    with pytest.raises(CheckpointError, match=f"--ckpt_path {word}: name the file, such as runs/.*/{word}.ckpt"):
+        rewritten("fit", ["--config", "zsn2n", "--ckpt_path", word])
 
 
 def test_the_options_of_predict_are_taken_out():

@@ -193,6 +193,13 @@ def test_noise_by_spec_and_by_class_is_the_same(run, noisy_png):
         (["fit", "--config", "zsn2n", "--data.noise", "poisson:0", "--data.path", "noisy.png"], "must be above 0"),
         (["fit", "--config", "zsn2n", "--trainer.accelerator", "gpuu", "--data.path", "noisy.png"], "trainer: "),
         (["fit", "--config", "zsn2n", "--seed_everything", "-1", "--data.path", "noisy.png"], "seed -1: must lie in 0"),
+        (
+            ["fit", "--config", "zsn2n", "noisy.png"],
+            "noisy.png: no option; a picture is given by --data.path noisy.png",
+        ),
+        (["fit", "--config", "zsn2n", "--lr", "1"], "lr: no such option (did you mean model.optimizer.lr?)"),
+        (["fit", "--config", "zsn2n", "--data.train", "x"], "data.train: no such option of these data: put --data Im"),
+        (["fit", "--config", "zsn2n", "--model.optimizer", "Sgd"], "no class Sgd fits here (did you mean SGD?)"),
         (["fit", "--config", "bad.yaml"], "bad.yaml: "),
         (["fit"], "fit needs a model: give --config RECIPE"),
         (["fit", "--data.train", "x"], "fit needs a model: give --config RECIPE"),

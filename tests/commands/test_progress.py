@@ -136,7 +136,8 @@ def test_the_first_line_comes_before_the_slow_imports(noisy_png):
 
 def test_jobs_are_counted_with_their_results(console):
     progress = JobProgress(console, None)
-    jobs = [SimpleNamespace(key=(name, "real"), method=SimpleNamespace(name=name), scene=SimpleNamespace(name="1.png"))
+    scene = SimpleNamespace(name="1.png")
+    jobs = [SimpleNamespace(key=(name, "1", "real", "0"), method=SimpleNamespace(name=name), scene=scene)
             for name in "abc"]  # fmt: skip
     rows = [
         {"status": "failed", "error": "no memory", "psnr": "", "warning": "", "seconds": ""},
@@ -148,7 +149,7 @@ def test_jobs_are_counted_with_their_results(console):
         progress.on_end(job, SimpleNamespace(row=row))
     assert console.file.getvalue().splitlines() == [
         "1 of 3 jobs were done before",
-        "[2/3] b real: failed: no memory",
-        "[3/3] c real: 30.1 dB, 2.5 s",
+        "[2/3] b 1 real seed 0: failed: no memory",
+        "[3/3] c 1 real seed 0: 30.1 dB, 2.5 s",
         "warning: the noise is correlated",
     ]

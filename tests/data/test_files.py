@@ -78,7 +78,7 @@ def test_too_little_memory_is_reported(tmp_path, monkeypatch):
         ("a.JPEG", "uint8", (9, 7, 4), "JPEG cannot hold transparency"),
         ("a.heic", "uint8", (9, 7), r"\.heic is not supported"),
         ("there.png/a.png", "uint8", (9, 7), r"there\.png is a file, not a folder; choose another place"),
-        ("there.png", "uint8", (9, 7), "exists already; pass --overwrite or choose another output with -o"),
+        ("there.png", "uint8", (9, 7), "exists already; add --overwrite, or choose another output with -o"),
         ("folder.png", "uint8", (9, 7), "is a folder"),
         ("a" * 300 + ".png", "uint8", (9, 7), "cannot be written"),
     ],
@@ -181,7 +181,7 @@ def test_a_result_that_is_a_folder_appears_when_it_is_complete(tmp_path):
         write_planes(path, planes(value), like, overwrite=value == 5)
         assert {each.name for each in tmp_path.iterdir()} == {"a.zarr", "b.png"}
         assert (read_picture(path).image == value / 255).all()
-    with pytest.raises(PictureError, match=r"a.zarr: exists already; pass --overwrite"):
+    with pytest.raises(PictureError, match=r"a.zarr: exists already; add --overwrite"):
         write_planes(path, planes(1), like)
     with pytest.raises(KeyboardInterrupt):
         write_planes(path, planes(9), like, overwrite=True)

@@ -94,7 +94,7 @@ def test_validation_pictures_are_whole_and_unchanged(folder):
         ({"train": "empty"}, "--data.train empty: no PNG, "),
         ({"val": "nowhere"}, "--data.val nowhere: no such folder"),
         ({"crop": 13}, "clean/0.png: 20x12 pixels, smaller than the crop of 13: set --data.crop 12"),
-        ({"crop": 15}, "clean/0.png: 20x12 pixels, smaller than the crop of 15 and 2 more"),
+        ({"crop": 15}, "clean/0.png and 2 more: 20x12 pixels, smaller than the crop of 15: set"),
         ({"val": "grey"}, "grey/g.png is grey, clean/0.png is colour: set --data.channels 1 or 3"),
         ({"val": "broken"}, "broken/b.png: is not a PNG"),
     ],

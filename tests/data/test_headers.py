@@ -52,7 +52,7 @@ def test_the_smallest_picture_decides_the_crop(folder):
     paths = sorted(folder.iterdir())  # of 12 to 16 rows
     check_crop(paths, 12, "--crop")
     with pytest.raises(
-        PictureError, match=r"0\.png: 20x12 pixels, smaller than the crop of 14 and 1 more: set --crop 12"
+        PictureError, match=r"0\.png and 1 more: 20x12 pixels, smaller than the crop of 14: set --crop 12"
     ):
         check_crop(paths, 14, "--crop")
 

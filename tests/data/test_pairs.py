@@ -109,7 +109,7 @@ def test_two_noisy_ones_are_enough_to_validate(folders):
         ({"train_target": "sizes"}, "noisy/0.png has 24x20 pixels, sizes/0.png 24x21: crop"),
         ({"train_target": "deep"}, "noisy/0.png holds uint8, deep/0.png uint16: write both"),
         ({"train_target": "grey"}, "grey/0.png is grey, noisy/0.png is colour: set --data.channels"),
-        ({"crop": 22}, "noisy/0.png: 24x20 pixels, smaller than the crop of 22 and 3 more: set --data.crop 20"),
+        ({"crop": 22}, "noisy/0.png and 3 more: 24x20 pixels, smaller than the crop of 22: set --data.crop 20"),
     ],
 )
 def test_what_cannot_work_is_known_before(folders, options, message):

@@ -89,8 +89,17 @@ def test_a_file_is_read_and_named(tmp_path):
     data = SingleImage(path)
     assert data.prepare("predict") == (3, 8, 9)
     assert data.sources == [path]
-    with pytest.raises(UserError, match=r"SingleImage has no picture: give --data.path FILE"):
-        SingleImage().prepare("predict")
+
+
+@pytest.mark.parametrize(
+    ("stage", "folder"),
+    [("fit", ""), ("validate", ", or a folder by --data ImageFolder --data.val FOLDER"),
+     ("predict", ", or a folder by --data ImageFolder --data.predict FOLDER")],
+)  # fmt: skip
+def test_without_a_picture_the_options_that_give_one_are_named(stage, folder):
+    with pytest.raises(UserError) as caught:
+        SingleImage().prepare(stage)
+    assert str(caught.value) == f"SingleImage has no picture: give --data.path FILE{folder}"
 
 
 def test_several_pictures_are_one_step_and_are_predicted_one_by_one():

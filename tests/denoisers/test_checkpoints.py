@@ -102,6 +102,17 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         Denoiser.load(tmp_path / "nowhere.ckpt")
 
 
+def test_a_folder_in_place_of_a_checkpoint_is_answered_with_the_file_inside(tmp_path):
+    with pytest.raises(CheckpointError, match=r": a folder: give the file of a checkpoint$"):
+        Denoiser.load(tmp_path)
+    inside = tmp_path / "checkpoints" / "last.ckpt"
+    inside.parent.mkdir()
+    inside.touch()
+    with pytest.raises(CheckpointError) as caught:
+        Denoiser.load(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: a folder: give the file of a checkpoint, {inside}"
+
+
 def test_a_class_that_is_not_imported_is_not_imported_by_a_checkpoint(checkpoint, tmp_path, monkeypatch):
     path, _ = checkpoint
     (tmp_path / "stranger.py").write_text("raise AssertionError('imported')")

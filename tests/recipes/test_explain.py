@@ -18,6 +18,13 @@ def test_a_report_that_is_of_no_known_form_is_still_one_line():
             "Parser key \"model\":\n  Parser key \"loss\":\n    Option 'weigth' is not accepted",
             "model.loss.weigth: no such option (did you mean model.loss.weight?)",
         ),
+        ("Unrecognized arguments: --weight=x", "weight: no such option (did you mean model.loss.weight?)"),
+        ("Unrecognized arguments: --model.weight=x", "model.weight: no such option (did you mean model.loss.weight?)"),
+        (
+            'Parser key "model":\n Parser key "optimizer":\n Parser key "lr":\n Subtypes: [<class \'float\'>, <class '
+            "'torch.Tensor'>]\n Expected a dot import path string: x\n Given value: x. Got value: Namespace()",
+            "model.optimizer.lr: expected float, got x",
+        ),
         ("Unrecognized arguments: --dat.path=x", "dat.path: no such option"),
         ("Group 'model' does not accept option 'los'", "model.los: no such option (did you mean model.loss.weight?)"),
         (

@@ -9,7 +9,7 @@ from pathlib import Path
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
-from torchdenoise.errors import RecipeError
+from torchdenoise.errors import CheckpointError, RecipeError
 from torchdenoise.recipes.class_defaults import with_class_defaults
 from torchdenoise.stored_recipes import require_known, unknown_classes
 
@@ -23,9 +23,11 @@ def rewritten(command: str, words: Sequence[str]) -> list[str]:
 
     Raises:
         RecipeError: neither a recipe, a model nor a checkpoint.
-        CheckpointError: a checkpoint that cannot be read, or that was fitted with classes that are not imported.
+        CheckpointError: a checkpoint that cannot be read, that is none of this process, or that was fitted with classes
+            that are not imported.
     """
     _require_model(command, words)
+    _require_file(words)
     option = _OURS.get(command)
     quiet = [f"{option}=false"] if option and option_value(words, option) is None else []
     return [*with_class_defaults(_with_checkpoint(list(words))), *quiet]
@@ -37,6 +39,13 @@ def _require_model(command: str, words: Sequence[str]) -> None:
         raise RecipeError(
             f"{command} needs a model: give --config RECIPE (see `torchdenoise list`), --model NAME or --ckpt_path FILE"
         )
+
+
+def _require_file(words: Sequence[str]) -> None:
+    """Refuse words that Lightning resolves within one process: it would begin anew and say nothing."""
+    word = option_value(words, "--ckpt_path")
+    if word in ("best", "last"):
+        raise CheckpointError(f"--ckpt_path {word}: name the file, such as runs/version_0/checkpoints/{word}.ckpt")
 
 
 def take_output_options(words: Sequence[str]) -> tuple[list[str], Path | None, bool]:

@@ -183,7 +183,8 @@ class JobProgress:
         result = f"failed: {row['error']}" if row["status"] == "failed" else f"{row['seconds']} s"
         if row["psnr"]:
             result = f"{row['psnr']} dB, {result}"
-        self.on_message(f"[{self._done}/{self._all}] {' '.join(job.key)}: {result}")
+        name, scene, noise, seed = job.key
+        self.on_message(f"[{self._done}/{self._all}] {name} {scene} {noise} seed {seed}: {result}")
         if row["warning"]:
             self.on_message(f"warning: {row['warning']}")
         if self._bars is not None and self._bar is not None:

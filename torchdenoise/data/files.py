@@ -247,7 +247,7 @@ def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
         fits()
         _check_kind(path)
         if path.exists() and not overwrite:
-            raise PictureError("exists already; pass --overwrite or choose another output with -o")
+            raise PictureError("exists already; add --overwrite, or choose another output with -o")
         writable_folder(path.parent)
 
 

@@ -56,8 +56,8 @@ def check_crop(paths: Iterable[Path], crop: int, option: str) -> None:
     for path, first in small.items():
         side = min(min(each.height, each.width) for each in small.values())
         raise PictureError(
-            f"{path}: {first.width}x{first.height} pixels, smaller than the crop of {crop}"
-            f"{and_more(len(small) - 1)}: set {option} {side} or leave the picture out"
+            f"{path}{and_more(len(small) - 1)}: {first.width}x{first.height} pixels, smaller than the crop of {crop}: "
+            f"set {option} {side} or leave the picture out"
         )
 
 

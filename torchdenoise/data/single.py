@@ -99,7 +99,9 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         """Read the picture, add noise if asked to, and return its shape."""
         if self._image is None:
             if self.path is None:
-                raise UserError("SingleImage has no picture: give --data.path FILE")
+                pictures = {"validate": "val", "test": "test", "predict": "predict"}.get(stage)
+                folder = f", or a folder by --data ImageFolder --data.{pictures} FOLDER" if pictures else ""
+                raise UserError(f"SingleImage has no picture: give --data.path FILE{folder}")
             self._image = self.picture(0).image
         image = self._image
         if self.noise is None:

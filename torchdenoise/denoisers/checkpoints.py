@@ -292,6 +292,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         CheckpointError: no such file, or not one of our checkpoints.
     """
     path = located(path)
+    if path.is_dir():
+        inside = [file for file in (path / "last.ckpt", path / "checkpoints" / "last.ckpt") if file.is_file()]
+        raise CheckpointError(f"{path}: a folder: give the file of a checkpoint{f', {inside[0]}' if inside else ''}")
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:

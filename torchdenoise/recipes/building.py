@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import lightning
+import torch
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from torchdenoise.data import DenoisingData, SingleImage
@@ -28,6 +30,13 @@ from torchdenoise.user_modules import paths_in
 
 _PART_KINDS: dict[str, type] = {"network": Network, "loss": DenoisingLoss, "readout": Readout}
 """The type of a constructor argument, by the last word of its name."""
+
+_MADE_FROM = {"optimizer": "parameters", "scheduler": "optimizer"}
+"""What the function gets that makes a part for each fit."""
+_OTHERS = ("checkpoint", "max_steps", "seed", "device", "data_range", "overrides", "progress", "level", "budget")
+"""Other arguments of ``denoise``."""
+_SYNONYMS = {"ckpt": "checkpoint", "weights": "checkpoint", "set": "overrides", "steps": "max_steps"}
+"""What they are called elsewhere, on the command line for instance."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,16 @@ def overridden(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str,
 def _check_parts(model: Denoiser, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         if name not in model.arguments:
-            options = [*model.arguments, "max_steps", "seed", "device", "data_range", "overrides", "progress", "level"]
+            options = [*model.arguments, *_OTHERS]
+            hint = f" (did you mean {_SYNONYMS[name]}?)" if name in _SYNONYMS else did_you_mean(name, options)
             raise RecipeError(
-                f"{type(model).__name__} takes no {name}{did_you_mean(name, options)}: "
-                f"it takes {', '.join(model.arguments)}"
+                f"{type(model).__name__} takes no {name}{hint}: it takes {', '.join(model.arguments)}; arguments of "
+                'these are given by overrides=["model.network.width=64"]'
             )
         kind = next((base for word, base in _PART_KINDS.items() if name.endswith(word)), object)
+        if name in _MADE_FROM and (isinstance(part, type) or not callable(part)):
+            made, given = part.__name__ if isinstance(part, type) else "Adam", _MADE_FROM[name]
+            raise RecipeError(f"{name} must be a function: {name}=lambda {given}: {made}({given}, ...)")
         if isinstance(part, type):
             raise RecipeError(f"{name}={part.__name__} is a class: give an object, {name}={part.__name__}()")
         if not isinstance(part, kind):
@@ -134,7 +147,25 @@ def one_line_error(message: str, words: Sequence[str]) -> UserError:
     named = [load_recipe(word) for word in given if read_config(word).get("model")]
     options = [name for recipe in named for name in option_names(_parse(recipe, ()))]
     options += _named_options(message)
-    return RecipeError(explain(message, options or _argument_names(), _class_names()))
+    line = explain(message, options or _argument_names(), _class_names())
+    return RecipeError(_of_no_option(line, words) or _of_other_data(line) or line)
+
+
+def _of_no_option(line: str, words: Sequence[str]) -> str:
+    """Return what to say of a word that stands where an option is expected, as a picture; empty for others."""
+    word = line.partition(": no such option")[0]
+    return f"{word}: no option; a picture is given by --data.path {word}" if word in words and word != line else ""
+
+
+def _of_other_data(line: str) -> str:
+    """Return what to say of an option that other data have; empty for others."""
+    match = re.match(r"data\.(\w+): no such option", line)
+    names = [
+        cls.__name__
+        for cls in all_classes()
+        if match and issubclass(cls, DenoisingData) and match[1] in [each.name for each in constructor_parameters(cls)]
+    ]
+    return f"{match[0]} of these data: put --data {' or '.join(names)} before it" if match and names else ""
 
 
 def _named_options(message: str) -> list[str]:
@@ -184,7 +215,12 @@ def unwrapped_user_errors() -> Iterator[None]:
 
 def _class_names() -> list[str]:
     """Return the names of all classes that an option can take."""
-    return [name for cls in all_classes() for name in dict.fromkeys((cls.__name__, cls.short_name))]
+    ours = [name for cls in all_classes() for name in dict.fromkeys((cls.__name__, cls.short_name))]
+    return [*ours, *_public(torch.optim), *_public(torch.optim.lr_scheduler)]
+
+
+def _public(module: ModuleType) -> list[str]:
+    return [name for name, each in vars(module).items() if isinstance(each, type) and not name.startswith("_")]
 
 
 def _argument_names() -> list[str]:

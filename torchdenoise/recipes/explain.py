@@ -21,7 +21,8 @@ _FILE = re.compile(r"\S[^\n]* \([^()\n]*\.py, line \d+\)")
 _ABSTRACT = re.compile(r"instantiatable class, but (\S*) ?is abstract[^\0]*?Given value: (\S+)")
 _NESTED = re.compile(r"NestedArg\(key='([\w.]+)'")
 _TYPE = re.compile(r"Expected an? <class '(?:\w+\.)*(\w+)'>\. Got value: (.*)")
-
+_VALUE = re.compile(r"Subtypes: \[<class '(float|int)'>[^\0]*?Given value: (.*?)\. Got value:")
+"""Of an argument of an optimizer or a schedule, which may be a number or an object."""
 
 MAX_MESSAGE = 20_000
 """Characters of a report that are looked at."""
@@ -47,7 +48,7 @@ def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> 
             chain.append(key)
     if match := _UNKNOWN.search(message):
         key = ".".join([*_before(chain, message, match.start()), *filter(None, match.groups())])
-        return f"{key}: no such option{did_you_mean(key, options)}"
+        return f"{key}: no such option{nearest_option(key, options)}"
     where = ".".join(chain)
     if line := _refused(message, where, classes) or _incomplete(message, where) or _missing(message, where, classes):
         return line
@@ -56,7 +57,7 @@ def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> 
     nested = _NESTED.search(message)  # the argument of a class that is not given
     if not nested and (match := _ABSTRACT.search(message)):
         return f"{where}: {match[1] or match[2]} is abstract: define the methods that its base class leaves open"
-    if match := _TYPE.search(message):
+    if match := _TYPE.search(message) or _VALUE.search(message):
         return f"{where}: expected {match[1]}, got {match[2].strip()}"
     if match := _CLASS.search(message):
         name = next(group for group in match.groups() if group is not None)
@@ -66,6 +67,21 @@ def _explained(message: str, options: Iterable[str], classes: Iterable[str]) -> 
         return f"{where}.{nested[1]}: give the class first, --{where} NAME"
     reason = re.sub(r"^\s*Parser key \"[\w.]+\":", "", message)
     return f"{where}: {' '.join(reason.split())}".removeprefix(": ")
+
+
+def nearest_option(key: str, options: Iterable[str]) -> str:
+    """Return ``did_you_mean``'s hint for an option; those that end in the same word come first.
+
+    Example:
+        >>> nearest_option("model.lr", ["model.loss", "model.optimizer.lr"])
+        ' (did you mean model.optimizer.lr?)'
+    """
+    known = list(options)
+    last = key.rpartition(".")[2]
+    same = [name for name in known if name != key and name.rpartition(".")[2] == last]
+    if same and "." not in key:
+        return f" (did you mean {min(same, key=len)}?)"
+    return did_you_mean(key, same) or did_you_mean(key, known)
 
 
 def _refused(message: str, where: str, classes: Iterable[str]) -> str:
