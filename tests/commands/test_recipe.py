@@ -99,14 +99,16 @@ def test_check_says_what_was_built(run):
     assert (outcome.code, outcome.err) == (0, "")
     fast, trained, classical = outcome.out.splitlines()
     assert fast.startswith("fast: all right: Recorrupted with SmallCNN, OnCrops, RecorruptedLoss, ")
-    assert fast.endswith("; trained on one picture, 300 steps")
-    assert trained.endswith("; trained on a data set, 50000 steps")
+    assert fast.endswith("; trained on one picture, 300 steps, Muon at 0.02 with WarmDown")
+    assert trained.endswith("; trained on a data set, 50000 steps, Adam at 0.0003 with RampDown")
     assert classical == "nl-ridge: all right: NLRidge; nothing to fit"
 
 
 def test_check_names_epochs(run, tmp_path):
     (tmp_path / "mine.yaml").write_text("model: Noise2Clean\ndata: ImageFolder\ntrainer: {max_epochs: 3}")
-    assert run("recipe", "check", "mine.yaml").out.endswith("; trained on a data set, 3 epochs\n")
+    assert run("recipe", "check", "mine.yaml").out.endswith(
+        "; trained on a data set, 3 epochs, Adam at 0.0003 with RampDown\n"
+    )
 
 
 @pytest.mark.parametrize(
