@@ -80,7 +80,7 @@ def main() -> None:
                 if data_set:
                     clean = denoise(noisy, checkpoint=trained(recipe, shape[0], Path(folder)), data_range=1.0)
                 else:
-                    clean = denoise(noisy, source, max_steps=STEPS, data_range=1.0, level=level, device="cpu")
+                    clean = denoise(noisy, recipe, max_steps=STEPS, data_range=1.0, level=level, device="cpu")
                 print(f"{name} {kind} {digest(clean)}", flush=True)
         batch = repeatable(NOISE, torch.cat([made_picture(3, 40, 32), made_picture(3, 40, 32).flip(-1)]))
         for name in ("fast", "zsn2n", "zsn2m"):

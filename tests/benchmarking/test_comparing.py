@@ -115,6 +115,10 @@ def test_a_variant_is_the_recipe_with_its_overrides(run, clean):
     assert numbers[1][::2] == numbers[0]
     assert {row["steps"] for row in result_rows(Path("res")) if row["recipe"] == "plain"} == {"2"}
     assert "4 of 4 jobs were done before" in run(*words, "--recipes", variants, "-o", "res").out
+    assert (
+        "narrow: trainer.max_steps=3 and max_steps"
+        in run(*words, "--recipes", variants, "--max-steps", "3", "-o", "res").err
+    )
     other = variants.replace("=7", "=8")
     assert "2 of 4 jobs were done before" in run(*words, "--recipes", other, "-o", "res").out
     together = compare({"narrow": ("zsn2n", ["model.network.width=7"])}, clean, "gaussian:25", max_steps=3, batch=2)

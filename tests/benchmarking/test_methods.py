@@ -72,6 +72,12 @@ def test_user_code_in_an_override_is_found(tmp_path, monkeypatch):
         ("w=zsn3n:model.network.width=8", "zsn3n: unknown recipe (did you mean zsn2n?)"),
         ("w=zsn3n", "zsn3n: unknown recipe (did you mean zsn2n?)"),
         ("w=n2n:model.network.width=8", "w is trained on a data set: give its checkpoint, w=FILE.ckpt"),
+        (
+            "zsn2n-finetune",
+            "zsn2n-finetune starts from a trained network: give its checkpoint, zsn2n-finetune=FILE.ckpt",
+        ),
+        ("f=zsn2n-finetune:trainer.max_steps=9", "f starts from a trained network: give its checkpoint"),
+        ("w=zsn2n:network.width=8", "network.width: an override begins with model., data. or trainer.: model."),
         ("zsn2n,trainer.max_steps=9", "trainer.max_steps=9: an override of which recipe? write NAME=RECIPE:"),
         ("zsn2n:model.network.width=8", "give the variant a name: NAME=zsn2n:model.network.width=8"),
         ("Zsn2n:x=zsn2n", "'Zsn2n:x' cannot name a method and its files: leave out"),
@@ -100,3 +106,8 @@ def test_the_weights_of_a_method_are_those_of_its_checkpoint_or_the_shipped_ones
     assert plain.weights == []
     assert ready.weights == adapted.weights == shipped
     assert applied.weights == [hashlib.sha256(path.read_bytes()).hexdigest()[:8]]
+
+
+def test_a_pattern_leaves_out_what_starts_from_a_trained_network():
+    assert [method.name for method in methods("zsn2n*")] == ["zsn2n", "zsn2n-3000", "zsn2n-bf16"]
+    assert methods("f=zsn2n-finetune:model.network=SmallCNN")[0].name == "f"

@@ -27,6 +27,7 @@ from torchdenoise.errors import DataError, UserError
 from torchdenoise.extras import plotting
 from torchdenoise.fitting import Options, accelerator, build, recipe_stacking_obstacle
 from torchdenoise.fitting.choosing import is_choice
+from torchdenoise.fitting.options import check_steps
 from torchdenoise.isolation import check_seed
 from torchdenoise.noise import from_spec
 from torchdenoise.paths import read_errors
@@ -144,7 +145,7 @@ def compare(
     accelerator(device)
     load_plugins()
     listener = listener or Silent()
-    named = methods(recipes)
+    named = _methods(recipes, max_steps)
     pictures = scenes(_paths(images), _paths(noisy))
     specs = noise.split(",") if isinstance(noise, str) and noise else noise
     # Fixed here: by default, each of several workers would use fewer threads than one alone.
@@ -174,6 +175,14 @@ def compare(
                 store.write_figure(name, content)
     known = columns()
     return [{name: known[name].typed(row[name]) for name in known} for row in rows]
+
+
+def _methods(recipes: Recipes, max_steps: int | None) -> list[Method]:
+    """Return the methods of a comparison; steps are stated for all of them, or by variants."""
+    named = methods(recipes)
+    for method in named if max_steps is not None else ():
+        check_steps(method.overrides, method.name)
+    return named
 
 
 def _check_figures(output: str | Path | None) -> None:

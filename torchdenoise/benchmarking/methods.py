@@ -17,7 +17,7 @@ from torchdenoise.denoisers.networks import PretrainedUNet
 from torchdenoise.denoisers.weight_files import located, shipped_weights
 from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.choosing import choice_recipe, is_choice
-from torchdenoise.recipes import AUTO, load_recipe, recipe_names
+from torchdenoise.recipes import AUTO, load_recipe, recipe_names, starts_trained
 from torchdenoise.registry import find
 
 Source = str | Path | Mapping[str, Any]
@@ -68,6 +68,8 @@ class Method:
 _KEY = r"(?:seed_everything|(?:model|data|trainer)\.[\w.]+)="
 _OVERRIDE = re.compile(_KEY)
 _UNNAMED = re.compile(rf"[^=]+:{_KEY}")
+_SHORT_KEY = re.compile(r"[^=:]+=([^=:]+):([\w.]+)=")
+"""A variant whose key lacks its first word."""
 _VARIANT = re.compile(rf"([^=]*)=(.*?):({_KEY}.*)", re.DOTALL)
 
 
@@ -138,6 +140,10 @@ def _named(word: str) -> Iterator[Method]:
         raise UserError(f"{word}: an override of which recipe? write NAME=RECIPE:{word}")
     if _UNNAMED.match(word):
         raise UserError(f"{word}: give the variant a name: NAME={word}")
+    if (short := _SHORT_KEY.match(word)) and _names_recipe(short[1]) and not _VARIANT.fullmatch(word):
+        raise UserError(
+            f"{word}: {short[2]}: an override begins with model., data. or trainer.: model.network.width=64"
+        )
     if variant := _VARIANT.fullmatch(word):
         name, source, overrides = variant.groups()
         yield _method(name, (source, [each.strip() for each in _pieces(overrides)]))
@@ -145,11 +151,14 @@ def _named(word: str) -> Iterator[Method]:
         yield _method(name, source)
     elif any(letter in name for letter in "*?[") and not Path(name).is_file():
         matching = {each: load_recipe(each) for each in fnmatch.filter(recipe_names(), name)}
-        zero_shot = {each: recipe for each, recipe in matching.items() if fits_one_picture(recipe)}
+        zero_shot = {
+            each: recipe for each, recipe in matching.items() if fits_one_picture(recipe) and not starts_trained(each)
+        }
         if not zero_shot:
             raise UserError(f"{name}: no recipe for single pictures matches; `torchdenoise list recipes` shows all")
         yield from (Method(each, recipe) for each, recipe in zero_shot.items())
     else:
+        _check_start(name, name)
         yield _method(name, _recipe(name))
 
 
@@ -175,9 +184,17 @@ def _method(name: str, source: Source | tuple[Source, Sequence[str]]) -> Method:
         raise RecipeError(f"{label}: a recipe needs at least a `model`")
     if not fits_one_picture(recipe):
         raise UserError(f"{name} is trained on a data set: give its checkpoint, {label}=FILE.ckpt")
+    if not any(re.match(r"model\.network\b", each) for each in overrides):
+        _check_start(str(source), label)
     if any(each.startswith("seed_everything=") for each in overrides):
         raise UserError(f"{label}: a comparison sets the seed itself; use --seeds in place of seed_everything")
     return Method(label, recipe, None, state_of_code([recipe, *map(_value, overrides)]), overrides)
+
+
+def _check_start(source: str, label: str) -> None:
+    """Refuse a recipe that starts from a trained network and has none."""
+    if starts_trained(source):
+        raise UserError(f"{label} starts from a trained network: give its checkpoint, {source}=FILE.ckpt")
 
 
 def _names_recipe(source: str) -> bool:

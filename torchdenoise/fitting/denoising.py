@@ -33,7 +33,7 @@ from torchdenoise.fitting.frames import (
     denoise_frames,
     frame_groups,
 )
-from torchdenoise.fitting.options import Options, stated_noise
+from torchdenoise.fitting.options import Options, check_steps, stated_noise
 from torchdenoise.fitting.shared import SharedFit, check_shareable
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
 from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
@@ -41,7 +41,7 @@ from torchdenoise.fitting.trainers import accelerator, stop_callbacks
 from torchdenoise.isolation import default_torch_modes
 from torchdenoise.noise import NoiseProfile, NoiseSource, find_outliers
 from torchdenoise.noise.given import Given
-from torchdenoise.recipes import AUTO, load_recipe
+from torchdenoise.recipes import AUTO, load_recipe, starts_trained
 
 Noisy = TypeVar("Noisy", NDArray[Any], Tensor)
 DEFAULT_RECIPE = AUTO
@@ -304,6 +304,8 @@ def restorer(recipe: str | Path | Mapping[str, Any] | None, checkpoint: str | Pa
     Raises:
         UserError: the recipe, an override, the checkpoint or the device is wrong; known before any work is done.
     """
+    if options.max_steps is not None or options.budget is not None:
+        check_steps(options.words())
     restore = _full_restorer(recipe, checkpoint, options)
     if options.strength == 0:
         return _unchanged
@@ -363,7 +365,9 @@ def _full_restorer(
     if name != recipe and start is None and not asks_for_fit(options):
         return _for_any_size(ChosenFits(options), Denoiser.smallest)
     loaded = name if isinstance(name, Mapping) else load_recipe(str(name))
-    if start is not None:
+    if start is None:
+        _check_start(str(name), options)
+    else:
         options = replace(options, parts={"network": start.result_network, **options.parts})
     denoiser = build(loaded, options)
     _check_use(denoiser, options)
@@ -419,6 +423,12 @@ def _enlarged(image: Tensor, smallest: int) -> Tensor:
     if not any(after for _, after in missing):
         return image
     return torch.from_numpy(np.pad(image.cpu().numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+
+def _check_start(name: str, options: Options) -> None:
+    """Refuse a recipe that starts from a trained network and has none."""
+    if starts_trained(name) and not options.gives("network"):
+        raise RecipeError(f"{name} starts from a trained network: give checkpoint=FILE (--ckpt FILE)")
 
 
 def _check_use(denoiser: Denoiser, options: Options) -> None:

@@ -1,6 +1,7 @@
 """The options of a fit, which override its recipe."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,14 @@ class Options:
         if self.neighbours < 0:
             raise UserError(f"neighbours={self.neighbours}: must be at least 0")
 
+    def gives(self, part: str) -> bool:
+        """Return whether a part of the denoiser replaces the recipe's."""
+        return part in self.parts or any(re.match(rf"model\.{part}\b", each) for each in self.words())
+
+    def words(self) -> Sequence[str]:
+        """Return the overrides, which may be one text."""
+        return [self.overrides] if isinstance(self.overrides, str) else self.overrides
+
     def check_values(self, values: ValueRange) -> None:
         """Raise UserError unless the given noise is in the units of a picture with these values, and of the whole."""
         if self.channel_noise:
@@ -70,8 +79,14 @@ class Options:
         if self.budget is not None and self.max_steps is not None:
             raise RecipeError("a budget chooses the number of steps: give budget or max_steps, not both")
         named = {"trainer.max_steps": self.max_steps, "seed_everything": self.seed}
-        given = [self.overrides] if isinstance(self.overrides, str) else self.overrides
-        return [*given, *(f"{key}={value}" for key, value in named.items() if value is not None)]
+        return [*self.words(), *(f"{key}={value}" for key, value in named.items() if value is not None)]
+
+
+def check_steps(overrides: Sequence[str], name: str = "") -> None:
+    """Raise RecipeError if overrides state the steps, too, where ``max_steps`` or a budget does; ``name`` has them."""
+    stated = next((each for each in overrides if each.startswith("trainer.max_steps=")), None)
+    if stated:
+        raise RecipeError(f"{name}{name and ': '}{stated} and max_steps (--max-steps) or a budget: give one of them")
 
 
 def stated_noise(noise: Given | Sequence[Given] | None) -> dict[str, Any]:

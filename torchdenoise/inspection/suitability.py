@@ -1,14 +1,12 @@
 """Which recipes' assumptions the noise of a picture fulfils."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torchdenoise.data import DenoisingData
 from torchdenoise.denoisers import Denoiser
 from torchdenoise.inspection.inspecting import Inspection
-from torchdenoise.recipes import load_recipe, recipe_names
-from torchdenoise.registry import constructor_parameters, resolve
+from torchdenoise.recipes import load_recipe, recipe_names, starts_trained
+from torchdenoise.registry import resolve
 
 RECOMMENDED = ("fast", "best", "instant", "pretrained-fast", "pretrained", "pretrained-best")
 """Recipes for most pictures, most useful first."""
@@ -64,15 +62,9 @@ def _models() -> dict[str, type[Denoiser]]:
             continue
         if data is not None and issubclass(data, DenoisingData) and not data.zero_shot:
             continue
-        if not _starts_trained(model, recipe["model"]):
+        if not starts_trained(name):
             found[name] = model
     return found
-
-
-def _starts_trained(model: type[Denoiser], description: Mapping[str, Any]) -> bool:
-    """Return whether the network of a recipe comes from a checkpoint: a recipe names every part that it has itself."""
-    named = [each.name for each in constructor_parameters(model)]
-    return "network" in named and "network" not in description.get("init_args", {})
 
 
 def _class_path(part: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torchdenoise.bounded import MAX_YAML, check_plain, load_yaml, read_text
 from torchdenoise.errors import RecipeError, UserError, did_you_mean
-from torchdenoise.registry import class_path, resolve
+from torchdenoise.registry import class_path, constructor_parameters, resolve
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 SUFFIXES = (".yaml", ".yml")
@@ -111,6 +111,21 @@ def learns_from(name: str) -> str:
     if "PretrainedUNet" in str(recipe["model"]):
         return "pretrained weights"
     return "one picture" if "SingleImage" in str(recipe.get("data")) else "a data set"
+
+
+def starts_trained(name: str) -> bool:
+    """Return whether a recipe of the package takes its network from a checkpoint: it names every part of its own.
+
+    Example:
+        >>> starts_trained("zsn2n-finetune"), starts_trained("zsn2n"), starts_trained("bm3d"), starts_trained("my.yaml")
+        (True, False, False, False)
+    """
+    if name not in recipe_names():
+        return False
+    model = load_recipe(name)["model"]
+    cls = resolve(model["class_path"])
+    takes = cls is not None and "network" in [each.name for each in constructor_parameters(cls)]
+    return takes and "network" not in model.get("init_args", {})
 
 
 def _text(path: Path) -> str:
