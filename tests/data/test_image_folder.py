@@ -7,6 +7,7 @@ import torch
 from helpers import same_batches, scene, training_batches, write_png
 
 from torchdenoise.data import ImageFolder, read_picture
+from torchdenoise.errors import AssumptionWarning
 from torchdenoise.noise import from_spec, repeatable
 
 CROP = 8
@@ -87,3 +88,12 @@ def test_pictures_to_predict_are_unchanged(folder):
     first = next(iter(data.predict_dataloader()))
     assert torch.equal(first["noisy"], read_picture(folder / "0.png").image)
     assert first.keys() == {"noisy", "index"}
+
+
+def test_clipped_noise_in_the_target_is_warned_of(folder, recwarn):
+    with pytest.warns(AssumptionWarning, match="gaussian:25:clip has no zero mean .* --data.noise gaussian:25, or"):
+        image_folder(folder, target="noisy", noise="gaussian:25:clip").train_dataloader()
+    recwarn.clear()
+    for target, noise in ((None, "gaussian:25:clip"), ("clean", "gaussian:25:clip"), ("noisy", "gaussian:25")):
+        image_folder(folder, target=target, noise=noise).train_dataloader()
+    assert not recwarn

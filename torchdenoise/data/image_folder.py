@@ -1,15 +1,18 @@
 """Folders of clean pictures with synthetic noise added, and of noisy pictures to predict."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
+from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from torchdenoise.data.datasets import Item, Transform
 from torchdenoise.data.folder import Channels, Folder, FolderData, FolderOption, unchanged
-from torchdenoise.noise import NoiseModel, from_spec, repeatable
+from torchdenoise.errors import AssumptionWarning
+from torchdenoise.noise import ClippedNoise, NoiseModel, from_spec, repeatable
 
 Target = Literal["noisy", "clean"]
 
@@ -79,6 +82,22 @@ class ImageFolder(FolderData, source="synthetic noise on clean pictures, or nois
     def transform(self, stage: str) -> Transform:
         """Return the function that adds noise; pictures to predict are noisy already."""
         return unchanged if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)
+
+    @override
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Return batches of random crops.
+
+        Warns:
+            AssumptionWarning: the target is a noisy copy whose noise is clipped.
+        """
+        if self.target == "noisy" and isinstance(self.noise, ClippedNoise):
+            warnings.warn(
+                f"the target is a noisy copy, and {self.noise.spec} has no zero mean near black and white: train with "
+                f"--data.noise {self.noise.noise.spec}, or with --data.target clean",
+                AssumptionWarning,
+                stacklevel=2,
+            )
+        return super().train_dataloader()
 
 
 @dataclass(frozen=True)
