@@ -62,6 +62,8 @@ def test_a_parser_raises_one_line(words, message):
         (["--noise_level", "25"], "--noise-level?"),
         (["--output_dir", "clean/"], "--output clean/?"),
         (["--level", "-1"], "--noise-level?"),
+        (["--lr", "0.1"], "--set model.optimizer.lr=0.1?"),
+        (["--width=64"], "--set model.network.width=64?"),
     ],
 )
 def test_an_option_of_another_program_has_a_hint_at_ours(words, hint):
@@ -71,6 +73,13 @@ def test_an_option_of_another_program_has_a_hint_at_ours(words, hint):
     with pytest.raises(UserError) as error:
         parser.parse_args(words)
     assert f"(did you mean {hint})" in str(error.value)
+
+
+def test_compare_is_hinted_at_its_own_way_to_say_it():
+    for words, hint in ((["--sigma", "25"], "--noise gaussian:25?"), (["--set", "a=1"], "--recipes NAME=RECIPE:a=1?")):
+        with pytest.raises(UserError) as error:
+            compare.parser().parse_args(["--recipes", "zsn2n", "-o", "x", *words])
+        assert f"(did you mean {hint})" in str(error.value)
 
 
 def test_an_option_that_the_command_lacks_is_not_named():

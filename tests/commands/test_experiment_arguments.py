@@ -34,6 +34,15 @@ def test_a_word_that_another_process_would_have_to_know_is_refused(word):
         rewritten("fit", ["--config", "zsn2n", "--ckpt_path", word])
 
 
+def test_a_picture_or_a_folder_is_no_kind_of_data(tmp_path):
+    for path in (tmp_path, tmp_path / "a.png"):
+        (tmp_path / "a.png").touch()
+        with pytest.raises(
+            RecipeError, match=r": no kind of data, such as ImageFolder: a picture is given by --data.p"
+        ):
+            rewritten("fit", ["--config", "zsn2n", "--data", str(path)])
+
+
 def test_the_options_of_predict_are_taken_out():
     words = ["--data", "X", "-o", "out", "--overwrite", "--trainer.devices", "1"]
     assert take_output_options(words) == (["--data", "X", "--trainer.devices", "1"], Path("out"), True)

@@ -13,18 +13,23 @@ from typing_extensions import override
 from torchdenoise.errors import UserError, did_you_mean
 
 SYNONYMS = {
-    "--recipe": "method model algorithm denoiser",
+    "--recipe": "method model algorithm denoiser config",
     "--recipes": "method methods model models algorithm algorithms denoisers",
     "--ckpt": "checkpoint weights",
     "--device cuda": "gpu cuda",
     "--device cpu": "cpu",
     "--output": "out outdir output-dir out-dir outfile dest destination save",
     "--noise-level": "sigma level std noise-std noise-sigma",
+    "--noise gaussian:": "sigma level std noise-std noise-sigma",
+    "--set model.optimizer.lr=": "lr learning-rate",
+    "--set model.optimizer=": "optimizer optim",
+    "--set model.network.width=": "width",
+    "--recipes NAME=RECIPE:": "set",
     "--max-steps": "steps iterations iters epochs num-steps",
     "--workers": "jobs num-workers",
     "--overwrite": "force",
 }
-"""Option of ours -> what other programs call it."""
+"""Option of ours -> what other programs call it; an unfinished value takes the one that was given."""
 Number = TypeVar("Number", int, float)
 
 
@@ -139,8 +144,9 @@ class Parser(argparse.ArgumentParser):
         name = word.lstrip("-").lower().replace("_", "-")
         for option, others in SYNONYMS.items():
             if word.startswith("--") and name in others.split() and option.split()[0] in known:
-                return f" (did you mean {option if ' ' in option else f'{option} {value}'.rstrip()}?)"
-        return did_you_mean(word, known)
+                ours = option + value if option[-1] in "=:" else option if " " in option else f"{option} {value}"
+                return f" (did you mean {ours.rstrip()}?)"
+        return did_you_mean(word, [each for each in known if each.startswith("--") or not word.startswith("--")])
 
     def _option_names(self) -> Iterator[str]:
         """Yield all options, those of subcommands too."""

@@ -11,6 +11,7 @@ from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
 from torchdenoise.errors import CheckpointError, RecipeError
 from torchdenoise.recipes.class_defaults import with_class_defaults
+from torchdenoise.registry import resolve
 from torchdenoise.stored_recipes import require_known, unknown_classes
 
 _MODEL_OPTIONS = ("--config", "-c", "--model", "--ckpt_path")
@@ -28,6 +29,7 @@ def rewritten(command: str, words: Sequence[str]) -> list[str]:
     """
     _require_model(command, words)
     _require_file(words)
+    _require_data_class(words)
     option = _OURS.get(command)
     quiet = [f"{option}=false"] if option and option_value(words, option) is None else []
     return [*with_class_defaults(_with_checkpoint(list(words))), *quiet]
@@ -46,6 +48,18 @@ def _require_file(words: Sequence[str]) -> None:
     word = option_value(words, "--ckpt_path")
     if word in ("best", "last"):
         raise CheckpointError(f"--ckpt_path {word}: name the file, such as runs/version_0/checkpoints/{word}.ckpt")
+
+
+def _require_data_class(words: Sequence[str]) -> None:
+    """Refuse a picture or a folder where a class of data is expected, which jsonargparse would read as a file of it."""
+    name = option_value(words, "--data")
+    if name is None or resolve(name) is not None:
+        return
+    if Path(name).exists() and Path(name).suffix not in (".yaml", ".yml", ".json"):
+        raise RecipeError(
+            f"--data {name}: no kind of data, such as ImageFolder: a picture is given by --data.path, a folder by "
+            "--data.train, .val, .test or .predict"
+        )
 
 
 def take_output_options(words: Sequence[str]) -> tuple[list[str], Path | None, bool]:

@@ -154,7 +154,8 @@ def one_line_error(message: str, words: Sequence[str]) -> UserError:
 def _of_no_option(line: str, words: Sequence[str]) -> str:
     """Return what to say of a word that stands where an option is expected, as a picture; empty for others."""
     word = line.partition(": no such option")[0]
-    return f"{word}: no option; a picture is given by --data.path {word}" if word in words and word != line else ""
+    stands_alone = word in words and word != line and not word.startswith("-")
+    return f"{word}: no option; a picture is given by --data.path {word}" if stands_alone else ""
 
 
 def _of_other_data(line: str) -> str:
