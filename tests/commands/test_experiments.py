@@ -197,6 +197,7 @@ def test_noise_by_spec_and_by_class_is_the_same(run, noisy_png):
             ["fit", "--config", "zsn2n", "noisy.png"],
             "noisy.png: no option; a picture is given by --data.path noisy.png",
         ),
+        (["fit", "--config", "zsn2n-finetune", "--data.path", "noisy.png"], "a trained network: add --init_from FILE"),
         (["fit", "--config", "zsn2n", "-o", "x"], "o: no such option"),
         (["fit", "--config", "zsn2n", "--lr", "1"], "lr: no such option (did you mean model.optimizer.lr?)"),
         (["fit", "--config", "zsn2n", "--data.train", "x"], "data.train: no such option of these data: put --data Im"),

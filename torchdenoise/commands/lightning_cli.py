@@ -33,6 +33,7 @@ from torchdenoise.errors import RecipeError, UserError
 from torchdenoise.fitting.trainers import precision_here
 from torchdenoise.isolation import check_seed
 from torchdenoise.paths import shown
+from torchdenoise.recipes import starts_trained
 from torchdenoise.recipes.building import one_line_error
 from torchdenoise.recipes.files import read_config, recipe_path
 from torchdenoise.registry import resolve
@@ -160,6 +161,8 @@ class ExperimentCLI(LightningCLI):
         self._steps_before = _check_steps_left(resumed, self.trainer)
         if self._init_from is not None:
             self.model.start_from(self._init_from)
+        elif resumed is None:
+            _check_start(self._words)
         if self.trainer.world_size > 1:
             self.datamodule.prepare("fit")
         self._seed_again()
@@ -231,6 +234,13 @@ def _check_checkpoint_keys(path: Path, content: Mapping[str, Any]) -> None:
         raise RecipeError(f"{path}: weights_only must be true, or code in a checkpoint would run: remove the line")
     if content.get("ckpt_path") is not None and option_value(sys.argv, "--ckpt_path") is None:
         raise RecipeError(f"{path}: ckpt_path is for the command line: remove the line, or add --ckpt_path FILE")
+
+
+def _check_start(words: Sequence[str]) -> None:
+    """Refuse a recipe that starts from a trained network and has none."""
+    name = option_value(words, "--config") or option_value(words, "-c") or ""
+    if starts_trained(name) and option_value(words, "--model.network") is None:
+        raise UserError(f"{name} starts from a trained network: add --init_from FILE")
 
 
 def _check_logger(logger: Namespace) -> None:
