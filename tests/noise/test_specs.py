@@ -96,6 +96,8 @@ def test_a_model_is_its_own_spec():
         ("gaussian:25+", "unknown noise ''"),
         ("gaussian:25+0.5", "unknown noise '0.5'"),
         (".5", "unknown noise '.5'"),
+        ("25", r"unknown noise '25' \(did you mean gaussian:25\?\)"),
+        ("gaussian25", r"unknown noise 'gaussian25' \(did you mean gaussian:25\?\)"),
         ("sum:3", "unknown noise 'sum'"),
         ("clip:4", "unknown noise 'clip'"),
         ("torchdenoise.noise.models.SummedNoise:3", "unknown noise 'torchdenoise"),

@@ -79,7 +79,10 @@ def _class(name: str, spec: str) -> type[NoiseModel]:
     table = {short: cls for short, cls in entries(base).items() if not cls.combines}
     cls = table.get(name) or (find(base, name) if is_path else None)
     if cls is None or cls.combines:
-        hint = did_you_mean(name, table)
+        word = name.rstrip("0123456789.")
+        level = name.removeprefix(word)
+        near = word if word in table else "" if word else "gaussian"
+        hint = f" (did you mean {near}:{level}?)" if near and level else did_you_mean(name, table)
         raise UserError(f"noise {spec!r}: unknown noise {name!r}{hint}; known: {', '.join(table)}")
     return cls
 
