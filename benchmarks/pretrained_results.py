@@ -58,6 +58,8 @@ SETTINGS: dict[str, Variant] = {
     "two rounds for correlated noise": changed_readout("correlated_rounds=2"),
 }
 """``pretrained`` and ``pretrained-fast``, and each with one thing changed."""
+SETTINGS_OF_REAL = ("pretrained-fast", "noisy share 1.0", "noisy share 0.25", "two rounds for correlated noise")
+"""Of them, those that are tried on real pictures."""
 RUNS = 5
 """Fresh processes that are timed."""
 SIDE = 256
@@ -81,9 +83,10 @@ def parts() -> dict[str, Part]:
 def settings_parts() -> dict[str, Part]:
     """Return the comparisons of settings: on images left out of the training, and on the odd half of real pictures."""
     found = {"settings": Part(f"{SETTINGS_FOLDER}/training", SETTINGS, left_out_images(), COMPARED)}
+    tried = {label: SETTINGS[label] for label in SETTINGS_OF_REAL}
     for name in real.SETS:
         odd = real.part(name, "odd").noisy
-        found[f"settings-{name}"] = real_part(f"{SETTINGS_FOLDER}/{name}", SETTINGS, odd)
+        found[f"settings-{name}"] = real_part(f"{SETTINGS_FOLDER}/{name}", tried, odd)
     return found
 
 

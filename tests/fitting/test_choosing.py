@@ -6,11 +6,12 @@ import skimage.data
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from torchdenoise import denoise
 from torchdenoise.errors import UserError
 from torchdenoise.fitting import Options, restorer
-from torchdenoise.fitting.choosing import FITTED, STRONG, TRAINED, ChosenFits, choose
+from torchdenoise.fitting.choosing import FITTED, LEAVES_NOISE, STRONG, TRAINED, ChosenFits, choose
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.noise import (
     FramesNoise,
@@ -55,11 +56,18 @@ def test_cells_of_one_colour_are_not():
     assert choose(repeatable("gaussian:25", clean), Options()).recipe == FITTED
 
 
-@pytest.mark.parametrize(("level", "recipe"), [(255 * STRONG / 2, TRAINED), (255 * STRONG * 4, FITTED)])
-def test_only_strong_correlated_noise_is_for_a_fit(level: float, recipe: str):
-    noisy = repeatable(f"blurred:{level}:0.7", torch.linspace(0.2, 0.8, 128).expand(1, 1, 128, 128))
+def test_correlated_noise_that_the_network_knows_is_for_it():
+    noisy = repeatable("blurred:24:0.7", torch.linspace(0.2, 0.8, 128).expand(1, 1, 128, 128))
     assert measure_noise(noisy).correlated
-    assert choose(noisy, Options()).recipe == recipe
+    assert choose(noisy, Options()).recipe == TRAINED
+
+
+@pytest.mark.parametrize(("level", "expected"), [(STRONG / 2, TRAINED), (STRONG * 4, f"{FITTED}: {LEAVES_NOISE}")])
+def test_strong_noise_of_an_enlarged_picture_is_for_a_fit(level: float, expected: str):
+    noise = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    noisy = torch.linspace(0.2, 0.8, 128) + level * interpolate(noise, scale_factor=2)
+    assert measure_noise(noisy).correlated
+    assert str(choose(noisy, Options())) == f"by {expected}"
 
 
 def test_other_numbers_of_channels_are_for_a_fit(photograph: Tensor):

@@ -1,6 +1,6 @@
 """The default, ``auto``: which of two recipes suits a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from types import EllipsisType
@@ -27,7 +27,10 @@ TRAINED, FITTED = "pretrained-fast", "fast"
 CHANNELS = (1, 3)
 """Of the pictures that the networks of ``TRAINED`` were trained on."""
 STRONG = 6 / 255
-"""Level from which on correlated noise is left to ``FITTED``; chosen on the odd pictures of docs/results/real.md."""
+"""Level from which on correlated noise must be removed; of weaker noise, little is known."""
+CORRELATED_REMOVED = 0.35
+"""The least share of its energy: 0.69 to 1.4 on SIDD, 0.1 to 0.3 where the network does not know the noise, as in FMD's
+wide-field pictures; chosen on the odd pictures of docs/results/real.md."""
 REMOVED = (0.7, 1.5)
 """What a trained network removes of white noise, as a share of its energy; photographs give 0.73 to 1."""
 LOST = 0.025
@@ -38,6 +41,7 @@ SMALLEST = 16
 """Side of the pictures on which a network is tried."""
 SIDE = 64
 """Of the crops of large pictures on which a network is tried."""
+LEAVES_NOISE = "the trained network leaves noise here"
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,9 @@ def _with_choice(result: Result, choice: Choice) -> Result:
 def choose(image: Tensor, options: Options) -> Choice:
     """Return the recipe that suits an image ``(1, C, H, W)`` in 0..1.
 
-    ``TRAINED`` where its network can be relied on. It cannot where neighbours share strong noise: then what it leaves
-    is blotches; nor where what it removes has another energy than the measured noise: it takes text for noise, or
-    noise for texture.
+    ``TRAINED`` where its network can be relied on. It cannot where what it removes has another energy than the
+    measured noise: it takes text for noise, or noise for texture. Of noise that neighbours share, it may only leave too
+    much.
 
     Args:
         image: noisy.
@@ -159,52 +163,70 @@ def choose(image: Tensor, options: Options) -> Choice:
             return Choice(FITTED, "the noise is not known")
         if profile.few_photons:
             return Choice(TRAINED)
+        crops = list(_crops(context))
+        removed = _removed(model, crops)
         if profile.curve is not None:
-            strong = profile.curve.deviation.max().item() >= STRONG
-            return Choice(FITTED, "strong noise is shared by neighbours") if strong else Choice(TRAINED)
-        trial = _trial(model, context)
-    if trial.removed > REMOVED[1] or trial.lost > LOST:
+            weak = profile.curve.deviation.max().item() < STRONG
+            return Choice(TRAINED) if weak or removed > CORRELATED_REMOVED else Choice(FITTED, LEAVES_NOISE)
+        lost = _lost(model, crops)
+    if removed > REMOVED[1] or lost > LOST:
         return Choice(FITTED, "the trained network does not know such pictures")
-    if trial.removed < REMOVED[0]:
-        return Choice(FITTED, "the trained network leaves noise here")
-    return Choice(TRAINED)
+    return Choice(FITTED, LEAVES_NOISE) if removed < REMOVED[0] else Choice(TRAINED)
 
 
-class _Trial(NamedTuple):
-    """Energies as shares of the noise's energy: what a network removes, and by how much its error exceeds another's."""
+class _Crop(NamedTuple):
+    """Part of an image on which a network is tried."""
 
-    removed: float
-    lost: float
+    image: Tensor
+    deviation: Tensor
+    """Of its noise."""
+    counts: Tensor
+    """Not pixels near black or white, where noise is cut off, nor those that do not show the noise."""
 
 
-def _trial(network: torch.nn.Module, context: PictureContext) -> _Trial:
-    """Return how a network does on an image with white noise, beside similar patches of the image itself.
-
-    Both see the image with more noise, and the one whose result is nearer to an image with independent noise, the
-    target of ``RecorruptedLoss``, has the lower error. Pixels near black or white, where noise is cut off, and those
-    that do not show the noise, do not count.
-    """
+def _crops(context: PictureContext) -> Iterator[_Crop]:
+    """Yield the parts of an image on which a network is tried."""
     noisy, profile, image = context.noisy, context.profiles[0], context.transformed
     margin = profile.deviation(noisy).expand_as(noisy)
     deviation = context.transformed_profiles[0].deviation(image).expand_as(image)
-    generator = torch.Generator().manual_seed(0)
-    removed = lost = energy = 0.0
-    for place in _crops(*image.shape[-2:]):
+    for place in _places(*image.shape[-2:]):
         brightness = box_blur(noisy[place], 5, border_type="replicate")
         here = (brightness > margin[place]) & (brightness < 1 - margin[place])
         if profile.informative is not None:
             here &= profile.informative[place]
-        crop, sigma = image[place], deviation[place]
-        removed += (network(crop) - crop)[here].square().sum().item()
-        noise = sigma * torch.randn(crop.shape, generator=generator)
-        noisier, target = crop + AMOUNT * noise, crop - noise / AMOUNT
-        similar = NLRidge(255 * sigma.mean().item() * (1 + AMOUNT**2) ** 0.5, window=25, stride=6)
-        lost += ((network(noisier) - target)[here].square() - (similar(noisier) - target)[here].square()).sum().item()
-        energy += sigma[here].square().sum().item()
-    return _Trial(removed / energy, lost / energy) if energy else _Trial(inf, inf)
+        yield _Crop(image[place], deviation[place], here)
 
 
-def _crops(height: int, width: int) -> list[tuple[EllipsisType, slice, slice]]:
+def _removed(network: torch.nn.Module, crops: Sequence[_Crop]) -> float:
+    """Return the energy of what a network removes, as a share of the noise's energy."""
+    removed = sum((network(crop.image) - crop.image)[crop.counts].square().sum().item() for crop in crops)
+    return _share(removed, crops)
+
+
+def _lost(network: torch.nn.Module, crops: Sequence[_Crop]) -> float:
+    """Return by how much the error of a network exceeds that of similar patches, as a share of the noise's energy.
+
+    The noise is white. Both see the image with more noise, and the one whose result is nearer to an image with
+    independent noise, the target of ``RecorruptedLoss``, has the lower error.
+    """
+    generator = torch.Generator().manual_seed(0)
+    lost = 0.0
+    for crop in crops:
+        noise = crop.deviation * torch.randn(crop.image.shape, generator=generator)
+        noisier, target = crop.image + AMOUNT * noise, crop.image - noise / AMOUNT
+        similar = NLRidge(255 * crop.deviation.mean().item() * (1 + AMOUNT**2) ** 0.5, window=25, stride=6)
+        errors = [(each(noisier) - target)[crop.counts].square() for each in (network, similar)]
+        lost += (errors[0] - errors[1]).sum().item()
+    return _share(lost, crops)
+
+
+def _share(energy: float, crops: Sequence[_Crop]) -> float:
+    """Return an energy as a share of the noise's; infinite where no pixel counts."""
+    noise = sum(crop.deviation[crop.counts].square().sum().item() for crop in crops)
+    return energy / noise if noise else inf
+
+
+def _places(height: int, width: int) -> list[tuple[EllipsisType, slice, slice]]:
     """Return all of a small image, or the middles of the quarters of a large one."""
 
     def parts(size: int) -> list[slice]:
