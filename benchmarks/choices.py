@@ -20,7 +20,7 @@ from torchdenoise.fitting.choosing import FITTED, TRAINED
 from torchdenoise.recipes import AUTO
 
 SIDE = 160
-NOISE = ("gaussian:25:clip", "gaussian:10", "poisson:30")
+NOISE = ("gaussian:25:clip", "gaussian:10", "poisson:30", "gaussian:20+jpeg:80")
 FOLDER = "studies/choices"
 Pixels = NDArray[np.float64]
 """(H, W) or (H, W, 3) in 0..1."""

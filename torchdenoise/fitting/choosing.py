@@ -27,12 +27,12 @@ TRAINED, FITTED = "pretrained-fast", "fast"
 CHANNELS = (1, 3)
 """Of the pictures that the networks of ``TRAINED`` were trained on."""
 STRONG = 6 / 255
-"""Level from which on correlated noise must be removed; of weaker noise, little is known."""
-CORRELATED_REMOVED = 0.35
-"""The least share of its energy: 0.69 to 1.4 on SIDD, 0.1 to 0.3 where the network does not know the noise, as in FMD's
-wide-field pictures; chosen on the odd pictures of docs/results/real.md."""
-REMOVED = (0.7, 1.5)
-"""What a trained network removes of white noise, as a share of its energy; photographs give 0.73 to 1."""
+"""Level from which on correlated noise is tried; of weaker noise, what is removed says little."""
+LEAST_REMOVED, MOST_REMOVED = 0.7, 1.5
+"""What a trained network removes of noise, as a share of its energy; photographs give 0.73 to 1, SIDD's 0.69 to 1.4."""
+LEAST_CORRELATED_REMOVED = 0.35
+"""The same of correlated noise: 0.1 to 0.3 where the network does not know it, as in FMD's wide-field pictures; chosen
+on the odd pictures of docs/results/real.md."""
 LOST = 0.025
 """By which share of the noise's energy the network may be worse than similar patches; photographs give up to 0.01."""
 AMOUNT = 0.5
@@ -41,7 +41,6 @@ SMALLEST = 16
 """Side of the pictures on which a network is tried."""
 SIDE = 64
 """Of the crops of large pictures on which a network is tried."""
-LEAVES_NOISE = "the trained network leaves noise here"
 
 
 @dataclass(frozen=True)
@@ -163,15 +162,15 @@ def choose(image: Tensor, options: Options) -> Choice:
             return Choice(FITTED, "the noise is not known")
         if profile.few_photons:
             return Choice(TRAINED)
+        if profile.curve is not None and profile.curve.deviation.max().item() < STRONG:
+            return Choice(TRAINED)
         crops = list(_crops(context))
         removed = _removed(model, crops)
-        if profile.curve is not None:
-            weak = profile.curve.deviation.max().item() < STRONG
-            return Choice(TRAINED) if weak or removed > CORRELATED_REMOVED else Choice(FITTED, LEAVES_NOISE)
-        lost = _lost(model, crops)
-    if removed > REMOVED[1] or lost > LOST:
+        lost = 0.0 if profile.correlated else _lost(model, crops)
+    if removed > MOST_REMOVED or lost > LOST:
         return Choice(FITTED, "the trained network does not know such pictures")
-    return Choice(FITTED, LEAVES_NOISE) if removed < REMOVED[0] else Choice(TRAINED)
+    least = LEAST_CORRELATED_REMOVED if profile.correlated else LEAST_REMOVED
+    return Choice(FITTED, "the trained network leaves noise here") if removed < least else Choice(TRAINED)
 
 
 class _Crop(NamedTuple):

@@ -202,7 +202,7 @@ def _pixel_noise(image: Tensor, informative: Tensor | None) -> NoiseProfile:
     profile = _correlated(image, stabilized, level, informative)
     if profile is not None and (clipped or _contradicted(profile)) and _made_of_lines(profile):
         profile = None
-    profile = profile or _white(stabilized, level, informative, clipped)
+    profile = _without_lines(profile, image) if profile else _white(stabilized, level, informative, clipped)
     ratio = level_ratio(image, profile.deviation(image), profile.covariance, informative)
     if ratio < MIN_RATIO and not level.gain:
         return NoiseProfile(NoiseLevelFunction(0.0, level_ratio(image, torch.ones(()), None, informative)))
@@ -227,6 +227,24 @@ def _made_of_lines(profile: NoiseProfile) -> bool:
         return True
     low, high = profile.curve.deviation.aminmax()
     return bool(high > MAX_SPREAD * low)
+
+
+def _without_lines(profile: NoiseProfile, image: Tensor) -> NoiseProfile:
+    """Return a profile of correlated noise without what the dark lines of a plot or drawing add to its level.
+
+    On bright paper, the blocks at other brightnesses than the paper's show lines. Noise grows with brightness, or is
+    up to ``MAX_SPREAD`` times stronger in the dark, by a tone curve. Where the darker values seem to have more, they
+    get the level of the median brightness.
+    """
+    if profile.curve is None:
+        return profile
+    brightness, deviation = profile.curve
+    paper = image.flatten(2).median(-1).values
+    level = profile.curve.at(paper[..., None, None]).view(-1, 1)
+    lines = (brightness < paper.view(-1, 1)) & (deviation > level)
+    if not (deviation > MAX_SPREAD * level)[lines].any():
+        return profile
+    return replace(profile, curve=LevelCurve(brightness, torch.where(lines, level, deviation)))
 
 
 def _has_few_photons(profile: NoiseProfile, image: Tensor, informative: Tensor | None) -> bool:
