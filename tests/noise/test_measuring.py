@@ -85,6 +85,24 @@ def test_lines_of_a_plot_are_no_noise_that_channels_share(level):
     assert 255 * profile.level.sigma == pytest.approx(level, rel=0.1)
 
 
+@pytest.mark.parametrize("spec", ["gaussian:20+jpeg:80", "camera:200"])
+def test_lines_of_a_plot_do_not_raise_the_level_of_correlated_noise(spec):
+    plot = plot_on_white()
+    noisy = repeatable(spec, plot)
+    profile = measure_noise(noisy)
+    assert profile.correlated
+    assert profile.deviation(noisy).max() < 1.5 * (noisy - plot).square().mean().sqrt()
+
+
+def test_noise_that_a_tone_curve_makes_stronger_in_the_dark_is_measured():
+    clean = torch.linspace(0.05, 0.95, 160).expand(1, 1, 160, 160)
+    white = torch.randn(1, 1, 160, 161, generator=torch.Generator().manual_seed(0))
+    stronger = 0.03 + 0.04 * (clean < 0.4)
+    profile = measure_noise(clean + stronger * (white[..., 1:] + white[..., :-1]) / 2**0.5)
+    dark, bright = profile.deviation(clean)[..., 20].mean(), profile.deviation(clean)[..., 140].mean()
+    assert dark / bright == pytest.approx(7 / 3, rel=0.2)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_correlated_noise(channels):
     clean = torch.linspace(0.3, 0.7, 200).expand(1, channels, 200, 200)
