@@ -129,8 +129,8 @@ def choose(image: Tensor, options: Options) -> Choice:
     """Return the recipe that suits an image ``(1, C, H, W)`` in 0..1.
 
     ``TRAINED`` where its network can be relied on. It cannot where what it removes has another energy than the
-    measured noise: it takes text for noise, or noise for texture. Of noise that neighbours share, it may only leave too
-    much.
+    measured noise: it takes text for noise, or noise for texture. Of weak noise that neighbours share, that says little,
+    and the network is taken.
 
     Args:
         image: noisy.
