@@ -48,8 +48,8 @@ class Choice:
     """A recipe, and why it is not the other one.
 
     Example:
-        >>> print(Choice("fast", "neighbouring pixels share strong noise"))
-        by fast: neighbouring pixels share strong noise
+        >>> print(Choice("fast", "the trained network leaves noise here"))
+        by fast: the trained network leaves noise here
     """
 
     recipe: str
@@ -129,8 +129,8 @@ def choose(image: Tensor, options: Options) -> Choice:
     """Return the recipe that suits an image ``(1, C, H, W)`` in 0..1.
 
     ``TRAINED`` where its network can be relied on. It cannot where what it removes has another energy than the
-    measured noise: it takes text for noise, or noise for texture. Of weak noise that neighbours share, that says little,
-    and the network is taken.
+    measured noise: it takes text for noise, or noise for texture. Of weak noise that neighbours share, that says
+    little, and the network is taken.
 
     Args:
         image: noisy.
