@@ -25,7 +25,7 @@ _SHAPE_WORDS = {"shape", "axes", "truncated"}
 """What tifffile's own descriptions say of an array."""
 PALETTE = "has a palette: converted to RGB, and the result is RGB"
 PLANAR = "its planes are taken for the colours of one picture; if they are frames, give axes='TYX' (--axes TYX)"
-"""Of what tifffile makes of an array (3, H, W), unless it is told the kind."""
+"""Said of files that tifffile may have written from an array (3, H, W) without the argument ``photometric``."""
 LOOKUP_TABLE = "has ImageJ's colours for display: left out, the values count"
 _LOSSLESS = frozenset(
     {

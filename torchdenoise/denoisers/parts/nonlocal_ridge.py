@@ -74,9 +74,9 @@ class NonLocalRidge(
         correlated_rounds: number of iterations where the noise is correlated; None is ``rounds``.
         thinning: in all iterations but the last, one of so many groups is used, evenly spread. Groups overlap, so that
             2, a chequerboard, changes little.
-        noisy_share: of Y, what comes from the noisy image, up to 1; the rest comes from the result x, and of the
-            noise's variance this share is taken to be left. Below 1, errors of x are averaged over similar patches
-            instead of being replaced by noise: better where x is good.
+        noisy_share: weight of the noisy image in Y, above 0 and at most 1; the rest is the weight of the result x. The
+            noise's variance is multiplied by it, too. Values below 1 are better where x is good: its errors are
+            averaged over similar patches, with less noise beside them.
 
     Raises:
         UserError: ``side``, ``similar``, ``stride``, ``thinning`` or a number of rounds below 1, an even ``window``, a
