@@ -18,8 +18,17 @@ from studies import RESULTS, centre_crop, data_folder, noisy_images
 from torch import Generator, Tensor
 
 from torchdenoise.data import read_picture
+from torchdenoise.fitting import Options
+from torchdenoise.fitting.choosing import (
+    LEAST_CORRELATED_REMOVED,
+    MOST_REMOVED,
+    removed_share,
+    trained_model,
+    trial_crops,
+)
+from torchdenoise.fitting.choosing import STRONG as STRONG_NOISE
 from torchdenoise.fitting.frames import MAX_MISMATCH
-from torchdenoise.noise import blocks, from_spec, measure_noise, repeatable, row_column_noise
+from torchdenoise.noise import ImagesNoise, blocks, from_spec, measure_noise, repeatable, row_column_noise
 from torchdenoise.noise.channels import level_mismatch
 from torchdenoise.noise.measuring import MAX_SPREAD
 from torchdenoise.noise.texture import CHANCE, luminance_kept
@@ -156,6 +165,30 @@ def lines() -> Iterator[str]:
         yield line(name, found, share([value > MAX_SPREAD for value in found]))
 
 
+def removed() -> Iterator[str]:
+    """Yield the table about correlated noise that the trained network removes."""
+    yield from heading(
+        "Correlated noise that the trained network removes",
+        f"Energy of what it removes as a share of the noise's, where the level is {255 * STRONG_NOISE:g} of 255 or "
+        f"more; below {LEAST_CORRELATED_REMOVED:g} or above {MOST_REMOVED:g}, `auto` takes `fast`.",
+    )
+    wide = [path for path in noisy_images("fmd")[::2] if path.stem.startswith("WideField")]
+    sets = {
+        "SIDD, odd scenes": odd_scenes(),
+        "FMD, odd wide-field pictures": [centre_crop(read_picture(path).image) for path in wide],
+    }
+    for name, images in sets.items():
+        shares = []
+        for image in images:
+            model, context = trained_model(image, Options(noise=ImagesNoise()))
+            curve = context.profiles[0].curve
+            if curve is not None and curve.deviation.max() >= STRONG_NOISE:
+                with torch.no_grad():
+                    shares.append(removed_share(model, list(trial_crops(context))))
+        beyond = [not LEAST_CORRELATED_REMOVED <= value <= MOST_REMOVED for value in shares]
+        yield line(name, shares, share(beyond))
+
+
 def main() -> None:
     """Measure, and write the page."""
     crops = clean_crops()
@@ -163,12 +196,12 @@ def main() -> None:
         "# Limits of the noise measurement",
         "",
         f"What the limits in the code were chosen by: {len(crops)} centre crops of 256x256 pixels of BSDS500's "
-        "training images, the odd pictures of SIDD and PolyU, drawn pictures and made stacks. Nothing is denoised. "
+        "training images, the odd pictures of SIDD, PolyU and FMD, drawn pictures and made stacks. "
         f"Printed by `python benchmarks/limits.py`; seeds from 0, cpu ({platform.machine()}), torch "
         f"{torch.__version__}.",
         "",
     ]
-    parts = (offsets(crops), texture(crops), dyes(), lines())
+    parts = (offsets(crops), texture(crops), dyes(), lines(), removed())
     for part in track(parts, "measuring"):
         text += part
     (RESULTS / "limits.md").write_text("\n".join([*text, ""]))

@@ -11,7 +11,7 @@ from kornia.filters import box_blur
 from torch import Tensor
 from typing_extensions import override
 
-from torchdenoise.denoisers import NLRidge
+from torchdenoise.denoisers import Denoiser, NLRidge
 from torchdenoise.denoisers.context import PictureContext
 from torchdenoise.errors import UserError
 from torchdenoise.fitting.options import Options
@@ -29,10 +29,9 @@ CHANNELS = (1, 3)
 STRONG = 6 / 255
 """Level from which on correlated noise is tried; of weaker noise, what is removed says little."""
 LEAST_REMOVED, MOST_REMOVED = 0.7, 1.5
-"""What a trained network removes of noise, as a share of its energy; photographs give 0.73 to 1, SIDD's 0.69 to 1.4."""
+"""What a trained network removes of white noise, as a share of its energy; photographs give 0.73 to 1."""
 LEAST_CORRELATED_REMOVED = 0.35
-"""The same of correlated noise: 0.1 to 0.3 where the network does not know it, as in FMD's wide-field pictures; chosen
-on the odd pictures of docs/results/real.md."""
+"""The same of correlated noise: less where the network does not know it (docs/results/limits.md)."""
 LOST = 0.025
 """By which share of the noise's energy the network may be worse than similar patches; photographs give up to 0.01."""
 AMOUNT = 0.5
@@ -154,9 +153,7 @@ def choose(image: Tensor, options: Options) -> Choice:
     if min(height, width) < SMALLEST:
         return Choice(FITTED, "the picture is too small for a trial")
     with restored_random_state(), quiet(), torch.no_grad():
-        model = build(load_recipe(TRAINED), Options(noise=options.noise))
-        model.match_data(DataDescription(channels, height, width, image=image))
-        context = model.eval().context(image)
+        model, context = trained_model(image, options)
         profile = context.profiles[0]
         if profile.unusable:
             return Choice(FITTED, "the noise is not known")
@@ -164,8 +161,8 @@ def choose(image: Tensor, options: Options) -> Choice:
             return Choice(TRAINED)
         if profile.curve is not None and profile.curve.deviation.max().item() < STRONG:
             return Choice(TRAINED)
-        crops = list(_crops(context))
-        removed = _removed(model, crops)
+        crops = list(trial_crops(context))
+        removed = removed_share(model, crops)
         lost = 0.0 if profile.correlated else _lost(model, crops)
     if removed > MOST_REMOVED or lost > LOST:
         return Choice(FITTED, "the trained network does not know such pictures")
@@ -173,7 +170,15 @@ def choose(image: Tensor, options: Options) -> Choice:
     return Choice(FITTED, "the trained network leaves noise here") if removed < least else Choice(TRAINED)
 
 
-class _Crop(NamedTuple):
+def trained_model(image: Tensor, options: Options) -> tuple[Denoiser, PictureContext]:
+    """Return the model of ``TRAINED`` and what it knows about an image ``(1, C, H, W)``."""
+    model = build(load_recipe(TRAINED), Options(noise=options.noise))
+    channels, height, width = image.shape[1:]
+    model.match_data(DataDescription(channels, height, width, image=image))
+    return model, model.eval().context(image)
+
+
+class TrialCrop(NamedTuple):
     """Part of an image on which a network is tried."""
 
     image: Tensor
@@ -183,7 +188,7 @@ class _Crop(NamedTuple):
     """Not pixels near black or white, where noise is cut off, nor those that do not show the noise."""
 
 
-def _crops(context: PictureContext) -> Iterator[_Crop]:
+def trial_crops(context: PictureContext) -> Iterator[TrialCrop]:
     """Yield the parts of an image on which a network is tried."""
     noisy, profile, image = context.noisy, context.profiles[0], context.transformed
     margin = profile.deviation(noisy).expand_as(noisy)
@@ -193,16 +198,16 @@ def _crops(context: PictureContext) -> Iterator[_Crop]:
         here = (brightness > margin[place]) & (brightness < 1 - margin[place])
         if profile.informative is not None:
             here &= profile.informative[place]
-        yield _Crop(image[place], deviation[place], here)
+        yield TrialCrop(image[place], deviation[place], here)
 
 
-def _removed(network: torch.nn.Module, crops: Sequence[_Crop]) -> float:
+def removed_share(network: torch.nn.Module, crops: Sequence[TrialCrop]) -> float:
     """Return the energy of what a network removes, as a share of the noise's energy."""
     removed = sum((network(crop.image) - crop.image)[crop.counts].square().sum().item() for crop in crops)
     return _share(removed, crops)
 
 
-def _lost(network: torch.nn.Module, crops: Sequence[_Crop]) -> float:
+def _lost(network: torch.nn.Module, crops: Sequence[TrialCrop]) -> float:
     """Return by how much the error of a network exceeds that of similar patches, as a share of the noise's energy.
 
     The noise is white. Both see the image with more noise, and the one whose result is nearer to an image with
@@ -219,7 +224,7 @@ def _lost(network: torch.nn.Module, crops: Sequence[_Crop]) -> float:
     return _share(lost, crops)
 
 
-def _share(energy: float, crops: Sequence[_Crop]) -> float:
+def _share(energy: float, crops: Sequence[TrialCrop]) -> float:
     """Return an energy as a share of the noise's; infinite where no pixel counts."""
     noise = sum(crop.deviation[crop.counts].square().sum().item() for crop in crops)
     return energy / noise if noise else inf
