@@ -1,14 +1,16 @@
 """What the choices behind the shipped weights are worth, in short trainings: writes docs/results/pretrained_ladder.md.
 
-    TORCHDENOISE_DATA=DIR python benchmarks/pretrained_ladder.py [VARIANT ... | page]
+    TORCHDENOISE_DATA=DIR python benchmarks/pretrained_ladder.py [VARIANT ... | times | page]
 
 Each variant trains a small network for ``STEPS`` steps, minutes on one thread, and is scored on the images that are
-left out of the training, at one level of each kind of noise. What has its rows is not done again.
+left out of the training, at one level of each kind of noise. What has its rows is not done again. ``times`` measures
+the milliseconds of all rows again, one network after the other: run it on an idle machine.
 """
 
 import csv
 import functools
 import platform
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +30,7 @@ from torchdenoise.denoisers import DenoisingLoss, Muon, Network, Noise2Clean, PS
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, Terms
 from torchdenoise.fitting.trainers import HYGIENE
 from torchdenoise.noise import repeatable
+from torchdenoise.partial_files import completed
 
 STEPS = 3000
 CROP = 192
@@ -98,26 +101,37 @@ class Variant:
     loss: type[DenoisingLoss] = PSNRLoss
 
 
+KINDS = {
+    "white Gaussian noise": [part for part in PARTS if re.fullmatch(r"gaussian:[\d-]+(\+bits:8)?", part)],
+    "Poisson noise": [part for part in PARTS if part.startswith("poisson")],
+    "JPEG": [part for part in PARTS if "jpeg" in part],
+    **{kind: [part for part in PARTS if kind in part] for kind in ("blurred", "camera", "shared", "rows")},
+}
+"""Parts of the mixture that are left out together."""
 VARIANTS = {
     "all parts": Variant(),
     "rate 0.02": Variant(rate=0.02),
     "rate 0.005": Variant(rate=0.005),
-    "rate 0.0025": Variant(rate=0.0025),
     "ReLUs": Variant(arguments={"widths": (24, 32, 48), "slope": 0.0}),
     "non-blind": Variant(network=NonBlindUNet, loss=NonBlindLoss),
     "half as wide": Variant(arguments={"widths": (12, 16, 24)}),
     "widths 32, 48, 64": Variant(arguments={"widths": (32, 48, 64)}),
     "one block": Variant(arguments={"widths": (24, 32, 48), "blocks": 1}),
     "three blocks": Variant(arguments={"widths": (24, 32, 48), "blocks": 3}),
-    **{f"without {part}": Variant(parts=tuple(each for each in PARTS if each != part)) for part in PARTS},
+    **{f"without {kind}": Variant(parts=tuple(part for part in PARTS if part not in KINDS[kind])) for kind in KINDS},
 }
+
+
+def untrained(variant: Variant) -> Network:
+    """Return the network of a variant before its training."""
+    return variant.network(3, **variant.arguments)
 
 
 def train(variant: Variant) -> Network:
     """Return the network of a variant, trained."""
     images, _ = split_images()
     lightning.seed_everything(0, verbose=False)
-    network = variant.network(3, **variant.arguments)
+    network = untrained(variant)
     optimizer = functools.partial(Muon, lr=variant.rate)
     model = Noise2Clean(network, variant.loss(), optimizer, functools.partial(WarmDown, warm=0.02))
     data = ImageFolder(
@@ -187,6 +201,16 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def measure_times() -> None:
+    """Measure the milliseconds of all rows again."""
+    measured = {name: f"{milliseconds(untrained(variant).eval()):.0f}" for name, variant in VARIANTS.items()}
+    known = [{**row, "milliseconds": measured[row["variant"]]} for row in rows()]
+    with completed(RESULT) as path, path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(known)
+
+
 def write_page() -> None:
     """Write the page from the rows."""
     found = rows()
@@ -201,8 +225,9 @@ def write_page() -> None:
         "falls to zero, widths 24, 32, 48 and two blocks a scale, seed 0; a variant differs in what its name says. "
         f"PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is PSNR, "
         "the others are differences from it. *Non-blind*: the true noise level of each picture is an input. One seed: "
-        "differences below a tenth of a decibel say little. Milliseconds (one pass over 256x256) and minutes depend on "
-        "what else ran on the machine. Printed by `python benchmarks/pretrained_ladder.py`.",
+        "differences below a tenth of a decibel say little. Milliseconds are those of one pass over 256x256 pixels in "
+        "float32, on the idle machine; minutes depend on what else ran. Printed by "
+        "`python benchmarks/pretrained_ladder.py`.",
         "",
         f"| variant | mean | {' | '.join(f'`{noise}`' for noise in TESTS)} | parameters | ms | minutes |",
         "|---|---|" + "---|" * (len(TESTS) + 3),
@@ -227,11 +252,13 @@ def main() -> None:
     """Train what is missing, and write the page after each variant."""
     words = sys.argv[1:]
     for word in words:
-        if word not in (*VARIANTS, "page"):
-            sys.exit(f"unknown variant {word}; choose from {', '.join(VARIANTS)}")
+        if word not in (*VARIANTS, "times", "page"):
+            sys.exit(f"unknown variant {word}; choose from {', '.join(VARIANTS)}, times, page")
+    if words == ["times"]:
+        measure_times()
     done = {row["variant"] for row in rows()}
     for name in ("all parts", *(words or VARIANTS)):
-        if name in VARIANTS and name not in done and words != ["page"]:
+        if name in VARIANTS and name not in done and words not in (["page"], ["times"]):
             score(name)
             done.add(name)
             write_page()
