@@ -1,31 +1,26 @@
-"""Overhead of the framework: denoise() against a plain torch loop, and start-up times of the commands.
+"""Overhead of the framework: denoise() against a plain torch loop.
 
-    python benchmarks/frame_cost.py            writes docs/results/frame.md; about six minutes on two idle cores
+    python benchmarks/frame_cost.py            writes docs/results/frame.md; some minutes on two idle cores
 
 Run it on an idle machine.
 """
 
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import lightning
 import torch
 from torch.nn.functional import mse_loss
 
-from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.networks import SmallCNN
 from torchdenoise.denoisers.parts.downsamplers import cells
 from torchdenoise.fitting import denoise
 
 STEPS = 300
 ROUNDS = 3
-STARTS = 7
 
 
 def plain(noisy: torch.Tensor) -> torch.Tensor:
@@ -74,29 +69,6 @@ def fits(size: int) -> str:
     return f"| {size}x{size} | {theirs:.2f} | {ours:.2f} | {ratio:.3f} | {difference:.0e} |"
 
 
-def starts() -> list[str]:
-    """Return the table rows of the start-up times, each beside the import that limits it."""
-    with TemporaryDirectory() as folder:
-        picture = Picture.from_array((torch.rand(32, 32, 3) * 255).byte().numpy())
-        write_picture(Path(folder) / "x.png", picture.image, picture)
-        commands = {
-            "`import torch`": [sys.executable, "-c", "import torch"],
-            "`torchdenoise --help`": [sys.executable, "-m", "torchdenoise", "--help"],
-            "`import lightning`": [sys.executable, "-c", "import lightning"],
-            "`torchdenoise denoise x.png --recipe fast --max-steps 1` (32x32)": [
-                *(sys.executable, "-m", "torchdenoise", "denoise", "x.png", "--recipe", "fast"),
-                *("--max-steps", "1", "--overwrite"),
-            ],
-        }
-        times: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(STARTS):
-            for name, command in commands.items():
-                times[name].append(
-                    seconds(lambda command=command: subprocess.run(command, cwd=folder, check=True, stdout=-3))
-                )
-    return [f"| {name} | {median(values):.3f} | {min(values):.3f} |" for name, values in times.items()]
-
-
 def main() -> None:
     """Measure and write the page."""
     machine = f"{torch.get_num_threads()} CPU threads ({platform.processor() or platform.machine()})"
@@ -111,12 +83,6 @@ def main() -> None:
         f"| image | plain loop, {STEPS} steps, s | `denoise()`, s | ratio | largest difference of the results |",
         "|---|---|---|---|---|",
         *(fits(size) for size in (64, 256)),
-        "",
-        f"Start-up and run of whole commands, {STARTS} alternating runs:",
-        "",
-        "| command | median s | fastest s |",
-        "|---|---|---|",
-        *starts(),
         "",
     ]
     path = Path(__file__).parent.parent / "docs" / "results" / "frame.md"

@@ -1,4 +1,4 @@
-"""Images side by side, and a photograph in the public domain: a cat, from scikit-image."""
+"""Images side by side, a photograph in the public domain (a cat, from scikit-image), and a noisy ramp."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,17 @@ def example() -> "NDArray":
     from skimage.data import chelsea
 
     return chelsea()[TOP : TOP + SIDE, LEFT : LEFT + SIDE]
+
+
+def write_noisy_ramp(path: Path, side: int) -> None:
+    """Write a ramp in colour with Gaussian noise of level 25, 8 bits."""
+    import numpy as np
+
+    from torchdenoise.data import Picture, write_picture
+
+    ramp = np.linspace(60, 190, side)[None, :, None] + np.random.default_rng(0).normal(0, 25, (side, side, 3))
+    picture = Picture.from_array(ramp.clip(0, 255).astype(np.uint8))
+    write_picture(path, picture.image, picture)
 
 
 def side_by_side(images: dict[str, "Tensor"], path: Path) -> None:

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 
-import numpy as np
 import real
+from pictures import write_noisy_ramp
 from pretrained import left_out_images
 from real import PRETRAINED
 from speed import Number, timed
@@ -29,7 +29,6 @@ from studies import CLIPPED, RESULTS, Part, Variant, average, kodak24, real_part
 from torchdenoise.benchmarking.columns import Row, shown
 from torchdenoise.benchmarking.jobs import REAL
 from torchdenoise.benchmarking.store import Store
-from torchdenoise.data import Picture, write_picture
 from torchdenoise.denoisers.weight_files import KEY, read_weights, shipped_weights
 
 ADAPTED = "pretrained-best"
@@ -156,9 +155,7 @@ def seconds() -> None:
     """Time the commands in fresh processes, imports included, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         noisy = Path(folder, "noisy.png")
-        ramp = np.linspace(60, 190, SIDE)[None, :, None] + np.random.default_rng(0).normal(0, 25, (SIDE, SIDE, 3))
-        picture = Picture.from_array(ramp.clip(0, 255).astype(np.uint8))
-        write_picture(noisy, picture.image, picture)
+        write_noisy_ramp(noisy, SIDE)
 
         def fresh(recipe: str) -> dict[str, Number]:
             command = [sys.executable, "-m", "torchdenoise", "denoise", noisy, "-o", Path(folder, "clean.png")]
