@@ -189,7 +189,7 @@ def _table(table: list[Line]) -> list[str]:
     body = []
     for line in table:
         figures = [shown(line[name], places) for name, places in digits.items()]
-        psnr = f"{shown(line.psnr)} ± {shown(line.spread)}"
+        psnr = f"{shown(line.psnr)} ± {shown(line.spreads.get('psnr'))}"
         cells = [f"`{line.recipe}`", str(line.shared), psnr, *figures, cell(line.noise, line.recipe)]
         body.append(f"| {' | '.join(cells)} |")
     return head + body

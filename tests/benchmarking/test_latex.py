@@ -109,3 +109,22 @@ def test_names_are_text(name, printed):
     assert escaped(name) == printed
     line = body(latex([row(name, "a", "30", noise="real")], name))[2]
     assert line[0] == printed
+
+
+def test_standard_deviations_stand_beside_the_means_of_scores():
+    scores = {"noisy_psnr": "20", "noisy_ssim": "0.1"}
+    rows = [
+        row("x", "a", "30", ssim="0.75", **scores),
+        row("x", "b", "34", ssim="0.5", seconds="4", **scores),
+        row("y", "a", "28", ssim="0.25", **scores),
+        row("y", "b", "inf", ssim="0.25", **scores),
+    ]
+    text = latex(rows, "compare", spread=True)
+    assert body(text)[2:] == [
+        ["noisy", r"20.00 $\pm$ 0.00", r"0.100 $\pm$ 0.000", "--"],
+        ["y", r"\textbf{$\infty$}", r"0.250 $\pm$ 0.000", r"\textbf{2.00}"],
+        ["x", r"32.00 $\pm$ 2.83", r"\textbf{0.625} $\pm$ 0.177", "3.00"],
+    ]
+    assert r"% \pm: standard deviation between these pictures" in text
+    assert r"\pm" not in latex(rows, "compare")
+    assert r"\pm$" not in latex(rows[:1], "compare", spread=True)  # one picture has no spread

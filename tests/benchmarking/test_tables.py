@@ -32,7 +32,8 @@ def test_methods_are_ranked_on_the_pictures_that_all_have_finished():
 def test_means_and_deviations_are_over_pictures():
     found = lines([row("one", "a", "30"), row("one", "b", "34"), row("one", "c", "32", seconds="5")])
     assert found[0].psnr == pytest.approx(32)
-    assert found[0].spread == pytest.approx(2)
+    assert found[0].spreads["psnr"] == pytest.approx(2)
+    assert found[0].spreads["ssim"] == 0
     assert found[0]["seconds"] == pytest.approx(3)
 
 
@@ -59,7 +60,7 @@ def test_the_noisy_pictures_are_scored_over_the_same_pictures_as_the_methods():
     ]
     shown = [line for line in markdown(rows, "").splitlines() if line.startswith("| ")][2:]
     assert [line.split(" | ")[0] for line in shown] == ["| noisy", "| x", "| y"]
-    assert shown[0].split(" | ")[1:4] == ["2", "22.00", "0.200"]
+    assert shown[0].split(" | ")[1:4] == ["2", "22.00 ± 2.83", "0.200"]
     assert "| noisy |" not in markdown([row("x", "a", "30")], "")
 
 

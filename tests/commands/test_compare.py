@@ -40,6 +40,16 @@ def test_compare_writes_rows_table_report_and_pictures(run, clean):
     assert "<script src" not in html
 
 
+def test_spread_changes_the_table_for_papers_and_repeats_no_job(run, clean):
+    words = ("compare", "--recipes", "tv", "--data", clean, "--noise", "gaussian:25", *SHORT, "-o", "res")
+    assert run(*words).code == 0
+    table, rows = Path("res/table.tex").read_text(), Path("res/results.csv").read_bytes()
+    assert r"$\pm$" not in table
+    assert run(*words, "--spread").code == 0
+    assert re.search(r"^tv & \d+\.\d\d \$\\pm\$ \d+\.\d\d & ", Path("res/table.tex").read_text(), re.MULTILINE)
+    assert Path("res/results.csv").read_bytes() == rows
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -91,6 +91,7 @@ def compare(
     device: str = "auto",
     output: str | Path | None = None,
     figures: bool = False,
+    spread: bool = False,
     listener: Listener | None = None,
     command: str = "",
 ) -> list[dict[str, Any]]:
@@ -117,6 +118,7 @@ def compare(
         output: folder for ``results.csv``, ``table.md``, ``table.tex``, ``report.html`` and the pictures. Jobs that are
             done there are not repeated.
         figures: whether to draw figures for papers there; needs the extra ``figures``.
+        spread: whether ``table.tex`` has the standard deviation between pictures beside the mean of each score.
         listener: its methods are called as the comparison runs.
         command: printed in the table and the report.
 
@@ -168,7 +170,7 @@ def compare(
         rows = store.rows_of(jobs)
         if output is not None:
             store.write_page("table.md", markdown(rows, command))
-            store.write_page("table.tex", latex(rows, command))
+            store.write_page("table.tex", latex(rows, command, spread=spread))
             store.write_page("report.html", report(store, jobs, command))
         if figures:
             for name, content in drawn_figures(store, jobs):

@@ -31,11 +31,16 @@ _NONE = "--"
 """Stands where a method has no figure."""
 
 
-def latex(rows: Sequence[Row], command: str) -> str:
+def latex(rows: Sequence[Row], command: str, *, spread: bool = False) -> str:
     """Return a tabular: a line for each method, and for each noise its scores and the seconds.
 
     The first line is the noisy pictures, without rank; the methods follow, the best PSNR at the first noise first.
     The best figure of a column is bold, the second, of three or more, underlined. Comments say how it was made.
+
+    Args:
+        rows: of the comparison.
+        command: that made it, for a comment.
+        spread: whether the standard deviation between pictures stands beside the mean of each score.
     """
     table = lines(rows)
     noises = list(dict.fromkeys(line.noise for line in table))
@@ -44,16 +49,16 @@ def latex(rows: Sequence[Row], command: str) -> str:
     shown = _shown_columns(table)
     marked = {column.name for column in shown if has_best(column, table)}
     cells = [
-        _cells([by_place.get((method, noise)) for method in methods], column, column.name in marked)
+        _cells([by_place.get((method, noise)) for method in methods], column, column.name in marked, spread)
         for noise in noises
         for column in shown
     ]
     pretrained = {row["recipe"] for row in rows if row.get("weights")}
     names = [escaped(method) + (_DAGGER if method in pretrained else "") for method in methods]
     headings = [_heading(column, contended(rows)) for column in shown]
-    text = [*_comments(rows, command, table), rf"\begin{{tabular}}{{l{'r' * len(cells)}}}", r"\toprule"]
+    text = [*_comments(rows, command, table, spread), rf"\begin{{tabular}}{{l{'r' * len(cells)}}}", r"\toprule"]
     text += [*_groups(noises, len(shown)), _line(["Method", *headings * len(noises)]), r"\midrule"]
-    text += _noisy_line(rows, noises, shown)
+    text += _noisy_line(rows, noises, shown, spread)
     text += [_line([name, *figures]) for name, *figures in zip(names, *cells, strict=True)]
     text.append(r"\bottomrule")
     if pretrained:
@@ -81,13 +86,11 @@ def _shown_columns(table: Sequence[Line]) -> list[Column]:
     return [*(ranked or scores), *(column for column in there if column.name == "seconds")]
 
 
-def _noisy_line(rows: Sequence[Row], noises: Sequence[str], shown: Sequence[Column]) -> list[str]:
+def _noisy_line(rows: Sequence[Row], noises: Sequence[str], shown: Sequence[Column], spread: bool) -> list[str]:
     """Return the line of the noisy pictures themselves; none without clean pictures."""
     by_noise = {noise: line for noise in noises for line in noisy_lines(rows, noise)}
-    values = [by_noise[noise][column.name] if noise in by_noise else None for noise in noises for column in shown]
     figures = [
-        _NONE if value is None or math.isnan(value) else _marked(column.shown(value), None, None)
-        for value, column in zip(values, [*shown] * len(noises), strict=True)
+        cell for noise in noises for column in shown for cell in _cells([by_noise.get(noise)], column, False, spread)
     ]
     return [_line(["noisy", *figures])] if by_noise else []
 
@@ -96,7 +99,7 @@ def _heading(column: Column, busy: bool) -> str:
     return "seconds (contended)" if column.name == "seconds" and busy else escaped(column.heading)
 
 
-def _cells(found: Sequence[Line | None], column: Column, marked: bool) -> list[str]:
+def _cells(found: Sequence[Line | None], column: Column, marked: bool, spread: bool) -> list[str]:
     """Return the figures of a column as text, the best marked; those that look the same are ranked the same."""
     values = [None if line is None else line[column.name] for line in found]
     texts = [_NONE if value is None or math.isnan(value) else column.shown(value) for value in values]
@@ -104,7 +107,14 @@ def _cells(found: Sequence[Line | None], column: Column, marked: bool) -> list[s
     ranking = sorted(set(numbers), reverse=bool(column.higher_is_better))
     best = ranking[0] if len(numbers) > 1 and marked else None
     second = ranking[1] if best is not None and len(numbers) > 2 and len(ranking) > 1 else None
-    return [text if text == _NONE else _marked(text, best, second) for text in texts]
+    cells = [text if text == _NONE else _marked(text, best, second) for text in texts]
+    return [cell + _spread(line, column) for cell, line in zip(cells, found, strict=True)] if spread else cells
+
+
+def _spread(line: Line | None, column: Column) -> str:
+    if line is None or column.name not in line.spreads:
+        return ""
+    return rf" $\pm$ {column.shown(line.spreads[column.name])}"
 
 
 def _marked(text: str, best: float | None, second: float | None) -> str:
@@ -114,11 +124,12 @@ def _marked(text: str, best: float | None, second: float | None) -> str:
     return rf"\underline{{{shown}}}" if float(text) == second else shown
 
 
-def _comments(rows: Sequence[Row], command: str, table: Sequence[Line]) -> list[str]:
+def _comments(rows: Sequence[Row], command: str, table: Sequence[Line], spread: bool) -> list[str]:
     found = [command, f"{setting(rows).replace('**', '')}."]  # without Markdown
     for noise in dict.fromkeys(line.noise for line in table):
         count = max(line.shared for line in table if line.noise == noise)
         found.append(f"{noise}: means over the {count} pictures (and seeds) that all its methods have finished")
+    found += [r"\pm: standard deviation between these pictures"] if spread else []
     found += [pretrained_line(rows), r"Needs \usepackage{booktabs}; best bold, second underlined."]
     return [f"% {printable(' '.join(line.splitlines()))}" for line in found if line]
 

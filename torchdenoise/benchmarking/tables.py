@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import mean, stdev
 
-from torchdenoise.benchmarking.columns import Column, Row, columns, shown
+from torchdenoise.benchmarking.columns import Column, Row, columns
 from torchdenoise.errors import printable
 from torchdenoise.metrics import all_metrics
 
@@ -27,8 +27,8 @@ class Line:
     done: int
     failed: int
     figures: Mapping[str, float | None]
-    spread: float | None
-    """Standard deviation of PSNR between pictures."""
+    spreads: Mapping[str, float]
+    """Standard deviations of scores between pictures, by column; those that there are."""
 
     def __getitem__(self, column: str) -> float | None:
         return self.figures[column]
@@ -50,7 +50,7 @@ class Line:
 
     def cell(self, column: Column) -> str:
         """Return a figure as text, PSNR with its spread."""
-        spread = f" ± {shown(self.spread)}" if column.name == "psnr" and self.spread is not None else ""
+        spread = f" ± {column.shown(self.spreads['psnr'])}" if column.name == "psnr" in self.spreads else ""
         return f"{column.shown(self[column.name])}{spread}"
 
 
@@ -97,7 +97,6 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
         mine = [row for row in rows if row["recipe"] == recipe]
         done = [row for row in mine if row["status"] == "done"]
         common = [row for row in done if _scene(row) in shared]
-        psnr = _values(common, "psnr")
         found.append(
             Line(
                 recipe=recipe,
@@ -106,7 +105,7 @@ def _of_noise(noise: str, rows: Sequence[Row]) -> list[Line]:
                 done=len(done),
                 failed=sum(row["status"] == "failed" for row in mine),
                 figures={column.name: _figure(column, done, common) for column in figure_columns()},
-                spread=stdev(psnr) if len(psnr) > 1 and all(map(isfinite, psnr)) else None,
+                spreads=_spreads({name: _values(common, name) for name in all_metrics()}),
             )
         )
     return sorted(found, key=lambda line: (not line.shared, -(line.psnr or 0), line.recipe))
@@ -125,7 +124,12 @@ def noisy_lines(rows: Sequence[Row], noise: str) -> list[Line]:
         return []
     scores = {name: mean(values) for name, values in found.items() if values}
     figures = {name: scores.get(name) for name, column in columns().items() if column.heading}
-    return [Line("noisy", noise, len(common), len(common), 0, figures, None)]
+    return [Line("noisy", noise, len(common), len(common), 0, figures, _spreads(found))]
+
+
+def _spreads(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the standard deviations of those scores that have one."""
+    return {name: stdev(values) for name, values in scores.items() if len(values) > 1 and all(map(isfinite, values))}
 
 
 def _figure(column: Column, done: Sequence[Row], common: Sequence[Row]) -> float | None:

@@ -42,6 +42,7 @@ def parser() -> Parser:
     )
     options.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     options.add_argument("--figures", action="store_true", help="draw figures for papers, too (extra [figures])")
+    options.add_argument("--spread", action="store_true", help="standard deviations between pictures in table.tex")
     options.add_argument("--crop", type=positive, metavar="N", help="compare the N x N centre of each picture")
     options.add_argument("--seeds", default="0", metavar="N,...", help="seeds of noise and fits (default: 0)")
     options.add_argument("--max-steps", type=positive, metavar="N", help="steps of every fit")
@@ -81,6 +82,7 @@ def run(words: Sequence[str]) -> int:
             device=options.device,
             output=options.output,
             figures=options.figures,
+            spread=options.spread,
             listener=listener,
             command=full_command(words),
         )
