@@ -20,6 +20,7 @@ from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
 from torchdenoise.callbacks.progress_lines import ProgressLines
 from torchdenoise.callbacks.score_table import ScoreTable
+from torchdenoise.callbacks.step_numbers import StepNumbers
 from torchdenoise.commands.experiment_arguments import checkpoint_file, rewritten, take_output_options, take_start
 from torchdenoise.commands.lightning_cli import ExperimentCLI
 from torchdenoise.errors import AssumptionWarning, CheckpointError, UserError
@@ -43,7 +44,7 @@ def run(words: Sequence[str]) -> int:
     rest, output, overwrite = take_output_options(rest) if command == "predict" else (rest, None, False)
     rest, init_from = take_start(rest) if command == "fit" else (rest, None)
     callbacks: dict[str, list[Callback]] = {
-        "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint(), ProgressLines(), Curves()],
+        "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint(), StepNumbers(), ProgressLines(), Curves()],
         "test": [ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
