@@ -97,8 +97,9 @@ def test_earlier_results_in_a_folder_are_no_pictures_to_predict(fitted, tmp_path
 def test_test_prints_every_picture_and_the_mean(fitted, clean_folder):
     words = ("--data", "ImageFolder", "--data.test", "clean", "--data.noise", "gaussian:25:clip", *CPU)
     outcome = fitted("test", "--ckpt_path", LAST, *words)
-    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    noise, *rows = [line.split("\t") for line in outcome.out.splitlines()]
     assert outcome.code == 0, outcome.err
+    assert noise == ["noise: gaussian:25:clip, seed 0"]
     assert [row[0] for row in rows] == ["picture", "clean/0.png", "clean/1.png", "mean of 2"]
     first, second, mean = (float(row[1]) for row in rows[1:])
     assert mean == pytest.approx((first + second) / 2, abs=0.002)
@@ -106,9 +107,10 @@ def test_test_prints_every_picture_and_the_mean(fitted, clean_folder):
 
 
 def test_validate(fitted, clean_folder):
-    words = ("--data", "ImageFolder", "--data.val", "clean", "--data.noise", "gaussian:25", *CPU)
+    words = ("--data", "ImageFolder", "--data.val", "clean", "--data.seed", "3", *CPU)
     outcome = fitted("validate", "--ckpt_path", LAST, *words)
     assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("noise: gaussian:25, seed 3\n")
     assert "val_psnr" in outcome.out
     assert "val_loss" in outcome.out
 

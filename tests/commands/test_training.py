@@ -157,7 +157,8 @@ def test_pairs_train_test_and_predict(train, run, tmp_path):
     words = "--data PairFolder --data.test_noisy noisy --data.test_clean clean"
     tested = run("test", *f"--ckpt_path {BEST} {words} --trainer.accelerator cpu".split())
     assert tested.code == 0, tested.err
-    assert [line.split("\t")[0] for line in tested.out.splitlines()][1:3] == ["noisy/0.png", "noisy/1.png"]
+    assert tested.out.startswith("noise: that of the pictures themselves\n")
+    assert [line.split("\t")[0] for line in tested.out.splitlines()][2:4] == ["noisy/0.png", "noisy/1.png"]
     words = "--data ImageFolder --data.predict noisy --output out --trainer.accelerator cpu"
     assert run("predict", *f"--ckpt_path {LAST} {words}".split()).code == 0
     assert len(list((tmp_path / "out").iterdir())) == 6
@@ -513,6 +514,7 @@ def test_two_processes_write_and_score_what_one_would(train, tmp_path):
     assert outcome.returncode == 0, outcome.stderr
     rows = [line.split("\t") for line in outcome.stdout.splitlines() if line.count("\t") == 4]
     assert [row[0] for row in rows] == ["picture", *(f"clean/{number}.png" for number in range(5)), "mean of 5"]
+    assert outcome.stdout.count("noise: gaussian:25, seed 0\n") == 1
     scores = [float(row[1]) for row in rows[1:]]
     assert scores[-1] == pytest.approx(sum(scores[:-1]) / 5, abs=1e-3)
 

@@ -80,7 +80,7 @@ def test_a_data_set_method_learns_scores_and_predicts(foreign, run, folders, tmp
     last = "runs/version_0/checkpoints/last.ckpt"
     tested = run(*f"test {model} --ckpt_path {last} {data} --data.test clean".split())
     assert tested.code == 0, tested.err
-    header, *rows = [line.split("\t") for line in tested.out.splitlines()]
+    _, header, *rows = [line.split("\t") for line in tested.out.splitlines()]
     assert header[:3] == ["picture", "PSNR", "SSIM"]
     assert [row[0] for row in rows] == [*(f"clean/{number}.png" for number in range(8)), "mean of 8"]
     assert all(float(row[1]) > 18 for row in rows)  # noise of this level leaves 16.1 dB

@@ -20,6 +20,7 @@ from torchdenoise.callbacks.interrupt import GracefulInterrupt
 from torchdenoise.callbacks.predicted_pictures import PictureWriter
 from torchdenoise.callbacks.progress_lines import ProgressLines
 from torchdenoise.callbacks.score_table import ScoreTable
+from torchdenoise.callbacks.scored_noise import ScoredNoise
 from torchdenoise.callbacks.step_numbers import StepNumbers
 from torchdenoise.commands.experiment_arguments import checkpoint_file, rewritten, take_output_options, take_start
 from torchdenoise.commands.lightning_cli import ExperimentCLI
@@ -45,7 +46,8 @@ def run(words: Sequence[str]) -> int:
     rest, init_from = take_start(rest) if command == "fit" else (rest, None)
     callbacks: dict[str, list[Callback]] = {
         "fit": [GracefulInterrupt(), LastCheckpoint(), BestCheckpoint(), StepNumbers(), ProgressLines(), Curves()],
-        "test": [ScoreTable()],
+        "validate": [ScoredNoise()],
+        "test": [ScoredNoise(), ScoreTable()],
         "predict": [PictureWriter(output, overwrite)],
     }
     arguments = [command, *rewritten(command, rest)]

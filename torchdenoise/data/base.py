@@ -65,6 +65,10 @@ class DenoisingData(Registered, LightningDataModule, ABC, kind="data"):
         """Return the keys of training batches, or None if only the batches show them."""
         return None
 
+    def noise_in_words(self) -> str:
+        """Return the noise of the pictures that are scored; a module that adds noise names it and its seed."""
+        return "that of the pictures themselves"
+
     @abstractmethod
     def prepare(self, stage: str) -> tuple[int, int, int]:
         """Get the pictures ready and return (channels, smallest height, smallest width)."""

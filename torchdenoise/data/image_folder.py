@@ -79,6 +79,11 @@ class ImageFolder(FolderData, source="synthetic noise on clean pictures, or nois
         return {"noisy"} if self.target is None else {"noisy", "target"}
 
     @override
+    def noise_in_words(self) -> str:
+        """Return the spec of the added noise, and its seed."""
+        return f"{self.noise.spec}, seed {self.seed}"
+
+    @override
     def transform(self, stage: str) -> Transform:
         """Return the function that adds noise; pictures to predict are noisy already."""
         return unchanged if stage == "predict" else _AddNoise(self.noise, self.target, self.seed)

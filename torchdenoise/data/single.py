@@ -136,6 +136,11 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         return read_picture(self.path, self.data_range)
 
     @override
+    def noise_in_words(self) -> str:
+        """Return the spec of the added noise, and its seed, if there is any."""
+        return super().noise_in_words() if self.noise is None else f"{self.noise.spec}, seed {self.seed}"
+
+    @override
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the picture endlessly; the Trainer's ``max_steps`` ends the fit."""
         return DataLoader(
