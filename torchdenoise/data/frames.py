@@ -17,6 +17,7 @@ from typing_extensions import override
 from torchdenoise.data.axes import Axes
 from torchdenoise.data.calibration import Calibration
 from torchdenoise.data.damage import decode_errors
+from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 Numbered = Iterable[tuple[int, NDArray[Any]]]
@@ -70,6 +71,11 @@ class Planes(ABC):
 
     def __len__(self) -> int:
         return self.axes.planes(self.shape)
+
+    @property
+    def comment(self) -> str:
+        """The remarks as one line for the metadata of a result; nothing if there are none."""
+        return as_comment(self.remarks)
 
     @abstractmethod
     def read(self, number: int) -> NDArray[Any]:

@@ -50,8 +50,8 @@ class Picture:
     """Without the ``Exif`` prefix of JPEG."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
-    comment: str = ""
-    """Text to store in the written file."""
+    remarks: Sequence[str] = ()
+    """What the metadata of a result say beside those of the input."""
     png: Mapping[bytes, bytes] = field(default_factory=dict)
     """Chunks that only PNG can hold, by name."""
     tiff: Mapping[str, Any] = field(default_factory=dict)
@@ -167,13 +167,19 @@ class Picture:
     def with_remarks(self, remarks: Sequence[str]) -> "Picture":
         """Return the picture whose results carry remarks in their metadata; empty ones do not count.
 
-        They become one line: a PNG and a JPEG store it as comment, a TIFF as software.
+        They become one line: a PNG and a JPEG store it as comment, a TIFF as software, other formats where they have a
+        place for text.
 
         Example:
             >>> Picture.from_array(np.zeros((8, 9))).with_remarks(["", "noise: none"]).comment
             'torchdenoise: noise: none'
         """
-        return replace(self, comment=as_comment(remarks) or self.comment)
+        return replace(self, remarks=tuple(filter(None, remarks)) or self.remarks)
+
+    @property
+    def comment(self) -> str:
+        """The remarks as one line for the metadata of a result; nothing if there are none."""
+        return as_comment(self.remarks)
 
     def restore(self, image: torch.Tensor) -> NDArray[Any]:
         """Return ``image``, (1, C, H, W) like this one, as an array of the original shape, dtype, range and alpha.

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from helpers import copy_planes, copy_with_remark, random_pixels
 
-from torchdenoise.data import open_planes, read_picture, scene_names, write_picture, write_planes
+from torchdenoise.data import Picture, open_planes, read_picture, scene_names, write_picture, write_planes
 from torchdenoise.data.formats import zarr_arrays
 from torchdenoise.data.headers import Header, header
 from torchdenoise.errors import PictureError, UserError
@@ -360,3 +360,10 @@ def test_remarks_are_in_a_new_file_too(tmp_path):
     attributes = zarr.open(tmp_path / "a.ome.zarr", mode="r").attrs.asdict()
     assert attributes["history"] == "torchdenoise: noise: white"
     assert attributes["ome"]["multiscales"]
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)])
+def test_the_remarks_of_a_single_picture_are_its_history(tmp_path, shape):
+    picture = Picture.from_array(random_pixels(shape)).with_remarks(["noise: white"])
+    write_picture(tmp_path / "a.zarr", picture.image, picture)
+    assert zarr.open(tmp_path / "a.zarr", mode="r").attrs["history"] == "torchdenoise: noise: white"

@@ -62,6 +62,7 @@ class PlanesFormat(PictureFormat):
     def save(self, path: Path, array: NDArray[Any], like: Picture) -> None:
         """Write a picture as a single plane."""
         planes = self._planes(array, like)
+        planes.remarks = [*like.remarks]
         plane = array[..., 0] if array.shape[2:] == (1,) else array
         self.write_planes(path, [(0, plane)], planes, array.dtype)
 

@@ -29,7 +29,6 @@ from torchdenoise.data.formats.tiff_checks import (
 )
 from torchdenoise.data.formats.tiff_pages import grey_levels, page_metadata, stored_dtype
 from torchdenoise.data.frames import Numbered, Planes, in_order
-from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 from torchdenoise.scenes import find_scene
 
@@ -208,9 +207,9 @@ def write_tiff(path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any])
         else:
             for number, page in enumerate(pages):
                 writer.write(page, metadata=None, contiguous=False, **options, **_tags(source, number, dtype))
-    if like.remarks and not (source is not None and source.tiff.is_scanimage):  # whose metadata are in this tag
+    if like.comment and not (source is not None and source.tiff.is_scanimage):  # whose metadata are in this tag
         before = b"" if source is None else _text(source.keyframe, _SOFTWARE)
-        line = b"; ".join(filter(None, [before, as_comment(like.remarks).encode()]))
+        line = b"; ".join(filter(None, [before, like.comment.encode()]))
         with quiet():
             tifffile.tiffcomment(path, line, tagcode=_SOFTWARE)
 

@@ -28,7 +28,6 @@ from torchdenoise.data.formats.planes_format import PlanesFormat, put_planes
 from torchdenoise.data.formats.zarr_containers import MARKERS, Container, Folder, opened, quiet, storage, zarr_module
 from torchdenoise.data.frames import Numbered, Planes
 from torchdenoise.data.memory import free_memory
-from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 from torchdenoise.scenes import find_scene
 
@@ -101,8 +100,8 @@ class Zarr(PlanesFormat, source="https://zarr.dev"):
         else:
             array, letters = _new_array(path, like, dtype)
         _fill(array, letters, planes, like, path.parent)
-        if like.remarks:
-            _add_history(path, as_comment(like.remarks))
+        if like.comment:
+            _add_history(path, like.comment)
 
 
 class ZarrPlanes(Planes):

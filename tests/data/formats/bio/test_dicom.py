@@ -154,3 +154,11 @@ def test_a_remark_describes_the_derivation(tmp_path):
     copy_planes(path, tmp_path / "silent.dcm")
     found = [pydicom.dcmread(tmp_path / name).DerivationDescription for name in ("out.dcm", "silent.dcm")]
     assert found == ["torchdenoise: noise: white, level 12.3 of 255", "torchdenoise"]
+
+
+def test_the_remarks_of_a_single_picture_describe_the_derivation(tmp_path):
+    picture = read_picture(save(tmp_path / "in.dcm", pixels((9, 7))))
+    for name, result in (("out.dcm", picture.with_remarks(["noise: white"])), ("silent.dcm", picture)):
+        write_picture(tmp_path / name, picture.image, result)
+    found = [pydicom.dcmread(tmp_path / name).DerivationDescription for name in ("out.dcm", "silent.dcm")]
+    assert found == ["torchdenoise: noise: white", "torchdenoise"]

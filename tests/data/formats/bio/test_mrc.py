@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import copy_planes, copy_with_remark, random_pixels
 
-from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes
+from torchdenoise.data import ArrayPlanes, Axes, Picture, check_planes_output, open_planes, write_picture
 from torchdenoise.errors import PictureError
 
 mrcfile = pytest.importorskip("mrcfile")
@@ -107,3 +107,10 @@ def test_a_remark_is_a_label_as_long_as_there_is_room(tmp_path):
     before = mrcfile.open(path).get_labels()
     added = [f"torchdenoise: noise: level {number}".ljust(80, ".") for number in range(10 - len(before))]
     assert mrcfile.open(tmp_path / "10.mrc").get_labels() == before + added
+
+
+def test_a_single_picture_has_its_remarks_as_a_label(tmp_path):
+    picture = Picture.from_array(random_pixels((9, 8)).astype("int8")).with_remarks(["noise: white"])
+    write_picture(tmp_path / "out.mrc", picture.image, picture)
+    assert mrcfile.validate(tmp_path / "out.mrc")
+    assert mrcfile.open(tmp_path / "out.mrc").get_labels()[-1] == "torchdenoise: noise: white"

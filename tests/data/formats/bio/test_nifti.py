@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import copy_planes, copy_with_remark, random_pixels
 
-from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes, read_picture, write_picture
+from torchdenoise.data import ArrayPlanes, Axes, Picture, check_planes_output, open_planes, read_picture, write_picture
 from torchdenoise.errors import PictureError, UserError
 
 nibabel = pytest.importorskip("nibabel")
@@ -152,3 +152,10 @@ def test_a_remark_is_in_the_description_and_nothing_else_changes(tmp_path, suffi
     text = b"night; torchdenoise: noise: white, level 12.3 of 255".ljust(80, b".")
     assert nibabel.load(tmp_path / f"out{suffix}").header["descrip"].item() == text
     assert after.replace(text, b"night".ljust(80, b"\0")) == before
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_single_picture_has_its_remarks_in_the_description(tmp_path, suffix):
+    picture = Picture.from_array(random_pixels((9, 8))).with_remarks(["noise: white"])
+    write_picture(tmp_path / f"out{suffix}", picture.image, picture)
+    assert nibabel.load(tmp_path / f"out{suffix}").header["descrip"].item() == b"torchdenoise: noise: white"

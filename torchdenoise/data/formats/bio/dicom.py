@@ -20,7 +20,6 @@ from torchdenoise.data.formats.base import check_size
 from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.planes_format import PictureAndPlanesFormat
 from torchdenoise.data.frames import Numbered, Planes, in_order
-from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -162,7 +161,7 @@ def _derived(like: DicomPlanes, content: str) -> Any:
             del dataset[name]
     kinds = list(dataset.get("ImageType") or ["ORIGINAL", "PRIMARY"])
     dataset.ImageType = ["DERIVED", *kinds[1:]]
-    dataset.DerivationDescription = as_comment(like.remarks)[:_TEXT_LENGTH] or "torchdenoise"
+    dataset.DerivationDescription = like.comment[:_TEXT_LENGTH] or "torchdenoise"
     if int(dataset.SamplesPerPixel) == 3:
         dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     generate_uid = bio_module("pydicom.uid", "DICOM").generate_uid

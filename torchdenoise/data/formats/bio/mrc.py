@@ -17,7 +17,6 @@ from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.raw_arrays import RawArray
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
-from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 MODES = {"int8": 0, "int16": 1, "float32": 2, "uint16": 6, "float16": 12}
@@ -72,8 +71,8 @@ class MRC(PlanesFormat, source="https://doi.org/10.1016/j.jsb.2015.04.002"):
         with path.open("w+b") as file:
             layout.write(file, header.tobytes() + extended, seen.watch(planes), like)
             seen.store(header)
-            if like.remarks:
-                _add_label(header, as_comment(like.remarks))
+            if like.comment:
+                _add_label(header, like.comment)
             file.seek(0)
             file.write(header.tobytes())
 

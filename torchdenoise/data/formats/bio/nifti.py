@@ -19,7 +19,6 @@ from torchdenoise.data.formats.bio.extra import bio_module
 from torchdenoise.data.formats.bio.raw_arrays import RawArray
 from torchdenoise.data.formats.planes_format import PlanesFormat
 from torchdenoise.data.frames import ArrayPlanes, Numbered, Planes
-from torchdenoise.data.picture import as_comment
 from torchdenoise.errors import PictureError
 
 LETTERS = "XYZTCQR"
@@ -88,9 +87,9 @@ class NIfTI(PlanesFormat, source="https://nifti.nimh.nih.gov"):
         layout = _layout(header)
         letters = like.axes.letters if isinstance(like, NiftiPlanes) else layout.letters
         RawArray(letters, layout.shape, layout.dtype, "F").write(file, _head(header), planes, like)
-        if like.remarks:
+        if like.comment:
             before = header["descrip"].item()
-            header["descrip"] = b"; ".join(filter(None, [before, as_comment(like.remarks).encode("ascii", "replace")]))
+            header["descrip"] = b"; ".join(filter(None, [before, like.comment.encode("ascii", "replace")]))
             file.seek(0)
             file.write(_head(header))
 
