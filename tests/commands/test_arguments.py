@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from torchdenoise.commands import compare, denoise
+from torchdenoise.commands import compare, denoise, export
 from torchdenoise.commands.arguments import SYNONYMS, Parser, data_range, fraction, positive, seconds
 from torchdenoise.errors import UserError
 
@@ -64,11 +64,14 @@ def test_a_parser_raises_one_line(words, message):
         (["--level", "-1"], "--noise-level?"),
         (["--lr", "0.1"], "--set model.optimizer.lr=0.1?"),
         (["--width=64"], "--set model.network.width=64?"),
+        (["--ckpt_path", "a.ckpt"], "--ckpt a.ckpt?"),
+        (["--checkpoint=a.ckpt"], "--ckpt a.ckpt?"),
+        (["--init_from", "a.ckpt"], "--ckpt a.ckpt?"),
     ],
 )
 def test_an_option_of_another_program_has_a_hint_at_ours(words, hint):
     parser = Parser("demo", "A demo.", "  demo --recipe x")
-    for name in ("--recipe", "--device", "--noise-level", "--output", "--set"):
+    for name in ("--recipe", "--device", "--noise-level", "--output", "--set", "--ckpt"):
         parser.add_argument(name)
     with pytest.raises(UserError) as error:
         parser.parse_args(words)
@@ -76,10 +79,20 @@ def test_an_option_of_another_program_has_a_hint_at_ours(words, hint):
 
 
 def test_compare_is_hinted_at_its_own_way_to_say_it():
-    for words, hint in ((["--sigma", "25"], "--noise gaussian:25?"), (["--set", "a=1"], "--recipes NAME=RECIPE:a=1?")):
+    for words, hint in (
+        (["--sigma", "25"], "--noise gaussian:25?"),
+        (["--set", "a=1"], "--recipes NAME=RECIPE:a=1?"),
+        (["--ckpt", "a.ckpt"], "--recipes NAME=a.ckpt?"),
+    ):
         with pytest.raises(UserError) as error:
             compare.parser().parse_args(["--recipes", "zsn2n", "-o", "x", *words])
         assert f"(did you mean {hint})" in str(error.value)
+
+
+@pytest.mark.parametrize("option", ["--ckpt", "--ckpt_path", "--checkpoint"])
+def test_export_is_hinted_at_its_word_without_an_option(option):
+    with pytest.raises(UserError, match=r"\(did you mean CKPT without an option\?\)"):
+        export.parser().parse_args([option, "a.ckpt", "-o", "a.onnx"])
 
 
 def test_an_option_that_the_command_lacks_is_not_named():
@@ -87,8 +100,8 @@ def test_an_option_that_the_command_lacks_is_not_named():
         Parser("demo", "A demo.", "  demo").parse_args(["--force"])
 
 
-def test_a_synonym_names_an_option_of_denoise_or_compare():
-    ours = {*denoise.parser()._option_names(), *compare.parser()._option_names()}
+def test_a_synonym_names_an_option_of_denoise_compare_or_export():
+    ours = {name for command in (denoise, compare, export) for name in command.parser()._option_names()}
     assert {option.split()[0] for option in SYNONYMS} <= ours
 
 

@@ -59,6 +59,18 @@ def test_our_own_callbacks_print_and_write_unless_asked_otherwise(command, added
     assert rewritten("test", [*words, "--verbose", "true"]) == [*words, "--verbose", "true"]
 
 
+@pytest.mark.parametrize("option", ["--ckpt", "--checkpoint", "--ckpt-path", "--weights", "--resume", "--init-from"])
+def test_other_names_for_a_checkpoint_are_answered_with_ours(option):
+    words = ["--config", "zsn2n", option, "a.ckpt"]
+    remedy = "--ckpt_path a.ckpt to go on with its fit, or --init_from a.ckpt for a new fit from its weights"
+    for command, given in (("fit", remedy), ("validate", "--ckpt_path a.ckpt"), ("test", "--ckpt_path a.ckpt")):
+        with pytest.raises(RecipeError, match=f"^{command} has no {option}: give {given}$"):
+            rewritten(command, words)
+    with pytest.raises(RecipeError, match=r"^predict has no --ckpt: give --ckpt_path b.ckpt$"):
+        rewritten("predict", ["--ckpt=b.ckpt"])
+    assert rewritten("fit", ["--config", "zsn2n", "--data.path", "ckpt"])
+
+
 def test_a_model_is_needed_except_for_help():
     with pytest.raises(RecipeError, match="fit needs a model: give --config RECIPE"):
         rewritten("fit", ["--data.path", "x.png"])

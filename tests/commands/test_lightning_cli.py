@@ -139,3 +139,17 @@ def test_a_fit_whose_state_does_not_count_is_not_resumed(run, noisy_png, damage)
     outcome = run(*words, "--trainer.max_steps", "5", "--ckpt_path", LAST)
     assert outcome.code == 2
     assert outcome.err.endswith("holds no state of a fit to go on with; start from its weights with --init_from\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("predict", "--ckpt_pat", "a.ckpt"), "ckpt_pat: no such option"),
+        (("fit", "--trainer.max_step", "3"), "trainer.max_step: no such option (did you mean trainer.max_steps?)"),
+    ],
+)
+def test_options_are_not_abbreviated(run, noisy_png, words, message):
+    outcome = run(*words, "--config", "zsn2n", "--data.path", "noisy.png")
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"torchdenoise: {message}")
+    assert [path.name for path in noisy_png.parent.iterdir()] == ["noisy.png"]

@@ -336,6 +336,8 @@ def test_a_users_own_warnings_still_show():
         ({"recipe": "zs"}, "unknown recipe"),
         ({"losss": None}, "Recorrupted takes no losss"),
         ({"ckpt": "a.ckpt"}, r"takes no ckpt \(did you mean checkpoint\?\)"),
+        ({"ckpt_path": "a.ckpt"}, r"takes no ckpt_path \(did you mean checkpoint\?\)"),
+        ({"method": "zsn2n"}, r"takes no method \(did you mean recipe\?\)"),
         ({"recipe": "zsn2n", "lr": 0.1}, r"takes no lr: .*; arguments of these are given by overrides="),
         ({"recipe": "zsn2n", "optimizer": torch.optim.SGD}, "optimizer=lambda parameters: SGD\\(parameters, "),
         ({"recipe": "zsn2n", "optimizer": "SGD"}, "optimizer must be a function: optimizer=lambda parameters: "),

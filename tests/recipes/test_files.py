@@ -23,6 +23,12 @@ def test_files_that_are_no_recipes(tmp_path, text, message):
         recipes.load_recipe(str(path))
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "runs/weights.safetensors"])
+def test_a_checkpoint_is_no_recipe(name):
+    with pytest.raises(UserError, match=f"^{name}: a checkpoint, not a recipe: in Python give checkpoint=, .* --ckpt,"):
+        recipes.load_recipe(name)
+
+
 def test_a_file_of_the_users_wins_over_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "zsn2n").write_text("model: mine")

@@ -12,10 +12,14 @@ from typing_extensions import override
 
 from torchdenoise.errors import UserError, did_you_mean
 
+CHECKPOINT_NAMES = "ckpt ckpt-path checkpoint checkpoint-path init-from resume resume-from-checkpoint weights"
+"""What the option for a checkpoint is called, here in other commands or elsewhere."""
 SYNONYMS = {
     "--recipe": "method model algorithm denoiser config",
     "--recipes": "method methods model models algorithm algorithms denoisers",
-    "--ckpt": "checkpoint weights",
+    "--ckpt": CHECKPOINT_NAMES,
+    "--recipes NAME=": CHECKPOINT_NAMES,
+    "CKPT without an option": CHECKPOINT_NAMES,
     "--device cuda": "gpu cuda",
     "--device cpu": "cpu",
     "--output": "out outdir output-dir out-dir outfile dest destination save",
@@ -149,9 +153,9 @@ class Parser(argparse.ArgumentParser):
         return did_you_mean(word, [each for each in known if each.startswith("--") or not word.startswith("--")])
 
     def _option_names(self) -> Iterator[str]:
-        """Yield all options, those of subcommands too."""
+        """Yield all options and the names of what has none, those of subcommands too."""
         for action in self._actions:
-            yield from action.option_strings
+            yield from action.option_strings or [str(action.metavar)]
             if isinstance(action, argparse._SubParsersAction):
                 for each in action.choices.values():
                     yield from each._option_names()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from torchdenoise.commands.arguments import CHECKPOINT_NAMES
 from torchdenoise.data import SingleImage
 from torchdenoise.denoisers.checkpoint_sizes import check_size
 from torchdenoise.denoisers.checkpoints import KEY, read_checkpoint
@@ -27,12 +28,27 @@ def rewritten(command: str, words: Sequence[str]) -> list[str]:
         CheckpointError: a checkpoint that cannot be read, that is none of this process, or that was fitted with classes
             that are not imported.
     """
+    _refuse_other_names(command, words)
     _require_model(command, words)
     _require_file(words)
     _require_data_class(words)
     option = _OURS.get(command)
     quiet = [f"{option}=false"] if option and option_value(words, option) is None else []
     return [*with_class_defaults(_with_checkpoint(list(words))), *quiet]
+
+
+def _refuse_other_names(command: str, words: Sequence[str]) -> None:
+    """Refuse what other commands and programs call the option for a checkpoint."""
+    for option in (word.partition("=")[0] for word in words):
+        name = option.removeprefix("--").replace("_", "-")
+        if option.startswith("--") and option != "--ckpt_path" and name in CHECKPOINT_NAMES.split():
+            file = option_value(words, option) or "FILE"
+            new = (
+                f" to go on with its fit, or --init_from {file} for a new fit from its weights"
+                if command == "fit"
+                else ""
+            )
+            raise RecipeError(f"{command} has no {option}: give --ckpt_path {file}{new}")
 
 
 def _require_model(command: str, words: Sequence[str]) -> None:

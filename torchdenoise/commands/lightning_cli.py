@@ -97,7 +97,7 @@ class ExperimentCLI(LightningCLI):
     @override
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Return a parser with errors in one line, recipes by name, and examples printed as written."""
-        parser = _Parser(formatter_class=_Formatter, **kwargs)
+        parser = _Parser(formatter_class=_Formatter, allow_abbrev=False, **kwargs)
         parser.add_argument("-c", "--config", action=_RecipeAction, help="a recipe's name, or a YAML file")
         return parser
 

@@ -35,7 +35,10 @@ _MADE_FROM = {"optimizer": "parameters", "scheduler": "optimizer"}
 """What the function gets that makes a part for each fit."""
 _OTHERS = ("checkpoint", "max_steps", "seed", "device", "data_range", "overrides", "progress", "level", "budget")
 """Other arguments of ``denoise``."""
-_SYNONYMS = {"ckpt": "checkpoint", "weights": "checkpoint", "set": "overrides", "steps": "max_steps"}
+_SYNONYMS = {
+    **dict.fromkeys(("ckpt", "ckpt_path", "checkpoint_path", "init_from", "weights"), "checkpoint"),
+    **{"method": "recipe", "model": "recipe", "set": "overrides", "steps": "max_steps"},
+}
 """What they are called elsewhere, on the command line for instance."""
 
 

@@ -10,6 +10,7 @@ from torchdenoise.registry import class_path, constructor_parameters, resolve
 
 FOLDER = Path(str(files("torchdenoise.recipes")))
 SUFFIXES = (".yaml", ".yml")
+CHECKPOINT_SUFFIXES = (".ckpt", ".safetensors")
 AUTO = "auto"
 """Stands for a choice between recipes, which is made for each picture; no recipe itself."""
 COMMAND_ONLY = ("ckpt_path", "weights_only", "verbose", "return_predictions")
@@ -25,13 +26,18 @@ def recipe_path(name: str) -> Path:
     """Return the file of a recipe, given its name or the path of a YAML file; an existing file wins.
 
     Raises:
-        RecipeError: neither a file nor a recipe.
+        RecipeError: neither a file nor a recipe, or a checkpoint.
 
     Example:
         >>> recipe_path("zsn2n").name
         'zsn2n.yaml'
     """
     own = Path(name)
+    if own.suffix in CHECKPOINT_SUFFIXES:
+        raise RecipeError(
+            f"{name}: a checkpoint, not a recipe: in Python give checkpoint=, to denoise --ckpt, to fit, test and "
+            "predict --ckpt_path, to compare NAME=FILE"
+        )
     if own.is_file():
         return own
     if name not in recipe_names() and (own.suffix in SUFFIXES or len(own.parts) > 1):
