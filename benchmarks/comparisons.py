@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 import torch
-from published import cell, differences
+from published import cell, differences, sources
 from studies import CLIPPED, FOUR, RECIPES, RESULTS, Part, Variant, kodak24, noisy_images, real_part, run_parts
 from training import runs_folder
 
@@ -99,8 +99,8 @@ def write_page() -> None:
         "",
         "By the rules of the [protocol](../protocol.md); every part is one call of `torchdenoise compare`, printed by "
         "`python benchmarks/comparisons.py`, its rows in `compare/PART/results.csv`. PSNR ± deviation over images. "
-        "Published: for all 24 Kodak24 crops, by ZS-N2M (AAAI 2025), Table 1, and where two figures stand, the range "
-        "over ZS-HPD (CVPR 2026) and NLR (NeurIPS 2025) too; they are for the full methods, also where ours has fewer "
+        "Published: for all 24 Kodak24 crops, a range where papers differ ([from which "
+        "papers](#where-the-published-figures-come-from)); they are for the full methods, also where ours has fewer "
         "steps (the number in its name) or is smaller (`-blind`). `self2self-star` is one masked pass with dropout, "
         "`self2self` the mean of a hundred. Each job ran on one thread, with other jobs beside it on two cores; "
         "[speed](speed.md) has the seconds on an idle machine.",
@@ -118,7 +118,12 @@ def write_page() -> None:
             text += ["", f"`{noise}`:", "", *_table(table)]
             ranked_by = shared_scenes([row for row in rows if row["noise"] == noise])
             text += beside_published(table, noise, {image for image, _ in ranked_by})
-    (RESULTS / "compare.md").write_text("\n".join([*text, *costs(), ""]))
+    text += [*costs(), "", "## Where the published figures come from", ""]
+    text.append(
+        "PSNR over all 24 Kodak24 crops. Few are of the authors of a method: of ZS-N2N and of most others, only other "
+        "papers have figures for these crops that were read here."
+    )
+    (RESULTS / "compare.md").write_text("\n".join([*text, "", *sources(), ""]))
 
 
 def _missing(folder: str, rows: list[Row]) -> str:

@@ -2,27 +2,51 @@
 
 from collections.abc import Mapping
 
-Range = tuple[float, float]
 TOLERANCE = 0.3
 """Differences from the published range up to this many decibels need no reason."""
 
-PUBLISHED: dict[str, dict[str, Range]] = {
+ZSN2M = "ZS-N2M (AAAI 2025), Table 1"
+NLR = "NLR (NeurIPS 2025)"
+ZSHPD = "ZS-HPD (CVPR 2026), as a note on that paper quotes it"
+OWN = {"zsn2m": ZSN2M, "zsn2m-star": ZSN2M, "nlr": NLR}
+"""Recipes whose figure is that of the authors of the method; the others were run as baselines."""
+Figures = Mapping[str, float]
+"""PSNR in dB by the paper that has it."""
+
+BY_METHOD: dict[str, dict[tuple[str, ...], Figures]] = {
     "gaussian:25:clip": {
-        "zsn2n": (28.27, 29.07), "zsn2n-3000": (28.27, 29.07), "zsn2m-star": (29.39, 29.39), "zsn2m": (29.56, 29.56),
-        "bm3d-oracle": (30.95, 30.95), "dip-750": (26.47, 27.38), "dip": (26.47, 27.38),
-        "self2self-1500": (27.38, 28.39), "self2self-15k": (27.38, 28.39), "mash": (24.29, 24.29),
-        "mash-code": (24.29, 24.29), "pixel2pixel": (29.31, 29.31), "nlr": (29.12, 29.12),
-        "self2self-star-1500": (27.21, 27.21), "self2self-star-15k": (27.21, 27.21), "n2c-blind": (28.01, 28.01),
-        "n2n-blind": (27.92, 27.92), "n2v-blind": (27.72, 27.72),
+        ("zsn2n", "zsn2n-3000"): {ZSN2M: 28.27, ZSHPD: 29.07},
+        ("zsn2m-star",): {ZSN2M: 29.39},
+        ("zsn2m",): {ZSN2M: 29.56},
+        ("bm3d-oracle",): {ZSN2M: 30.95},
+        ("dip", "dip-750"): {ZSN2M: 26.47, NLR: 27.38},
+        ("self2self-15k", "self2self-1500"): {ZSN2M: 27.38, NLR: 28.39},
+        ("self2self-star-15k", "self2self-star-1500"): {ZSN2M: 27.21},
+        ("mash", "mash-code"): {NLR: 24.29},
+        ("pixel2pixel",): {NLR: 29.31},
+        ("nlr",): {NLR: 29.12},
+        ("n2c-blind",): {ZSN2M: 28.01},
+        ("n2n-blind",): {ZSN2M: 27.92},
+        ("n2v-blind",): {ZSN2M: 27.72},
     },
     "poisson:25": {
-        "zsn2n": (27.03, 27.03), "zsn2n-3000": (27.03, 27.03), "zsn2m-star": (27.82, 27.82), "zsn2m": (27.93, 27.93),
-        "bm3d": (25.63, 25.63), "dip-750": (25.83, 25.83), "self2self-1500": (28.02, 28.02),
-        "n2c-blind": (27.13, 27.13), "n2n-blind": (27.11, 27.11), "n2v-blind": (25.28, 25.28),
+        ("zsn2n", "zsn2n-3000"): {ZSN2M: 27.03},
+        ("zsn2m-star",): {ZSN2M: 27.82},
+        ("zsn2m",): {ZSN2M: 27.93},
+        ("bm3d",): {ZSN2M: 25.63},
+        ("dip-750",): {ZSN2M: 25.83},
+        ("self2self-1500",): {ZSN2M: 28.02},
+        ("n2c-blind",): {ZSN2M: 27.13},
+        ("n2n-blind",): {ZSN2M: 27.11},
+        ("n2v-blind",): {ZSN2M: 25.28},
     },
-}  # fmt: skip
-"""Range by noise and recipe, over all 24 crops: ZS-N2M (AAAI 2025), Table 1, and where they differ ZS-HPD (CVPR 2026)
-and NLR (NeurIPS 2025)."""
+}
+"""By noise and the recipes of a method, over all 24 crops."""
+PUBLISHED: dict[str, dict[str, Figures]] = {
+    noise: {recipe: figures for recipes, figures in methods.items() for recipe in recipes}
+    for noise, methods in BY_METHOD.items()
+}
+"""By noise and recipe."""
 
 UNDERTRAINED = "the paper's network was trained on only 500 images, as it says itself; ours: docs/results/trained.md"
 CUT = "fewer steps than published; and Self2Self's published figures differ by a decibel"
@@ -57,11 +81,11 @@ WHY: dict[str, str] = {
 
 
 def cell(noise: str, recipe: str) -> str:
-    """Return the published figure for a table."""
+    """Return the published figure for a table, or the range of several."""
     found = PUBLISHED.get(noise, {}).get(recipe)
     if found is None:
         return "-"
-    low, high = found
+    low, high = min(found.values()), max(found.values())
     return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
 
@@ -69,10 +93,22 @@ def differences(noise: str, figures: Mapping[str, float], shift: float) -> list[
     """Return a line for each figure that lies outside the published range after adding the shift."""
     found_lines = []
     for recipe, psnr in figures.items():
-        low, high = PUBLISHED.get(noise, {}).get(recipe, (psnr + shift, psnr + shift))
         moved = psnr + shift
-        gap = moved - min(max(moved, low), high)
+        published = PUBLISHED.get(noise, {}).get(recipe, {"": moved}).values()
+        gap = moved - min(max(moved, min(published)), max(published))
         if abs(gap) > TOLERANCE:
             reason = WHY.get(recipe, "**not explained**")
             found_lines.append(f"- `{recipe}` {gap:+.1f} ({moved:.2f} against {cell(noise, recipe)}): {reason}")
     return found_lines
+
+
+def sources() -> list[str]:
+    """Return a table of the papers that each published figure comes from."""
+    text = ["| recipes | noise | PSNR | from | run by |", "|---|---|---|---|---|"]
+    for noise, methods in BY_METHOD.items():
+        for recipes, figures in methods.items():
+            for paper, psnr in figures.items():
+                names = ", ".join(f"`{recipe}`" for recipe in recipes)
+                runner = "its authors" if OWN.get(recipes[0]) == paper else "others, as a baseline"
+                text.append(f"| {names} | `{noise}` | {psnr:.2f} | {paper} | {runner} |")
+    return text

@@ -39,10 +39,11 @@ def write_page() -> None:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     lines += [
         "",
-        "Published for all 24 crops at this level: 29.07 / .7924 (quoted in a note on ZS-HPD, CVPR 2026) and "
-        "28.27 / .776 (ZS-N2M, AAAI 2025, Table 1). The two contradict each other by 0.8 dB on nominally the same "
-        "test; which of the published schedules led to which figure is not known. The eight crops here are a third of "
-        "that set.",
+        "Published for all 24 crops at this level, each by another paper that ran ZS-N2N as a baseline: 28.27 / .776 "
+        "in ZS-N2M (AAAI 2025), Table 1, read there; 29.07 / .7924 in ZS-HPD (CVPR 2026), read in a note that quotes "
+        "it, not in that paper. A figure of the ZS-N2N paper (CVPR 2023) itself for these crops was not found. "
+        "The two contradict each other by 0.8 dB on nominally the same test; which of the published schedules led to "
+        "which figure is not known. The eight crops here are a third of that set.",
         "",
     ]
     (RESULTS / "zsn2n.md").write_text("\n".join(lines))
