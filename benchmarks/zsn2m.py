@@ -168,7 +168,8 @@ def write_page() -> None:
         "# ZS-N2M beside ZS-N2N",
         "",
         "256x256 centre crops, by the rules of the [protocol](../protocol.md); printed by "
-        "`python benchmarks/zsn2m.py`, rows: `studies/zsn2m`. The paper's figures are for its own settings and all of "
+        "`python benchmarks/zsn2m.py`, rows: `studies/zsn2m`. The paper is ZS-N2M (AAAI 2025), its Tables 1 and 2; "
+        "its figures for ZS-N2N are its own runs, too. They are for its own settings and all of "
         "Kodak24, all of Set14, 20 images of each real set; a dash where it has none. Its gaps were filled as in "
         "[zsn2m_choices](zsn2m_choices.md), which also shows what was tried for the second network: its losses (eq. 5 "
         "and 6) depend only on the means of 2x2 cells, and leave the content of a cell to its architecture. Several "
