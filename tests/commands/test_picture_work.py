@@ -1,6 +1,7 @@
 """Folders that several processes denoise."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 from helpers import noisy_scene, random_pixels, write_png
+
+from torchdenoise.commands import denoise, picture_work
+from torchdenoise.commands.worker_places import Places
+from torchdenoise.scenes import Source
 
 FEW = ("--recipe", "zsn2n", "--max-steps", "3", "--device", "cpu")
 
@@ -48,6 +53,42 @@ def test_several_workers_give_the_same_bytes_lines_and_code(run, tmp_path, more)
     again = run(*words, "-o", "several", "--workers", "2", "--pattern", "[0-9].png")
     assert again.code == 0
     assert "4 picture(s) skipped" in again.out
+
+
+def test_a_worker_leaves_how_far_it_is_and_takes_it_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(picture_work, "TICK", 0.0)
+    left = []
+    kept = Places.leave
+    monkeypatch.setattr(Places, "leave", lambda places, line: left.append(line) or kept(places, line))
+    tifffile.imwrite("a.tif", random_pixels((3, 24, 28)), imagej=True, metadata={"axes": "TYX"})
+    write_png(tmp_path / "b.png", noisy_scene())
+    places = Places(tmp_path / "places")
+    places.folder.mkdir()
+    options = denoise.parser().parse_args(["a.tif", *FEW, "--threads", "1"])
+    worker = picture_work.InWorker("test", options, places)
+    for name in ("a.tif", "b.png"):
+        assert not worker([(Source(Path(name)), tmp_path / f"clean-{name}")]).errors
+        assert places.lines() == []
+    assert left[:5] == [
+        *(f"a.tif: step {step} of 3" for step in (1, 2, 3)),
+        "a.tif: 1 of 3 frames",
+        "a.tif: 1 of 3 frames, step 1 of 3",
+    ]
+    assert left[-4:] == [*(f"b.png: step {step} of 3" for step in (1, 2, 3)), ""]
+
+
+@pytest.mark.slow
+def test_the_lines_of_two_workers_are_shown(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("torchdenoise.commands.progress.EVERY", 0.0)
+    monkeypatch.setattr("torchdenoise.commands.progress.TICK", 0.1)
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        write_png(tmp_path / f"in/{number}.png", noisy_scene(64, 64, seed=number))
+    words = ("--recipe", "zsn2n", "--max-steps", "600", "--device", "cpu", "--threads", "1", "--workers", "2")
+    outcome = run("denoise", "in", "-o", "out", *words)
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"^  0 of 2 pictures done; .*[01]\.png: step \d+ of 600", outcome.out, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from torchdenoise.commands.progress import JobProgress, PictureProgress
 from torchdenoise.pacing import Pace
@@ -109,6 +110,34 @@ def test_work_of_other_processes_is_counted_by_pictures(progress, console, now):
     now[0] = 21
     progress.tick()
     assert console.file.getvalue().splitlines()[3:] == ["  0 of 3 pictures done, 10 s", "  1 of 3 pictures done, 21 s"]
+
+
+def test_other_processes_say_how_far_they_are(progress, console, now):
+    progress.watch(lambda: ["a.tif: 3 of 40 frames", "b.png: step 7 of 90"])
+    progress.begin(["a.tif"])
+    now[0] = 11
+    progress.tick()
+    progress.begin(["b.png"])
+    now[0] = 22
+    progress.tick()
+    assert [line for line in console.file.getvalue().splitlines() if line.startswith("  ")] == [
+        "  a.tif: 3 of 40 frames; b.png: step 7 of 90, 11 s",
+        "  0 of 3 pictures done; a.tif: 3 of 40 frames; b.png: step 7 of 90, 22 s",
+    ]
+
+
+def test_a_bar_shows_how_far_other_processes_are(console):
+    bars = Progress(console=console)
+    progress = PictureProgress(console, bars, 2)
+    progress.begin(["a.tif"])
+    progress.tick()
+    assert bars.tasks[1].description == "a.tif"
+    progress.watch(lambda: ["a.tif: 3 of 40 frames"])
+    progress.tick()
+    assert bars.tasks[1].description == "a.tif: 3 of 40 frames"
+    progress.watch(lambda: ["a: 1", "b: 2", "c: 3", "d: 4", "e: 5"])
+    progress.tick()
+    assert bars.tasks[1].description == "a: 1; b: 2; c: 3; 2 more"
 
 
 def test_lines_come_while_the_work_is_one_long_call(run, noisy_png, monkeypatch):

@@ -1,6 +1,7 @@
 """``torchdenoise denoise``: write a clean version of each noisy picture."""
 
 import argparse
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -179,13 +180,15 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary
         raise UserError("--budget is for one picture at a time: leave --batch out")
 
     first = todo[0][0].path.name if options.batch == 1 else None  # else it depends on what the files hold
-    with shown_progress(len(todo), first) as progress:
+    with contextlib.ExitStack() as closing:
+        progress = closing.enter_context(shown_progress(len(todo), first))
         # slow, so it comes after the first line
         from torchdenoise.commands.picture_work import picture_work
+        from torchdenoise.commands.worker_places import shared_places
         from torchdenoise.workers import Workers, spread
 
         workers = Workers(options.workers, options.dask)
-        work = picture_work(options, workers, progress)
+        work = picture_work(options, workers, progress, closing.enter_context(shared_places(workers)))
         check_folders(todo)
         for line in _without_effect(todo, options):
             progress.say(line)

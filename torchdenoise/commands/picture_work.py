@@ -1,10 +1,11 @@
 """The work of ``denoise`` on some pictures or on a stack, in this process or in a worker."""
 
 import argparse
+import contextlib
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
@@ -12,9 +13,10 @@ from typing import Protocol
 import torch
 from typing_extensions import override
 
-from torchdenoise.commands.progress import PictureProgress
+from torchdenoise.commands.progress import TICK, PictureProgress, in_short
 from torchdenoise.commands.reading import Pair, read_all
 from torchdenoise.commands.stacks import denoise_stack, is_stack
+from torchdenoise.commands.worker_places import Places
 from torchdenoise.data import write_picture
 from torchdenoise.data.memory import freed_afterwards
 from torchdenoise.errors import AssumptionWarning, UserError
@@ -24,6 +26,7 @@ from torchdenoise.fitting.options import stated_noise
 from torchdenoise.isolation import torch_threads
 from torchdenoise.noise import GaussianNoise
 from torchdenoise.noise.given import Given
+from torchdenoise.pacing import Pace
 from torchdenoise.paths import shown
 from torchdenoise.scenes import Source
 from torchdenoise.workers import KILLED_TWICE, Work, Workers
@@ -52,8 +55,16 @@ class Done:
     """What is still to be said."""
 
 
-def picture_work(options: argparse.Namespace, workers: Workers, progress: PictureProgress) -> Work[Pair, Done]:
+def picture_work(
+    options: argparse.Namespace, workers: Workers, progress: PictureProgress, places: Places | None = None
+) -> Work[Pair, Done]:
     """Return the work on pictures that the options of the command ask for.
+
+    Args:
+        options: of the command.
+        workers: that do it.
+        progress: of this process.
+        places: where workers leave how far they are, if they can.
 
     Raises:
         UserError: as ``PictureWork``, before any work.
@@ -61,7 +72,9 @@ def picture_work(options: argparse.Namespace, workers: Workers, progress: Pictur
     do: Callable[[Sequence[Pair]], Done] = PictureWork(options, progress)
     if workers.count > 1 or workers.dask is not None:
         options.threads = options.threads or torch.get_num_threads()  # fewer by default in a worker
-        do = InWorker(secrets.token_hex(8), options)
+        do = InWorker(secrets.token_hex(8), options, places)
+    if places is not None:
+        progress.watch(places.lines)
     return Work(do, _lost, lambda pairs: progress.begin([source.path.name for source, _ in pairs]))
 
 
@@ -145,30 +158,45 @@ class InWorker:
     Args:
         command: a name of its own, by which a process knows the work again.
         options: of the command; the number of threads is fixed, because results depend on it by rounding.
+        places: where it leaves how far it is.
     """
 
     command: str
     options: argparse.Namespace = field(compare=False)
+    places: Places | None = field(default=None, compare=False)
 
     def __call__(self, pairs: Sequence[Pair]) -> Done:
         """Denoise some pictures together, or one stack, and write them."""
-        work, lines = _set_up(self)
-        lines.clear()
-        done = work(pairs)
+        work, listener = _set_up(self)
+        with listener.at_work(in_short([source.path.name for source, _ in pairs])) as lines:
+            done = work(pairs)
         return Done(done.errors, done.seconds, tuple(lines))
 
 
 @lru_cache(maxsize=1)
-def _set_up(task: InWorker) -> tuple[PictureWork, list[str]]:
-    lines: list[str] = []
-    return PictureWork(task.options, _Lines(lines)), lines
+def _set_up(task: InWorker) -> tuple[PictureWork, "_Elsewhere"]:
+    listener = _Elsewhere(task.places)
+    return PictureWork(task.options, listener), listener
 
 
-class _Lines(Listener):
-    """Keeps lines for the process that shows them."""
+class _Elsewhere(Listener):
+    """Keeps lines for the process that shows them, and leaves how far the work is, not too often."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+    def __init__(self, places: Places | None) -> None:
+        self._places = places
+        self._pace = Pace(TICK)
+        self._lines: list[str] = []
+        self._name = self._frames = ""
+
+    @contextlib.contextmanager
+    def at_work(self, name: str) -> Iterator[Sequence[str]]:
+        """Name the pictures that the block denoises, and give the lines that are said meanwhile."""
+        self._lines, self._name, self._frames = [], name, ""
+        try:
+            yield self._lines
+        finally:
+            if self._places is not None:
+                self._places.leave("")
 
     @override
     def say(self, line: str) -> None:
@@ -176,11 +204,17 @@ class _Lines(Listener):
 
     @override
     def step(self, step: int, steps: int) -> None:
-        pass
+        self._leave(f"{self._frames}step {step} of {steps}")
 
     @override
     def frame(self, done: int, frames: int) -> None:
-        pass
+        self._frames = f"{done} of {frames} frames, "
+        self._leave(f"{done} of {frames} frames")
+
+    def _leave(self, place: str) -> None:
+        if self._places is not None and self._pace.due():
+            self._pace.printed()
+            self._places.leave(f"{self._name}: {place}")
 
 
 def _given_noise(options: argparse.Namespace) -> Given | None:

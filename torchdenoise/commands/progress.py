@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,6 +20,8 @@ EVERY = 10.0
 """Seconds between two lines about long work, where there is no bar."""
 TICK = 1.0
 """Seconds between two looks at the clock."""
+MOST = 3
+"""How many other processes say how far they are; the others are counted."""
 
 
 def _console() -> Console:
@@ -46,9 +48,14 @@ class PictureProgress:
         self._started = 0
         self._ended = 0
         self._place = ""
+        self._elsewhere: Callable[[], Sequence[str]] = tuple
         self._bars = bars
         self._all = bars.add_task("pictures", total=pictures, visible=pictures > 1) if bars else None
         self._one = bars.add_task("", total=None) if bars else None
+
+    def watch(self, elsewhere: Callable[[], Sequence[str]]) -> None:
+        """Show how far other processes are, too: ``tick`` asks for a line of each that is at work."""
+        self._elsewhere = elsewhere
 
     def announce(self, name: str) -> None:
         """Show the first picture before the slow imports; ``begin`` does not show it again."""
@@ -63,8 +70,7 @@ class PictureProgress:
         announced, self._announced = self._announced, []
         if announced == list(names):
             return
-        several = len(names) > 1
-        name = f"{names[0]} and {len(names) - 1} more" if several else names[0]
+        several, name = len(names) > 1, in_short(names)
         first, self._started = self._started + 1, self._started + len(names)
         if self._bars is not None and self._one is not None:
             self._bars.reset(self._one, description=printable(name), total=None)
@@ -92,11 +98,17 @@ class PictureProgress:
             self._bars.advance(self._all)
 
     def tick(self) -> None:
-        """Print how far the work is, if the last such line is long ago."""
+        """Print how far the work is, if the last such line is long ago; a bar has the lines of other processes."""
         at_work = self._started - self._ended
-        if at_work and self._pace.due():
-            elsewhere = f"{self._ended} of {self._pictures} pictures done" if at_work > 1 else "at work"
-            self.say(f"  {self._place or elsewhere}, {self._pace.printed():.0f} s")
+        lines = self._elsewhere()
+        elsewhere = [*lines[:MOST], *([f"{len(lines) - MOST} more"] if len(lines) > MOST else [])]
+        if self._bars is not None and self._one is not None:
+            if elsewhere:
+                self._bars.update(self._one, description=printable("; ".join(elsewhere)))
+        elif at_work and self._pace.due():
+            counted = [f"{self._ended} of {self._pictures} pictures done"] if at_work > 1 else []
+            place = self._place or "; ".join([*counted, *elsewhere]) or "at work"
+            self.say(f"  {place}, {self._pace.printed():.0f} s")
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
@@ -120,7 +132,19 @@ def shown_progress(pictures: int, first: str | None = None) -> Iterator[PictureP
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        yield _begun(PictureProgress(console, bars, pictures), first)
+        progress = _begun(PictureProgress(console, bars, pictures), first)
+        with _ticking(progress):
+            yield progress
+
+
+def in_short(names: Sequence[str]) -> str:
+    """Return the name of a picture, or of the first of several that are fitted together.
+
+    Example:
+        >>> in_short(["a.png", "b.png", "c.png"])
+        'a.png and 2 more'
+    """
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _begun(progress: PictureProgress, first: str | None) -> PictureProgress:
