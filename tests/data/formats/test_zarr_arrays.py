@@ -245,6 +245,9 @@ def test_pictures_in_the_layout_of_bioformats2raw_are_scenes(tmp_path):
         validate(tmp_path / f"{number}.zarr", "0.5")
 
 
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
 def changed(**changes):
     def change(path):
         place = path / "zarr.json"
@@ -279,9 +282,9 @@ def garbled(path):
         (changed(shape=[2, 0, 8]), "has no pixels"),
         (changed(shape=[-2, 9, 8]), "damaged or cut short"),
         (changed(chunk_grid=grid(10**6, 10**5, 10)), "has chunks of 1e+03 GB, which do not fit into memory"),
-        (changed(data_type="complex64", fill_value=[0, 0]), "holds values of type complex64"),
+        (changed(data_type="complex64", fill_value=[0, 0], codecs=[LITTLE]), "holds values of type complex64"),
         (changed(data_type="bool", fill_value=False), "holds values of type bool"),
-        (changed(codecs=[{"name": "bytes"}, {"name": "secret"}]), "uses a codec that is not installed (Unknown codec"),
+        (changed(codecs=[{"name": "bytes"}, {"name": "secret"}]), "uses a codec that is not installed ("),
         (without_chunks, "holds none of its chunks"),
         (garbled, "damaged or cut short"),
     ],

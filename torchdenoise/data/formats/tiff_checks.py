@@ -84,7 +84,7 @@ def opened(source: Path | BinaryIO) -> tifffile.TiffFile:
     """Return an open TIFF; what its description says about its pages is ignored if it makes no sense."""
     tiff = tifffile.TiffFile(source, offset=0)
     try:
-        _ = tiff.series
+        len(tiff.series)  # reads them
     except MemoryError:
         tiff.close()
         raise

@@ -318,9 +318,21 @@ def ome_of_planes(xml: str, planes: int, dtype: np.dtype[Any]) -> str:
     return re.sub(r"(<(?:\w+:)?Pixels\b[^>]*?\sType=\")[^\"]*", rf"\g<1>{name}", xml)
 
 
+def _all_series(tiff: tifffile.TiffFile) -> Sequence[tifffile.TiffPageSeries]:
+    """Return all series; from tifffile 2026.5.2 on, they must be asked for with their axes of one element."""
+    return tiff.series(squeeze=False) if callable(tiff.series) else tiff.series
+
+
+def _with_single_elements(series: tifffile.TiffPageSeries) -> tuple[tuple[int, ...], str]:
+    """Return the shape of a series and its axes, also those of one element."""
+    if hasattr(series, "get_shape"):  # tifffile before 2026.5.2
+        return series.get_shape(squeeze=False), series.get_axes(squeeze=False).upper()
+    return series.shape, series.axes.upper()
+
+
 def _full_series(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
     """Return the series at full resolution, without previews; of a set of files, those that begin in this one."""
-    series = [each.levels[0] for each in tiff.series if not each.keyframe.is_reduced]
+    series = [each.levels[0] for each in _all_series(tiff) if not each.keyframe.is_reduced]
     return series if len(series) < 2 else [each for each in series if each.keyframe.parent is tiff] or series
 
 
@@ -338,8 +350,9 @@ def _ome_xml(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> str:
         return xml
     if series.kind != "ome":
         return ""
-    if len(images) == len(tiff.series):
-        return _of_one_image(xml, images, tiff.series.index(series))
+    every = _all_series(tiff)
+    if len(images) == len(every):
+        return _of_one_image(xml, images, every.index(series))
     attribute = f'Name="{html.escape(series.name)}"'  # tifffile leaves out images of files that are missing
     named = [place for place, image in enumerate(images) if attribute in image[0].partition(">")[0]]
     return _of_one_image(xml, images, named[0]) if len(named) == 1 else ""
@@ -377,7 +390,7 @@ def _axes(series: tifffile.TiffPageSeries, letters: str | None) -> tuple[Axes, t
     """
     page = series.keyframe
     inner = len(page.axes)
-    shape, names = series.get_shape(squeeze=False), series.get_axes(squeeze=False).upper()
+    shape, names = _with_single_elements(series)
     if "S" not in page.axes and names.endswith("YXS") and shape[-1] == 1:  # ImageJ's axes always have S
         shape, names = shape[:-1], names[:-1]
     if tuple(shape[-inner:]) != tuple(page.shape):
