@@ -245,10 +245,17 @@ def _check_free(path: Path, fits: Callable[[], None], overwrite: bool) -> None:
     with write_errors(path):
         check_suffix(path)
         fits()
+        _check_name(path)
         _check_kind(path)
         if path.exists() and not overwrite:
             raise PictureError("exists already; add --overwrite, or choose another output with -o")
         writable_folder(path.parent)
+
+
+def _check_name(path: Path) -> None:
+    """Raise OSError if the file system refuses a name; ``Path.exists`` of Python 3.14 takes it for one that is free."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()
 
 
 def _check_kind(path: Path) -> None:
