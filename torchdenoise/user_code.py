@@ -52,7 +52,7 @@ def _places(error: BaseException) -> Iterator[str | None]:
         if _is_in(path, [_PACKAGE]):
             if Path(path).name not in ("registry.py", "user_modules.py"):
                 yield None
-        elif frame.f_globals.get("__name__", "").partition(".")[0] in plugins or not _is_library(path):
+        elif frame.f_globals.get("__name__", "").partition(".")[0] in plugins or not is_library(path):
             yield f"{_shown(path)}:{line}" + ("" if name == "<module>" else f", in {name}")
 
 
@@ -66,7 +66,13 @@ def plugin_entries() -> Iterable[importlib.metadata.EntryPoint]:
     return importlib.metadata.entry_points(group=PLUGINS)
 
 
-def _is_library(path: str) -> bool:
+def is_library(path: str) -> bool:
+    """Return whether a file of code belongs to Python or to an installed package.
+
+    Example:
+        >>> is_library(os.__file__), is_library("mine.py")
+        (True, False)
+    """
     return path.startswith("<") or not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts) or _is_in(path, _LIBRARIES)
 
 

@@ -29,6 +29,13 @@ def test_only_files_of_the_user_are_found(tmp_path, monkeypatch):
     assert len({*both, *state_of_code(loss)}) == 3
 
 
+def test_packages_of_the_system_are_none_of_the_user(tmp_path, monkeypatch):
+    (tmp_path / "dist-packages").mkdir()
+    (tmp_path / "dist-packages" / "of_the_system.py").write_text("# where Debian installs packages")
+    monkeypatch.syspath_prepend(tmp_path / "dist-packages")
+    assert state_of_code("of_the_system.Loss") == ()
+
+
 def test_finding_them_imports_nothing(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_user_package").mkdir()

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
@@ -12,10 +11,8 @@ from typing import Any
 
 from torchdenoise.paths import read_errors
 from torchdenoise.registry import all_classes
+from torchdenoise.user_code import is_library
 from torchdenoise.user_modules import search_folders
-
-INSTALLED = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-"""Folders of installed code, which does not change during a comparison."""
 
 
 def digest(path: Path) -> str:
@@ -72,7 +69,7 @@ def _own_file(module: str) -> Path | None:
         return None
     origin = getattr(sys.modules[module], "__file__", None) if module in sys.modules else _found(module)
     file = Path(origin) if origin else None
-    return None if file is None or not file.is_file() or INSTALLED & set(file.parents) else file
+    return None if file is None or not file.is_file() or is_library(str(file)) else file
 
 
 def _found(module: str) -> str | None:
