@@ -17,8 +17,9 @@ RUN /opt/torchdenoise/bin/pip install --no-cache-dir --constraint /source/constr
 FROM python:3.13-slim
 COPY --from=build /opt/torchdenoise /opt/torchdenoise
 ENV PATH=/opt/torchdenoise/bin:$PATH
-RUN useradd --create-home torchdenoise
-USER torchdenoise
+RUN useradd --create-home --uid 1000 torchdenoise
+# a number, by which Kubernetes sees that it is not root
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["torchdenoise"]
 CMD ["--help"]

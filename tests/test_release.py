@@ -142,7 +142,9 @@ def test_the_container_installs_this_package_with_the_tested_versions_and_a_torc
 def test_the_container_is_slim_and_does_not_run_as_root():
     *_, last = instructions("FROM")
     assert last.endswith("-slim")
-    assert instructions("USER") == ["torchdenoise"]
+    [user] = instructions("USER")
+    assert int(user) > 0
+    assert f"useradd --create-home --uid {user} torchdenoise" in instructions("RUN")
     assert instructions("ENTRYPOINT") == ['["torchdenoise"]']
     assert (
         f"Programming Language :: Python :: {last.partition(':')[2].removesuffix('-slim')}"
