@@ -57,6 +57,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 release-check: $(READY)  ## wheel and sdist in dist/, checked, and the wheel used in empty environments; PYTHONS="python3.13 ..."
 	$(BIN)/python .ci/release_check.py $(PYTHONS)

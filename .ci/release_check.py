@@ -1,7 +1,8 @@
 """Build wheel and sdist, check both, and use the wheel in empty environments; ``make release-check`` runs it.
 
 Each extra gets an environment of its own. A Python for which pip would load a CUDA build of torch, several gigabytes,
-is only asked for what needs no torch; with ``PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu`` it does all.
+is only asked for what needs no torch, and pip whether it finds each extra; with
+``PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu`` it does all.
 """
 
 import argparse
@@ -26,6 +27,8 @@ MAX_WHEEL = 5 << 20
 NOISY = b"P5 24 20 255\n" + bytes(value * 97 % 256 for value in range(24 * 20))
 """A grey picture in the PGM format, which each other format can hold."""
 DENOISE = "denoise noisy.pgm --max-steps 2 --device cpu --overwrite"
+ALONE = ("--help", f"{DENOISE} -o clean.tif", "denoise clean.tif -o again.tif --max-steps 2 --device cpu")
+"""Reads a TIFF, too: newer versions of its library need newer Pythons than the oldest one."""
 USES = {
     "bm3d": "denoise noisy.pgm -o bm3d.pgm --recipe bm3d",
     "classical": "denoise noisy.pgm -o tv.pgm --recipe tv",
@@ -142,11 +145,16 @@ class Environment:
         pip = [self.python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
         return run([*pip, *words])
 
-    def plan(self, wheel: Path) -> dict[str, str]:
-        """Return name -> version of what a wheel needs; CheckError if something is not to be had."""
-        report = json.loads(self.install("--dry-run", "--ignore-installed", "--report", "-", wheel))
+    def plan(self, requirement: object) -> dict[str, str]:
+        """Return name -> version of what a wheel needs, or a wheel with an extra; CheckError if it is not to be had."""
+        report = json.loads(self.install("--dry-run", "--ignore-installed", "--report", "-", requirement))
         planned = {each["metadata"]["name"]: each["metadata"]["version"] for each in report["install"]}
         return {name: version for name, version in planned.items() if name != PACKAGE}
+
+    def compile(self) -> None:
+        """Compile the installed package; CheckError if this Python warns of its syntax."""
+        [package] = self.folder.glob(f"lib/python3*/site-packages/{PACKAGE}")
+        run([self.python, "-W", "error", "-m", "compileall", "-q", "-f", package])
 
     def use(self, version: str, *commands: str) -> None:
         """Import the package and run commands.
@@ -179,12 +187,17 @@ def check_python(interpreter: str, built: Distributions, folder: Path, extras: S
     if any(name.startswith(CUDA) for name in planned):
         small = [f"{name}=={version}" for name, version in planned.items() if not name.startswith(("torch", *CUDA))]
         base.install("--no-deps", built.wheel, *small)
+        base.compile()
         base.use(version, *WITHOUT_TORCH)
-        yield f"its torch would be a CUDA build: imported, {', '.join(WITHOUT_TORCH)}; nothing denoised, no extras"
+        yield f"its torch would be a CUDA build: compiled, imported, {', '.join(WITHOUT_TORCH)}; nothing denoised"
+        for extra in extras:
+            base.plan(f"{built.wheel}[{extra}]")
+        yield f"can be installed, left out: {', '.join(extras)}"
         return
     base.install(built.wheel)
-    base.use(version, "--help", f"{DENOISE} -o clean.pgm")
-    yield "without extras: imported, --help, denoised"
+    base.compile()
+    base.use(version, *ALONE)
+    yield "without extras: compiled, imported, --help, denoised"
     for extra in extras:
         if extra in UNCHECKED:
             yield f"[{extra}]: left out, {UNCHECKED[extra]}"

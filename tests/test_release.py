@@ -195,8 +195,11 @@ def workflow():
 
 def test_the_workflow_runs_what_continuous_integration_runs():
     assert {"run": "bash .ci/run"} in workflow()["jobs"]["test"]["steps"]
-    versions = workflow()["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert all(f"Programming Language :: Python :: {each}" in PROJECT["project"]["classifiers"] for each in versions)
+    promised = [each for each in PROJECT["project"]["classifiers"] if ":: Python :: 3." in each]
+    tested = workflow()["jobs"]["test"]["strategy"]["matrix"]["python"]
+    [setup] = [step for step in workflow()["jobs"]["build"]["steps"] if "setup-python" in step.get("uses", "")]
+    for versions in (tested, setup["with"]["python-version"].split()):
+        assert [f"Programming Language :: Python :: {each}" for each in versions] == promised
 
 
 def test_only_publishing_may_do_more_than_read_and_only_after_the_checks():
