@@ -14,7 +14,7 @@ def optional_module(module: str, remedy: str) -> Any:
         remedy: the error message, with the command that installs it.
 
     Raises:
-        UserError: it is not installed; the message is ``remedy``.
+        UserError: it is not installed, and the message is ``remedy``; or a library that it brings cannot be loaded.
 
     Example:
         >>> optional_module("json", "Python comes with it").loads("[1]")
@@ -24,6 +24,8 @@ def optional_module(module: str, remedy: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise UserError(remedy) from None
+    except OSError as error:  # a package for another processor
+        raise UserError(f"{module} cannot be loaded ({error}); install one for this processor") from error
 
 
 EXPORTED = {".onnx": "onnx", ".pt2": "pt2", ".zip": "bioimage"}
