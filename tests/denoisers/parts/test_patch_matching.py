@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from torchdenoise.denoisers.parts.patch_matching import (
-    absolute_difference,
+    absolute_distances,
     similar_patches,
-    squared_difference,
+    squared_distances,
 )
 
 
@@ -33,14 +33,12 @@ def slow_groups(guides, similar, window, side, stride, apart, power):
     return found
 
 
-@pytest.mark.parametrize(("channels", "difference", "power"), [(1, squared_difference, 2), (3, absolute_difference, 1)])
+@pytest.mark.parametrize(("channels", "distances", "power"), [(1, squared_distances, 2), (3, absolute_distances, 1)])
 @pytest.mark.parametrize(("side", "stride", "window"), [(3, 1, 5), (2, 2, 7), (1, 1, 3)])
-def test_groups_are_the_nearest_patches_of_a_window(monkeypatch, channels, difference, power, side, stride, window):
+def test_groups_are_the_nearest_patches_of_a_window(monkeypatch, channels, distances, power, side, stride, window):
     monkeypatch.setattr("torchdenoise.denoisers.parts.patch_matching.PATCHES_PER_CHUNK", 9)
     guide = image(channels, 8, 7)
-    groups = torch.cat(
-        list(similar_patches([guide], 4, window=window, side=side, stride=stride, difference=difference))
-    )
+    groups = torch.cat(list(similar_patches([guide], 4, window=window, side=side, stride=stride, distances=distances)))
     assert groups.tolist() == slow_groups([guide.numpy()], 4, window, side, stride, 0, power)
 
 
@@ -54,3 +52,14 @@ def test_a_small_image_has_fewer():
     (groups,) = similar_patches([image(1, 3, 2)], 99, window=9, side=2, stride=1)
     assert groups.shape == (2, 2)
     assert np.array_equal(np.sort(groups, 1), [[0, 2], [0, 2]])
+
+
+def test_small_differences_count_in_a_bright_image():
+    guide = 0.9 + 1e-3 * image(1, 24, 24)
+    groups = torch.cat(list(similar_patches([guide], 3, window=9, side=4, stride=4)))
+    assert groups.tolist() == slow_groups([guide.double().numpy()], 3, 9, 4, 4, 0, 2)
+
+
+def test_the_reference_comes_first_among_identical_patches():
+    groups = torch.cat(list(similar_patches([torch.full((1, 9, 9), 0.3)], 4, window=5, side=3, stride=3)))
+    assert groups[:, 0].tolist() == [0, 3, 6, 27, 30, 33, 54, 57, 60]

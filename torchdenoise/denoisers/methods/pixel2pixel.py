@@ -12,7 +12,7 @@ from typing_extensions import override
 from torchdenoise.denoisers.networks import SigmoidCNN
 from torchdenoise.denoisers.networks.calling import reflect
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms
-from torchdenoise.denoisers.parts.patch_matching import absolute_difference, similar_patches
+from torchdenoise.denoisers.parts.patch_matching import absolute_distances, similar_patches
 from torchdenoise.denoisers.single_stage import MethodDefaults, SingleStage
 from torchdenoise.errors import UserError
 from torchdenoise.noise.assumptions import Assumption
@@ -88,7 +88,7 @@ def pixel_bank(image: Tensor, depth: int, window: int, side: int) -> Tensor:
     width = image.shape[-1]
     border = side // 2
     padded = reflect(reflect(image[None], border, border).flip(-2, -1), border, border).flip(-2, -1)[0]
-    groups = similar_patches([padded], depth, window=window, side=side, stride=1, difference=absolute_difference)
+    groups = similar_patches([padded], depth, window=window, side=side, stride=1, distances=absolute_distances)
     corners = torch.cat(list(groups))  # of a patch in the padded image: the place of its centre in the image
     places = corners // padded.shape[-1] * width + corners % padded.shape[-1]
     return image.flatten(1)[:, places.T].transpose(0, 1).reshape(-1, *image.shape)
