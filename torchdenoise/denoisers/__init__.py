@@ -48,6 +48,7 @@ from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
 from torchdenoise.denoisers.parts.crops import OnCrops
 from torchdenoise.denoisers.parts.domains import Domain, IdentityDomain, Stabilized
 from torchdenoise.denoisers.parts.downsamplers import DiagonalDownsampler, Downsampler, RandomMaskDownsampler
+from torchdenoise.denoisers.parts.first_step import FirstStep, WithFirstStep
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
 from torchdenoise.denoisers.parts.masking import MaskedLoss, MaskedMean, MaskingRatio
 from torchdenoise.denoisers.parts.muon import Muon
@@ -85,6 +86,7 @@ __all__ = [
     "Downsampler",
     "EightTurns",
     "Exported",
+    "FirstStep",
     "GRDLoss",
     "GRDNet",
     "IdentityDomain",
@@ -147,6 +149,7 @@ __all__ = [
     "UnshuffleCNN",
     "WarmDown",
     "Wavelet",
+    "WithFirstStep",
     "WrappedReadout",
     "ZSN2MLoss",
     "ZSN2MStar",

@@ -4,7 +4,7 @@ Herbreteau and Kervrann, Towards a unified view of unsupervised non-local method
 approach, ICIP 2022.
 """
 
-from math import inf, sqrt
+from math import inf
 from typing import NamedTuple
 
 import torch
@@ -12,12 +12,12 @@ from torch import Generator, Tensor
 from typing_extensions import override
 
 from torchdenoise.denoisers.methods.classical import Classical
+from torchdenoise.denoisers.parts.first_step import FirstStep
 from torchdenoise.denoisers.parts.images import map_images
 from torchdenoise.denoisers.parts.nonlocal_ridge import NonLocalRidge
-from torchdenoise.denoisers.parts.patch_noise import PatchNoise, WhitePatches
 from torchdenoise.denoisers.parts.readouts import OnePass
 from torchdenoise.errors import UserError
-from torchdenoise.noise import NoiseProfile, gaussian_level
+from torchdenoise.noise import gaussian_level
 
 MIN_LEVEL = 0.01
 """Noise levels below this, on the 0-255 scale, count as no noise: the image stays unchanged."""
@@ -94,36 +94,7 @@ class NLRidge(Classical, source="Herbreteau and Kervrann, Towards a unified view
     def _both_steps(self, image: Tensor, level: float) -> Tensor:
         """Return one denoised image ``(1, C, H, W)``."""
         sizes = next(sizes for highest, sizes in GROUP_SIZES.items() if level <= highest)
-        first = _FirstStep(OnePass(), sizes.side, sizes.similar, self.window, self.stride, level=level)
+        first = FirstStep(OnePass(), sizes.side, sizes.similar, self.window, self.stride, level=level)
         second = NonLocalRidge(first, sizes.second_side, sizes.second_similar, self.window, self.stride, level=level)
-        clean: Tensor = second(_unchanged, image, Generator())
+        clean: Tensor = second(lambda noisy: noisy, image, Generator())
         return clean
-
-
-class _FirstStep(NonLocalRidge):
-    """The first step: the noisy image is its own pilot, and the risk of T is estimated without bias."""
-
-    @override
-    def patch_noise(self, deviation: Tensor, profile: NoiseProfile, side: int) -> PatchNoise:
-        """Return noise whose patches are their own pilot."""
-        return _OwnPilot(deviation.flatten())
-
-
-class _OwnPilot(WhitePatches):
-    @override
-    def mixing(self, xs: Tensor) -> Tensor:
-        """Return ``T = I - n sigma^2 (Y Y^T)^-1`` ``(G, k, k)`` for noisy patches ``(G, k, n)``.
-
-        Noise alone gives ``Y Y^T`` no eigenvalue below ``sigma^2 (sqrt(n) - sqrt(k))^2`` (Marchenko and Pastur), so
-        smaller ones, as in clipped regions, are raised to that: their inverse would amplify what noise is left.
-        """
-        similar, values = xs.shape[-2:]
-        eigenvalues, vectors = torch.linalg.eigh(xs @ xs.mT)
-        smallest = self.deviation.square() * (sqrt(values) - sqrt(similar)) ** 2
-        kept = 1 - values * self.deviation.square() / eigenvalues.clamp(min=smallest)
-        mixing: Tensor = (vectors * kept[..., None, :]) @ vectors.mT
-        return mixing
-
-
-def _unchanged(image: Tensor) -> Tensor:
-    return image
