@@ -8,8 +8,8 @@ docs/results/studies/speed), then seconds, batch, large, which measure time and 
 """
 
 import csv
+import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -54,6 +54,7 @@ OLD = (
     "trainer.precision=bf16-mixed", "trainer.max_steps=300", "model.readout=OnePass", "model.domain=IdentityDomain",
     "model.network.width=48", "model.network.depth=3", "model.loss=ZSN2NLoss", "model.optimizer=torch.optim.Adam",
     "model.optimizer.lr=0.001", "model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0",
+    "model.white_steps=null",
 )  # fmt: skip
 CROPS = 'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":4,"turned":%s,"loss":%s}}'
 RECORRUPTED = '{"class_path":"RecorruptedLoss","init_args":{"amount":0.7,"share":0.93}}'
@@ -63,6 +64,7 @@ WIDER = ("model.network.width=32", "model.network.depth=5")
 RIDGE = (
     "model.readout=NonLocalRidge", "model.readout.similar=64", "model.readout.window=25", "model.readout.rounds=2",
 )  # fmt: skip
+NETWORK_ALONE = ("model.readout.inner=EightTurns", "model.white_steps=null")
 LADDER: dict[str, tuple[str, ...]] = {
     "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
     "+ four 48x48 crops a step": (*OLD, CROPS % ("false", PLAIN_LOSS)),
@@ -72,7 +74,8 @@ LADDER: dict[str, tuple[str, ...]] = {
     "+ crops turned": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER),
     "+ mean of eight turns": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, "model.readout=EightTurns"),
     "+ similar patches of the image": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
-    "+ stabilisation, clipping undone (`fast`)": (),
+    "+ stabilisation, clipping undone": NETWORK_ALONE,
+    "+ NL-Ridge's first step, with 100 steps of the fit (`fast`)": (),
 }
 ALONE: dict[str, tuple[str, ...]] = {
     "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
@@ -90,7 +93,10 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "without decay": ("model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0"),
     "ZS-N2N's loss instead of recorruption": (CROPS % ("false", PLAIN_LOSS),),
     "without turning the crops": ("model.loss.turned=false",),
-    "without eight turns": ("model.readout.inner=OnePass",),
+    "without eight turns": ("model.readout.inner.inner=OnePass",),
+    "without NL-Ridge's first step": ("model.readout.inner=EightTurns",),
+    "without NL-Ridge's first step, 300 steps": NETWORK_ALONE,
+    "NL-Ridge's first step without the network": ("model.readout.inner.share=1.0",),
     "without similar patches": ("model.readout=EightTurns",),
     "similar patches once, not twice": ("model.readout.rounds=1",),
     "without stabilisation": ("model.domain=IdentityDomain",),
@@ -98,8 +104,8 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "the full level, not 0.93 of it": ("model.loss.loss.share=1.0",),
     "half the noise added": ("model.loss.loss.amount=0.35",),
     "twice the noise added": ("model.loss.loss.amount=1.4",),
-    "twice the steps": ("trainer.max_steps=600",),
-    "half the steps": ("trainer.max_steps=150",),
+    "twice the steps": ("model.white_steps=200",),
+    "half the steps": ("model.white_steps=50",),
 }
 TURNS = {label: WITHOUT[label] for label in ("`fast`", "without turning the crops", "without eight turns")}
 SIDES = (32, 64, 128)
@@ -301,9 +307,9 @@ def batch() -> None:
 
 
 def large() -> None:
-    """Time an image of 24 megapixels from file to file, in a separate process, and measure its memory."""
+    """Time an image of 24 megapixels from file to file, in separate processes, and measure their memory."""
 
-    def measure() -> dict[str, Number]:
+    def measure(recipe: str) -> dict[str, Number]:
         folder = Path("runs") / "large"
         folder.mkdir(parents=True, exist_ok=True)
         clean = _scene(*LARGE)
@@ -311,16 +317,21 @@ def large() -> None:
         write_picture(folder / "noisy.png", noisy.image, noisy, overwrite=True)
         del noisy
         words = ["denoise", str(folder / "noisy.png"), "-o", str(folder / "clean.png"), "--overwrite"]
+        words += ["--recipe", recipe]
         begin = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "torchdenoise", *words], check=True)
-        took = time.perf_counter() - begin
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        process = subprocess.Popen([sys.executable, "-m", "torchdenoise", *words])
+        _, status, usage = os.wait4(process.pid, 0)
+        took, peak = time.perf_counter() - begin, usage.ru_maxrss / 1024
+        if status:
+            sys.exit(f"denoise --recipe {recipe} failed")
         result = read_picture(folder / "clean.png").image
         error = (result - clean).square().mean((0, 1))
         psnr = -10 * torch.log10(error.mean()).item()
         return {"seconds": round(took, 1), "peak_mb": round(peak), "psnr": round(psnr, 2), **seams(error)}
 
-    timed("large", ("seconds", "peak_mb", "psnr", "seam", "elsewhere"), {"fast 4000x6000": measure})
+    size = "x".join(map(str, LARGE))
+    measurements = {f"{recipe} {size}": partial(measure, recipe) for recipe in ("fast", "pretrained-fast")}
+    timed("large", ("seconds", "peak_mb", "psnr", "seam", "elsewhere"), measurements)
 
 
 def seams(error: torch.Tensor) -> dict[str, Number]:
@@ -427,14 +438,21 @@ def _large_section() -> list[str]:
     rows = _timings("large")
     if not rows:
         return not_run("24 megapixels", "large", ", on an idle machine")
-    row = rows[0]
     return [
         "## 24 megapixels",
         "",
-        f"`{row['key']}`: a synthetic scene in colour, `{CLIPPED}`, seed 0, from one 8-bit PNG to another, "
-        f"{_machine(rows)}: {row['seconds']} s, {row['peak_mb']} MB at most, {row['psnr']} dB. Mean squared error of "
-        "the two lines where tiles meet, divided by that of 30 lines on either side, the worst of all rows and columns "
-        f"of tiles: {row['seam']}; the same half-way between, where no tiles meet: {row['elsewhere']}.",
+        f"A synthetic scene in colour, {LARGE[0]}x{LARGE[1]}, `{CLIPPED}`, seed 0, from one 8-bit PNG to another, "
+        f"{_machine(rows)}. *Seams*: mean squared error of the two lines where tiles meet, divided by that of 30 lines "
+        "on either side, the worst of all rows and columns of tiles; *elsewhere*: the same half-way between, where no "
+        "tiles meet.",
+        "",
+        "| recipe | s | MB at most | PSNR | seams | elsewhere |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| `{row['key'].split()[0]}` | {row['seconds']} | {row['peak_mb']} | {row['psnr']} | {row['seam']} | "
+            f"{row['elsewhere']} |"
+            for row in rows
+        ),
         "",
     ]
 
