@@ -108,5 +108,5 @@ class WithFirstStep(NoiseAware, WrappedReadout, source=SOURCE):
         return result.lerp(step(_unchanged, image, Generator()), self.share)
 
 
-def _unchanged(image: Tensor) -> Tensor:
+def _unchanged(image: Tensor, /, **_: Tensor) -> Tensor:
     return image
