@@ -2,7 +2,7 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/speed.py [PART ... | page]
 
-Parts: kodak24, levels, set14, fmd, ladder, alone, without, small, cameras, weak, level (rows in
+Parts: kodak24, levels, set14, fmd, ladder, alone, without, instant, small, cameras, weak, level (rows in
 docs/results/studies/speed), then seconds, batch, large, which measure time and need an idle machine
 (docs/results/speed_*.csv). All by default, in this order: hours on two cores.
 """
@@ -54,7 +54,6 @@ OLD = (
     "trainer.precision=bf16-mixed", "trainer.max_steps=300", "model.readout=OnePass", "model.domain=IdentityDomain",
     "model.network.width=48", "model.network.depth=3", "model.loss=ZSN2NLoss", "model.optimizer=torch.optim.Adam",
     "model.optimizer.lr=0.001", "model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0",
-    "model.white_steps=null",
 )  # fmt: skip
 CROPS = 'model.loss={"class_path":"OnCrops","init_args":{"size":48,"count":4,"turned":%s,"loss":%s}}'
 RECORRUPTED = '{"class_path":"RecorruptedLoss","init_args":{"amount":0.7,"share":0.93}}'
@@ -64,7 +63,6 @@ WIDER = ("model.network.width=32", "model.network.depth=5")
 RIDGE = (
     "model.readout=NonLocalRidge", "model.readout.similar=64", "model.readout.window=25", "model.readout.rounds=2",
 )  # fmt: skip
-NETWORK_ALONE = ("model.readout.inner=EightTurns", "model.white_steps=null")
 LADDER: dict[str, tuple[str, ...]] = {
     "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
     "+ four 48x48 crops a step": (*OLD, CROPS % ("false", PLAIN_LOSS)),
@@ -74,8 +72,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "+ crops turned": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER),
     "+ mean of eight turns": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, "model.readout=EightTurns"),
     "+ similar patches of the image": (*OLD, CROPS % ("true", RECORRUPTED), *MUON, *WIDER, *RIDGE),
-    "+ stabilisation, clipping undone": NETWORK_ALONE,
-    "+ NL-Ridge's first step, with 100 steps of the fit (`fast`)": (),
+    "+ stabilisation, clipping undone (`fast`)": (),
 }
 ALONE: dict[str, tuple[str, ...]] = {
     "ZS-N2N's loss and network, 300 steps on the whole crop, Adam": OLD,
@@ -93,10 +90,7 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "without decay": ("model.scheduler=torch.optim.lr_scheduler.ConstantLR", "model.scheduler.factor=1.0"),
     "ZS-N2N's loss instead of recorruption": (CROPS % ("false", PLAIN_LOSS),),
     "without turning the crops": ("model.loss.turned=false",),
-    "without eight turns": ("model.readout.inner.inner=OnePass",),
-    "without NL-Ridge's first step": ("model.readout.inner=EightTurns",),
-    "without NL-Ridge's first step, 300 steps": NETWORK_ALONE,
-    "NL-Ridge's first step without the network": ("model.readout.inner.share=1.0",),
+    "without eight turns": ("model.readout.inner=OnePass",),
     "without similar patches": ("model.readout=EightTurns",),
     "similar patches once, not twice": ("model.readout.rounds=1",),
     "without stabilisation": ("model.domain=IdentityDomain",),
@@ -104,8 +98,17 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "the full level, not 0.93 of it": ("model.loss.loss.share=1.0",),
     "half the noise added": ("model.loss.loss.amount=0.35",),
     "twice the noise added": ("model.loss.loss.amount=1.4",),
-    "twice the steps": ("model.white_steps=200",),
-    "half the steps": ("model.white_steps=50",),
+    "twice the steps": ("trainer.max_steps=600",),
+    "half the steps": ("trainer.max_steps=150",),
+}
+INSTANT: dict[str, tuple[str, ...]] = {
+    "`instant`": (),
+    "without NL-Ridge's first step": ("model.readout.inner=OnePass",),
+    "NL-Ridge's first step without the network": ("model.readout.inner.share=1.0",),
+    "one round of similar patches": ("model.readout.rounds=1",),
+    "all groups in both rounds": ("model.readout.thinning=1",),
+    "a search window of 17 pixels": ("model.readout.window=17",),
+    "half the steps": ("trainer.max_steps=50",),
 }
 TURNS = {label: WITHOUT[label] for label in ("`fast`", "without turning the crops", "without eight turns")}
 SIDES = (32, 64, 128)
@@ -178,6 +181,11 @@ def sections() -> dict[str, Section]:
             part("without", fast(WITHOUT), tuned, both),
             "The same six crops. Averaging similar patches hides most of what improves the network itself: compare the "
             "steps above.",
+        ),
+        "instant": Section(
+            "`instant` with one thing changed",
+            part("instant", {label: ("instant", overrides) for label, overrides in INSTANT.items()}, tuned, both),
+            "The same six crops.",
         ),
         "small": Section(
             "Small images",

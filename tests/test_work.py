@@ -79,9 +79,9 @@ def noisy():
         ("zsn2n", PIXELS + PIXELS // 2, PIXELS, 0, 0, 0, 6),
         ("zsn2n-bf16", PIXELS + PIXELS // 2, PIXELS, 0, 0, 0, 6),
         # Four crops of 48; eight turns; the noise is measured once for the domain, the loss and the readout. Similar
-        # patches are searched in the noisy picture for the first step, and in the pilot.
-        ("fast", 4 * 48 * 48, 8 * PIXELS, 1, 2, 2, 6),
-        ("instant", 4 * 48 * 48, PIXELS, 1, 1, 1, 6),
+        # patches are searched in the noisy picture too where it is a pilot; of the first of two rounds, half is done.
+        ("fast", 4 * 48 * 48, 8 * PIXELS, 1, 1, 2, 6),
+        ("instant", 4 * 48 * 48, PIXELS, 1, 2, 1.5, 6),
         ("best", 4 * 64 * 64, 8 * PIXELS, 1, 1, 1, 4),
     ],
 )

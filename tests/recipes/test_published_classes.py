@@ -14,7 +14,7 @@ DIFFERENCES = {
     ("bm3d-correlated", "BM3DCorrelated"): {},
     ("bm3d-oracle", "BM3DOracle"): {},
     ("dip", "DeepImagePrior"): {},
-    ("fast", "Recorrupted"): {"white_steps": (None, 100)},  # the class leaves the length to the Trainer
+    ("fast", "Recorrupted"): {},
     ("mash", "MASH"): {},
     ("n2c", "Noise2Clean"): LENGTH_N2N,
     ("n2n", "Noise2Noise"): LENGTH_N2N,

@@ -16,7 +16,6 @@ from torchdenoise.denoisers.networks import Network, SmallCNN
 from torchdenoise.denoisers.parts.capped_removal import CappedRemoval
 from torchdenoise.denoisers.parts.crops import OnCrops, turned
 from torchdenoise.denoisers.parts.domains import Domain, Stabilized
-from torchdenoise.denoisers.parts.first_step import WithFirstStep
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, DenoisingLoss, Terms, mse
 from torchdenoise.denoisers.parts.muon import Muon
 from torchdenoise.denoisers.parts.noise_aware import NoiseAware
@@ -126,17 +125,15 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
         fallback_readout: ``CappedRemoval()`` by default.
         optimizer: Muon by default.
         scheduler: ``WarmDown()`` by default.
-        readout: ``NonLocalRidge(WithFirstStep(), rounds=2)`` by default.
+        readout: ``NonLocalRidge(rounds=2)`` by default.
         domain: ``Stabilized()`` by default.
         scales: for correlated noise, at most.
         correlated_steps: that each scale takes at most if the noise is correlated; a longer fit learns the noise. None
             leaves it to the Trainer.
         correlated_network: of each scale if the noise is correlated; ``network`` by default.
-        white_steps: that the fit to an image takes at most if its noise is white, of one level after the domain. None
-            leaves it to the Trainer.
 
     Raises:
-        UserError: ``scales``, ``correlated_steps`` or ``white_steps`` below 1.
+        UserError: ``scales`` or ``correlated_steps`` below 1.
 
     Example:
         >>> sum(p.numel() for p in Recorrupted().parameters())
@@ -149,7 +146,7 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
         loss=lambda: OnCrops(RecorruptedLoss(share=0.93), size=48, count=4, turned=True),
         optimizer=functools.partial(Muon, lr=0.02),
         scheduler=WarmDown,
-        readout=lambda: NonLocalRidge(WithFirstStep(), similar=64, window=25, rounds=2),
+        readout=functools.partial(NonLocalRidge, similar=64, window=25, rounds=2),
         domain=Stabilized,
     )
     trusted: Tensor
@@ -167,11 +164,9 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
         scales: int = 3,
         correlated_steps: int | None = None,
         correlated_network: Network | None = None,
-        white_steps: int | None = None,
     ) -> None:
         super().__init__(network, loss, optimizer, scheduler, readout, domain)
-        limits = {"scales": scales, "correlated_steps": correlated_steps, "white_steps": white_steps}
-        for name, value in limits.items():
+        for name, value in (("scales", scales), ("correlated_steps", correlated_steps)):
             if value is not None and value < 1:
                 raise UserError(f"Recorrupted: {name} {value} must be at least 1")
         self.fallback = fallback or OnCrops(ZSN2MLoss(), size=48, count=4)
@@ -179,7 +174,6 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
         self.scales = scales
         self.correlated_steps = correlated_steps
         self.correlated_network = correlated_network
-        self.white_steps = white_steps
         self._needs: int | None = None
         self.coarse = nn.ModuleList()
         """The networks of the coarser scales, from the coarsest; none unless the fitted image has correlated noise.
@@ -210,9 +204,8 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
         """Adapt to the data; for a single image, choose the number of scales by its noise."""
         super().match_data(description)
         if description.image is not None:
-            context = self.context(description.image)
-            profile = context.profiles[0]
-            self._needs = self._steps(context)
+            profile = self.context(description.image).profiles[0]
+            self._needs = self.correlated_steps if profile.correlated else None
             most = self.scales if profile.coarse_to_fine else 1
             number = number_of_scales(description.height, description.width, most)
             copies = number - (self.correlated_network is None) if number > 1 else 0
@@ -260,13 +253,6 @@ class Recorrupted(MultiScale, SingleStage, source=SOURCE):
                 inputs[index] = {"noisy": image, **loss.measure(image)}
         found: dict[str, Tensor] = inputs[index]
         return found
-
-    def _steps(self, context: PictureContext) -> int | None:
-        """Return the most steps of a stage for an image; None if there is no limit."""
-        if context.profiles[0].correlated:
-            return self.correlated_steps
-        one_level = context.transformed_profiles[0].deviation(context.transformed).numel() == 1
-        return self.white_steps if one_level and not context.profiles[0].unusable else None
 
     def _networks(self) -> list[Network]:
         """Return the networks of all scales, from the coarsest."""
