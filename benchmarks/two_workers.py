@@ -77,8 +77,8 @@ def main() -> None:
         "",
         f"Printed by `python benchmarks/two_workers.py`: {options.pictures} pictures of 256x256 in colour, `{NOISE}`, "
         f"seed 0, one thread a picture ({platform.machine()}, {os.cpu_count()} cores), torch {torch.__version__}, "
-        f"lightning {lightning.__version__}, idle. Medians of {options.runs} runs of whole commands, start-up included: each "
-        "worker imports PyTorch anew.",
+        f"lightning {lightning.__version__}, idle. Medians of {options.runs} runs of whole commands, start-up "
+        "included: each worker imports PyTorch anew.",
         "",
         "| command | 1 worker, s | 2 workers, s | ratio |",
         "|---|---|---|---|",
