@@ -9,6 +9,7 @@ the milliseconds of all rows again, one network after the other: run it on an id
 
 import csv
 import functools
+import inspect
 import platform
 import re
 import sys
@@ -35,6 +36,7 @@ from torchdenoise.partial_files import completed
 STEPS = 3000
 CROP = 192
 """Side of the centre crops that are scored."""
+NARROW = inspect.signature(Muon).parameters["narrow"].default
 TIMED = 10
 """Passes over a 256x256 image that are timed."""
 TESTS = (
@@ -224,7 +226,9 @@ def write_page() -> None:
         f"Short trainings of a small network: {STEPS} steps of eight 96x96 crops, bfloat16, Muon with rate 0.01 that "
         "falls to zero, widths 24, 32, 48 and two blocks a scale, seed 0; a variant differs in what its name says. "
         f"PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is PSNR, "
-        "the others are differences from it. *Non-blind*: the true noise level of each picture is an input. One seed: "
+        "the others are differences from it. *Non-blind*: the true noise level of each picture is an input. "
+        f"*Half as wide*: Muon leaves layers with a side below {NARROW} to Adam, so that more differs than the width. "
+        "One seed: "
         "differences below a tenth of a decibel say little. Milliseconds are those of one pass over 256x256 pixels in "
         "float32, on the idle machine; minutes depend on what else ran. Printed by "
         "`python benchmarks/pretrained_ladder.py`.",
