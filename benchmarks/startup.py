@@ -44,7 +44,7 @@ COMMANDS: dict[str, list[str]] = {
         *("-m", "torchdenoise", "denoise", "x.png", "--overwrite")
     ],
 }
-"""What Python is told, by title."""
+"""Arguments of the Python interpreter, by the title of their row."""
 WHEEL, WEIGHTS = "wheel", "of it, weights"
 DOCS = ("`make docs`, the notebooks executed", "`make docs` again")
 
