@@ -172,9 +172,9 @@ def copy_planes(path: Path, target: Path, letters: str | None = None, dtype: Any
         return planes
 
 
-def copy_with_remark(path: Path, target: Path, remark: str) -> None:
+def copy_with_remark(path: Path, target: Path, remark: str, letters: str | None = None) -> None:
     """Write the planes of a file as another one, with a remark that is known when the last plane has been taken."""
-    with open_planes(path) as planes:
+    with open_planes(path, letters) as planes:
 
         def given() -> Iterator[tuple[int, Any]]:
             for number in range(len(planes)):

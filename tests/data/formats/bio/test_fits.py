@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers import copy_planes, random_pixels
+from helpers import copy_planes, copy_with_remark, random_pixels
 
-from torchdenoise.data import ArrayPlanes, Axes, check_planes_output, open_planes, read_picture, write_picture
+from torchdenoise.data import ArrayPlanes, Axes, Picture, check_planes_output, open_planes, read_picture, write_picture
 from torchdenoise.errors import PictureError
 
 fits = pytest.importorskip("astropy.io.fits")
@@ -66,6 +66,20 @@ def test_a_checksum_is_not_kept(tmp_path):
     header = fits.getheader(tmp_path / "out.fits")
     assert "CHECKSUM" not in header
     assert (header["OBJECT"], header.comments["OBJECT"]) == ("M 31", "a galaxy")
+
+
+def test_a_remark_is_a_line_of_the_history(tmp_path):
+    path = save(tmp_path / "in.fits", random_pixels((3, 9, 8)))
+    copy_with_remark(path, tmp_path / "stack.fits", "noise: white, level 25 of 255, " + 60 * "x", "TYX")
+    one = Picture.from_array(random_pixels((9, 8))).with_remarks(["noise: \u03c3 2"])
+    write_picture(tmp_path / "one.fits", one.image, one)
+    for name, expected in {
+        "stack": ["flat divided", "torchdenoise: noise: white, level 25 of 255, " + 27 * "x", 33 * "x"],
+        "one": ["torchdenoise: noise: ? 2"],
+    }.items():
+        with fits.open(tmp_path / f"{name}.fits") as parts:
+            parts.verify("exception")
+            assert list(parts[0].header["HISTORY"]) == expected
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

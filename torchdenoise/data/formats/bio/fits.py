@@ -60,7 +60,10 @@ class FITS(PictureAndPlanesFormat, source="https://fits.gsfc.nasa.gov"):
 
     @override
     def write_planes(self, path: Path, planes: Numbered, like: Planes, dtype: np.dtype[Any]) -> None:
-        """Write planes with all headers and other parts of the input."""
+        """Write planes with all headers and other parts of the input; what is said of them joins the history.
+
+        Remarks that come with the last plane do so where the header has room.
+        """
         if isinstance(like, FitsPlanes):
             bits, turned, before, after = like.bits, like.turned, like.before, like.after
             header = like.header
@@ -70,11 +73,15 @@ class FITS(PictureAndPlanesFormat, source="https://fits.gsfc.nasa.gov"):
         else:
             bits, turned = _storage(dtype)
             header, before, after = _new_header(like.shape, dtype), b"", b""
+        noted = _with_history(header, like.comment)
         layout = RawArray(like.axes.letters, like.shape, np.dtype(_SIGNED[bits]).newbyteorder(">"))
         padding = bytes(-layout.nbytes % BLOCK)
         stored = _turned(planes) if turned else planes
         with path.open("w+b") as file:
-            layout.write(file, before + header, stored, like, padding + after)
+            layout.write(file, before + noted, stored, like, padding + after)
+            if len(final := _with_history(header, like.comment)) == len(noted):
+                file.seek(len(before))
+                file.write(final)
 
 
 class FitsPlanes(ArrayPlanes):
@@ -182,6 +189,15 @@ def _without(header: bytes, names: tuple[str, ...]) -> bytes:
     cards = bio_module("astropy.io.fits", "FITS").Header.fromstring(header)
     for name in names:
         cards.remove(name, ignore_missing=True)
+    return _text(cards)
+
+
+def _with_history(header: bytes, line: str) -> bytes:
+    """Return a header with a line, if there is one, at the end of its history, in as many cards as it takes."""
+    if not line:
+        return header
+    cards = bio_module("astropy.io.fits", "FITS").Header.fromstring(header)
+    cards.add_history(line.encode("ascii", "replace").decode())
     return _text(cards)
 
 
