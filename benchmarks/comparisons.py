@@ -28,8 +28,8 @@ MINUTES = ("zsn2n", "zsn2m-star", "neighbor2neighbor-single", "n2v-single")
 """Zero-shot methods that take a few minutes per image."""
 REAL_NOISE = ("bm3d", "anscombe-bm3d", "nlm", "tv", "wavelet")
 CUT = ("self2self-1500", "self2self-star-1500", "dip-750")
-LONGER = ("zsn2n-3000", "zsn2m", "mash-code", "pixel2pixel")
-LONGEST = ("dip", "noise2fast-colour", "mash", "nlr", "self2self-15k", "self2self-star-15k")
+LONGER = ("zsn2n-3000", "zsn2m", "mash-code")
+LONGEST = ("dip", "noise2fast-colour", "mash", "nlr", "pixel2pixel", "self2self-15k", "self2self-star-15k")
 COSTS = {
     "dip": ("longest", "45 min", "3 min", "2.2M"),
     "self2self": ("longest", "4.5 h", "35 min", "1M"),
@@ -87,7 +87,7 @@ def sections() -> dict[str, Section]:
         made[name] = Section(f"Real noise, {name.upper()}", part)
     longest = Part("compare/longest", variants(LONGEST, ()), four[2:3], both[:1])
     made["longest"] = Section("The longest methods, kodim19", longest)
-    on_gpu = variants((*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", "nlr", *CUT, "dip"), ())
+    on_gpu = variants((*OURS, *MINUTES, *LONGER, "noise2fast-colour", "mash", "nlr", "pixel2pixel", *CUT, "dip"), ())
     made["gpu"] = Section("On a GPU, kodim05, 08, 19, 23", Part("compare/gpu", on_gpu, four, both, device="cuda"))
     return made
 

@@ -2,20 +2,21 @@
 
     TORCHDENOISE_DATA=DIR python benchmarks/pretrained_ladder.py [VARIANT ... | times | page]
 
-Each variant trains a small network for ``STEPS`` steps, minutes on one thread, and is scored on the images that are
-left out of the training, at one level of each kind of noise. What has its rows is not done again. ``times`` measures
-the milliseconds of all rows again, one network after the other: run it on an idle machine.
+Each variant trains a small network for ``STEPS`` steps, or the shipped one for ``FURTHER`` more, minutes on one thread,
+and is scored on the images that are left out of the training, at one level of each kind of noise. What has its rows is
+not done again. ``times`` measures the milliseconds of all rows again, one network after the other: run it on an idle
+machine.
 """
 
 import csv
-import functools
 import inspect
 import platform
 import re
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from statistics import mean
 
 import lightning
@@ -23,17 +24,29 @@ import torch
 from pretrained import PARTS, split_images
 from studies import RESULTS, centre_crop
 from torch import Tensor
+from torch.nn import functional as F
 from typing_extensions import override
 
 from torchdenoise import metrics
 from torchdenoise.data import ImageFolder, read_picture
-from torchdenoise.denoisers import DenoisingLoss, Muon, Network, Noise2Clean, PSNRLoss, ResidualUNet, WarmDown
+from torchdenoise.denoisers import (
+    DenoisingLoss,
+    Muon,
+    Network,
+    Noise2Clean,
+    PretrainedUNet,
+    PSNRLoss,
+    ResidualUNet,
+    WarmDown,
+)
 from torchdenoise.denoisers.parts.losses import Batch, Denoise, Terms
-from torchdenoise.fitting.trainers import HYGIENE
+from torchdenoise.fitting.trainers import HYGIENE, precision_here
 from torchdenoise.noise import repeatable
 from torchdenoise.partial_files import completed
 
 STEPS = 3000
+FURTHER = 1200
+"""Steps from the shipped weights."""
 CROP = 192
 """Side of the centre crops that are scored."""
 NARROW = inspect.signature(Muon).parameters["narrow"].default
@@ -53,13 +66,19 @@ TESTS = (
     "gaussian:10+rows:6+bits:8",
 )
 RESULT = RESULTS / "studies" / "pretrained" / "ladder.csv"
-FIELDS = ("variant", "noise", "psnr", "steps", "minutes", "parameters", "milliseconds", "device", "torch", "lightning")
+FIELDS = (
+    *("variant", "noise", "psnr", "steps", "precision", "minutes", "parameters", "milliseconds"),
+    *("device", "torch", "lightning"),
+)
+BFLOAT16, FLOAT32 = "bf16-mixed", "32-true"
+SMALL = (24, 32, 48)
+"""Widths."""
 
 
 class NonBlindUNet(ResidualUNet, source="after Zhang et al., FFDNet, IEEE TIP 2018"):
     """A ``ResidualUNet`` with the noise level as one more input channel."""
 
-    def __init__(self, channels: int | None = None, widths: tuple[int, ...] = (24, 32, 48), blocks: int = 2) -> None:
+    def __init__(self, channels: int | None = None, widths: Sequence[int] = SMALL, blocks: int = 2) -> None:
         super().__init__((channels or 3) + 1, widths, blocks)
         self.channels = channels or 3
 
@@ -80,6 +99,30 @@ class NonBlindLoss(PSNRLoss, source="after Zhang et al., FFDNet, IEEE TIP 2018")
         return super().forward(lambda image: denoise(image, level=level), batch, draws, progress)
 
 
+def small(blocks: int = 2, slope: float = 0.1) -> Network:
+    """Return the network that the others are compared with."""
+    return ResidualUNet(3, SMALL, blocks, slope)
+
+
+def shipped() -> Network:
+    """Return the shipped colour network."""
+    return PretrainedUNet(3).inner
+
+
+def shipped_non_blind() -> Network:
+    """Return the shipped colour network with one more input channel, whose weights are zero."""
+    known = shipped()
+    assert isinstance(known, ResidualUNet)
+    network = NonBlindUNet(3, known.widths)
+    weights = known.state_dict()
+    for name, fresh in network.state_dict().items():
+        if fresh.shape != weights[name].shape:  # the first convolution has more inputs, the last one more outputs
+            more, there = fresh.shape[1] - weights[name].shape[1], fresh.shape[0] - weights[name].shape[0]
+            weights[name] = F.pad(weights[name], (0, 0, 0, 0, 0, more, 0, there))
+    network.load_state_dict(weights)
+    return network
+
+
 def true_level(noisy: Tensor, clean: Tensor) -> Tensor:
     """Return the deviation of each image's noise, ``(B, 1, 1, 1)``."""
     return (noisy - clean).square().mean((1, 2, 3), keepdim=True).sqrt()
@@ -92,15 +135,18 @@ class Variant:
     Args:
         parts: of the mixture of noise.
         rate: learning rate.
-        network: class and arguments.
+        network: returns it untrained, or with the weights to start from.
         loss: of the training.
+        steps: of it.
+        precision: full precision where the machine only emulates bfloat16.
     """
 
     parts: tuple[str, ...] = PARTS
     rate: float = 0.01
-    network: type[Network] = ResidualUNet
-    arguments: Mapping[str, object] = field(default_factory=lambda: {"widths": (24, 32, 48)})
+    network: Callable[[], Network] = small
     loss: type[DenoisingLoss] = PSNRLoss
+    steps: int = STEPS
+    precision: str = BFLOAT16
 
 
 KINDS = {
@@ -110,37 +156,42 @@ KINDS = {
     **{kind: [part for part in PARTS if kind in part] for kind in ("blurred", "camera", "shared", "rows")},
 }
 """Parts of the mixture that are left out together."""
-VARIANTS = {
+SHORT = {
     "all parts": Variant(),
+    "float32": Variant(precision=FLOAT32),
     "rate 0.02": Variant(rate=0.02),
     "rate 0.005": Variant(rate=0.005),
-    "ReLUs": Variant(arguments={"widths": (24, 32, 48), "slope": 0.0}),
-    "non-blind": Variant(network=NonBlindUNet, loss=NonBlindLoss),
-    "half as wide": Variant(arguments={"widths": (12, 16, 24)}),
-    "widths 32, 48, 64": Variant(arguments={"widths": (32, 48, 64)}),
-    "one block": Variant(arguments={"widths": (24, 32, 48), "blocks": 1}),
-    "three blocks": Variant(arguments={"widths": (24, 32, 48), "blocks": 3}),
+    "ReLUs": Variant(network=partial(small, slope=0.0)),
+    "non-blind": Variant(network=partial(NonBlindUNet, 3), loss=NonBlindLoss),
+    "half as wide": Variant(network=partial(ResidualUNet, 3, (12, 16, 24))),
+    "widths 32, 48, 64": Variant(network=partial(ResidualUNet, 3, (32, 48, 64))),
+    "one block": Variant(network=partial(small, blocks=1)),
+    "three blocks": Variant(network=partial(small, blocks=3)),
     **{f"without {kind}": Variant(parts=tuple(part for part in PARTS if part not in KINDS[kind])) for kind in KINDS},
 }
-
-
-def untrained(variant: Variant) -> Network:
-    """Return the network of a variant before its training."""
-    return variant.network(3, **variant.arguments)
+further = partial(Variant, rate=0.002, steps=FURTHER, precision=FLOAT32)
+LONG = {
+    "shipped weights": Variant(network=shipped, steps=0, precision=FLOAT32),
+    f"{FURTHER} more steps": further(network=shipped),
+    f"{FURTHER} more steps, non-blind": further(network=shipped_non_blind, loss=NonBlindLoss),
+}
+VARIANTS = {**SHORT, **LONG}
 
 
 def train(variant: Variant) -> Network:
-    """Return the network of a variant, trained."""
+    """Return the network of a variant, trained for its steps, if any."""
     images, _ = split_images()
     lightning.seed_everything(0, verbose=False)
-    network = untrained(variant)
-    optimizer = functools.partial(Muon, lr=variant.rate)
-    model = Noise2Clean(network, variant.loss(), optimizer, functools.partial(WarmDown, warm=0.02))
+    network = variant.network()
+    if not variant.steps:
+        return network.eval()
+    optimizer = partial(Muon, lr=variant.rate)
+    model = Noise2Clean(network, variant.loss(), optimizer, partial(WarmDown, warm=0.02))
     data = ImageFolder(
         images, noise="|".join(variant.parts), target="clean", crop=96, channels=3, batch_size=8, repeats=100
     )
-    options = {**HYGIENE, "enable_progress_bar": sys.stdout.isatty(), "accelerator": "cpu", "max_steps": STEPS}
-    trainer = lightning.Trainer(**options, precision="bf16-mixed")
+    options = {**HYGIENE, "enable_progress_bar": sys.stdout.isatty(), "accelerator": "cpu", "max_steps": variant.steps}
+    trainer = lightning.Trainer(**options, precision=precision_here(variant.precision, "cpu"))
     trainer.fit(model, datamodule=data)
     return network.eval()
 
@@ -152,7 +203,8 @@ def score(name: str) -> None:
     network = train(variant)
     facts = {
         "variant": name,
-        "steps": STEPS,
+        "steps": variant.steps,
+        "precision": precision_here(variant.precision, "cpu"),
         "minutes": f"{(time.perf_counter() - begin) / 60:.1f}",
         "parameters": sum(each.numel() for each in network.parameters()),
         "milliseconds": f"{milliseconds(network):.0f}",
@@ -205,7 +257,7 @@ def rows() -> list[dict[str, str]]:
 
 def measure_times() -> None:
     """Measure the milliseconds of all rows again."""
-    measured = {name: f"{milliseconds(untrained(variant).eval()):.0f}" for name, variant in VARIANTS.items()}
+    measured = {name: f"{milliseconds(variant.network().eval()):.0f}" for name, variant in VARIANTS.items()}
     known = [{**row, "milliseconds": measured[row["variant"]]} for row in rows()]
     with completed(RESULT) as path, path.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
@@ -215,41 +267,49 @@ def measure_times() -> None:
 
 def write_page() -> None:
     """Write the page from the rows."""
-    found = rows()
-    names = [name for name in VARIANTS if any(row["variant"] == name for row in found)]
-    base = {row["noise"]: float(row["psnr"]) for row in found if row["variant"] == "all parts"}
-    if not base:
-        sys.exit("first of all: python benchmarks/pretrained_ladder.py 'all parts'")
     text = [
         "# Choices behind the pretrained weights",
         "",
-        f"Short trainings of a small network: {STEPS} steps of eight 96x96 crops, bfloat16, Muon with rate 0.01 that "
-        "falls to zero, widths 24, 32, 48 and two blocks a scale, seed 0; a variant differs in what its name says. "
-        f"PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is PSNR, "
-        "the others are differences from it. *Non-blind*: the true noise level of each picture is an input. "
+        f"Short trainings of a small network: {STEPS} steps of eight 96x96 crops, Muon with rate 0.01 that falls to "
+        f"zero, widths {', '.join(map(str, SMALL))} and two blocks a scale, seed 0; a variant differs in what its name "
+        f"says. PSNR over the images that are left out of the training, {CROP}x{CROP} centre crops. The first line is "
+        "PSNR, the others are differences from it. *Non-blind*: the true noise level of each picture is an input. "
         f"*Half as wide*: Muon leaves layers with a side below {NARROW} to Adam, so that more differs than the width. "
-        "One seed: "
-        "differences below a tenth of a decibel say little. Milliseconds are those of one pass over 256x256 pixels in "
-        "float32, on the idle machine; minutes depend on what else ran. Printed by "
-        "`python benchmarks/pretrained_ladder.py`.",
+        f"`{BFLOAT16}` becomes `{FLOAT32}` on a machine without bfloat16. One seed: *float32* differs in rounding, "
+        "so its differences show what chance does. Milliseconds are those of one pass over 256x256 pixels in float32, "
+        "on the idle machine; minutes depend on what else ran. Printed by `python benchmarks/pretrained_ladder.py`.",
         "",
-        f"| variant | mean | {' | '.join(f'`{noise}`' for noise in TESTS)} | parameters | ms | minutes |",
-        "|---|---|" + "---|" * (len(TESTS) + 3),
+        *table(SHORT),
+        "",
+        f"From the shipped colour weights, {FURTHER} more steps with a rate of 0.002 that falls to zero. The non-blind "
+        "network has one more input, the true level of each picture's noise, whose weights start at zero:",
+        "",
+        *table(LONG),
     ]
-    for name in names:
-        mine = {row["noise"]: row for row in found if row["variant"] == name}
-        figures = [float(mine[noise]["psnr"]) for noise in TESTS]
-        if name != "all parts":
-            figures = [value - base[noise] for value, noise in zip(figures, TESTS, strict=True)]
-        sign = "" if name == "all parts" else "+"
-        cells = [f"{value:{sign}.2f}" for value in (mean(figures), *figures)]
-        first = mine[TESTS[0]]
-        cells += [first["parameters"], first["milliseconds"], first["minutes"]]
-        text.append(f"| {name} | {' | '.join(cells)} |")
-    missing = [name for name in VARIANTS if name not in names]
+    missing = [name for name in VARIANTS if not any(row["variant"] == name for row in rows())]
     if missing:
         text += ["", f"Not run: {', '.join(missing)}."]
     (RESULTS / "pretrained_ladder.md").write_text("\n".join([*text, ""]))
+
+
+def table(variants: Mapping[str, Variant]) -> list[str]:
+    """Return the first variant's PSNR, and the others' differences from it."""
+    found = rows()
+    names = [name for name in variants if any(row["variant"] == name for row in found)]
+    text = [
+        f"| variant | mean | {' | '.join(f'`{noise}`' for noise in TESTS)} | precision | parameters | ms | minutes |",
+        "|---|---|" + "---|" * (len(TESTS) + 4),
+    ]
+    base: list[float] = []
+    for name in names:
+        mine = {row["noise"]: row for row in found if row["variant"] == name}
+        figures = [float(mine[noise]["psnr"]) for noise in TESTS]
+        shown = [value - first for value, first in zip(figures, base, strict=True)] if base else figures
+        cells = [f"{value:{'+' if base else ''}.2f}" for value in (mean(shown), *shown)]
+        base = base or figures
+        cells += [mine[TESTS[0]][each] for each in ("precision", "parameters", "milliseconds", "minutes")]
+        text.append(f"| {name} | {' | '.join(cells)} |")
+    return text
 
 
 def main() -> None:
@@ -261,7 +321,7 @@ def main() -> None:
     if words == ["times"]:
         measure_times()
     done = {row["variant"] for row in rows()}
-    for name in ("all parts", *(words or VARIANTS)):
+    for name in words or VARIANTS:
         if name in VARIANTS and name not in done and words not in (["page"], ["times"]):
             score(name)
             done.add(name)

@@ -82,6 +82,17 @@ def test_a_remark_is_a_line_of_the_history(tmp_path):
             assert list(parts[0].header["HISTORY"]) == expected
 
 
+def test_cards_that_break_a_rule_stay_beside_the_history(tmp_path):
+    path = save(tmp_path / "in.fits", random_pixels((9, 8)))
+    path.write_bytes(path.read_bytes().replace(b"OBJECT  =", b"object  =", 1))
+    picture = read_picture(path).with_remarks(["noise: white"])
+    write_picture(tmp_path / "out.fits", picture.image, picture)
+    before, after = path.read_bytes(), (tmp_path / "out.fits").read_bytes()
+    end = before.index(b"END" + 77 * b" ")
+    line = b"HISTORY torchdenoise: noise: white".ljust(80)
+    assert after == before[:end] + line + before[end : 2880 - 80] + before[2880:]
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_a_single_picture_with_holes(tmp_path, dtype):
     array = random_pixels((1, 9, 8), "uint16" if dtype == "uint16" else "uint8").astype(dtype)

@@ -20,6 +20,8 @@ from torchdenoise.errors import PictureError
 
 BLOCK = 2880
 """Bytes by which all parts of a file are padded."""
+CARD = 80
+"""Bytes of a line of a header."""
 SCIENCE = "SCI"
 """Name of the picture where a file has others beside it: its errors, its flags."""
 _SIGNED = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
@@ -28,6 +30,7 @@ _UNSIGNED = {8: "i1", 16: "u2", 32: "u4", 64: "u8"}
 _TYPES = frozenset(np.dtype(name).name for name in (*_SIGNED.values(), *_UNSIGNED.values()))
 _CHECKSUMS = ("CHECKSUM", "DATASUM")
 _SCALING = ("BZERO", "BSCALE")
+_HISTORY = b"HISTORY "
 
 
 class FITS(PictureAndPlanesFormat, source="https://fits.gsfc.nasa.gov"):
@@ -193,12 +196,15 @@ def _without(header: bytes, names: tuple[str, ...]) -> bytes:
 
 
 def _with_history(header: bytes, line: str) -> bytes:
-    """Return a header with a line, if there is one, at the end of its history, in as many cards as it takes."""
+    """Return a header with a line, if there is one, before its end, in as many cards as it takes; others stay."""
     if not line:
         return header
-    cards = bio_module("astropy.io.fits", "FITS").Header.fromstring(header)
-    cards.add_history(line.encode("ascii", "replace").decode())
-    return _text(cards)
+    text = line.encode("ascii", "replace")
+    room = CARD - len(_HISTORY)
+    added = [_HISTORY + text[start : start + room].ljust(room) for start in range(0, len(text), room)]
+    end = next(at for at in range(0, len(header), CARD) if header[at : at + CARD].rstrip() == b"END")
+    cards = header[:end] + b"".join(added) + b"END".ljust(CARD)
+    return cards.ljust(len(cards) + -len(cards) % BLOCK)
 
 
 def _new_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
