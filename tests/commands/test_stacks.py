@@ -95,7 +95,7 @@ def test_outliers_of_frames_are_kept(run, tmp_path):
     array = np.round(255 * np.stack(frames)).astype(np.uint8)
     array[1, 3::9, 4::8] = 255
     np.save(tmp_path / "a.npy", array)
-    words = ("denoise", "a.npy", "--axes", "TYX", "--recipe", "instant", "--device", "cpu", "--overwrite")
+    words = ("denoise", "a.npy", "--axes", "TYX", *FEW_STEPS, "--overwrite")
     assert run(*words).code == 0
     assert np.load("a_denoised.npy")[1, 3::9, 4::8].mean() < 200
     assert run(*words, "--keep-outliers").code == 0
