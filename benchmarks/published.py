@@ -59,6 +59,10 @@ TEXTURE_LOST = (
     "it removes texture with the noise (`removed` and `correlation` in its rows), as if the noise were correlated; the "
     "constants of the published figure are not given: those of the MASH paper (`mash`) reach it on a GPU"
 )
+DEPTH = (
+    "one image; the code of its authors takes the depth of the bank by the true level, ours is the same at all levels, "
+    "and the paper that ran it as a baseline does not say which one it took"
+)
 TWO_FIGURES = "for Gaussian noise its published figures on these crops differ by 0.8 dB"
 WHY: dict[str, str] = {
     "bm3d": "both use Chen's level; the paper has one figure for Kodak24 and Set14, and does not say how BM3D was run",
@@ -73,6 +77,7 @@ WHY: dict[str, str] = {
     "self2self-star-1500": CUT,
     "self2self-15k": APART,
     "self2self-star-15k": APART,
+    "pixel2pixel": DEPTH,
     "n2c-blind": UNDERTRAINED,
     "n2n-blind": UNDERTRAINED,
     "n2v-blind": UNDERTRAINED,
