@@ -1,6 +1,6 @@
 """How a folder and a comparison scale with worker processes: writes docs/results/workers.md.
 
-    python benchmarks/two_workers.py [--pictures N] [--runs N]      minutes; run it on an idle machine
+    python benchmarks/two_workers.py [--recipes NAME ...] [--pictures N] [--runs N]      minutes; on an idle machine
 
 Each row is one command in a process of its own, start-up included, with one thread for each picture; the arrangements
 alternate. What all workers do once, such as imports, keeps the ratio below the number of workers.
@@ -33,6 +33,7 @@ WORKERS = (1, 2)
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--recipes", nargs="+", default=list(RECIPES), help="(default: %(default)s)")
     options.add_argument("--pictures", type=int, default=PICTURES, help="in the folder (default: %(default)s)")
     options.add_argument("--runs", type=int, default=RUNS, help="of each arrangement (default: %(default)s)")
     return options
@@ -77,8 +78,8 @@ def main() -> None:
         "",
         f"Printed by `python benchmarks/two_workers.py`: {options.pictures} pictures of 256x256 in colour, `{NOISE}`, "
         f"seed 0, one thread a picture ({platform.machine()}, {os.cpu_count()} cores), torch {torch.__version__}, "
-        f"lightning {lightning.__version__}, idle. Medians of {options.runs} runs of whole commands, start-up "
-        "included: each worker imports PyTorch anew.",
+        f"lightning {lightning.__version__}, idle. Whole commands, start-up included, medians of "
+        f"{options.runs} run{'s' if options.runs > 1 else ''}: each worker imports PyTorch anew.",
         "",
         "| command | 1 worker, s | 2 workers, s | ratio |",
         "|---|---|---|---|",
@@ -86,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folders(folder, options.pictures)
-        for recipe in RECIPES:
+        for recipe in options.recipes:
             for title, words in commands(recipe).items():
                 taken: dict[int, list[float]] = {workers: [] for workers in WORKERS}
                 for _ in range(options.runs):
