@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pictures import SIDE, example
+from startup import clone
 
 from torchdenoise import denoise
 from torchdenoise.fitting.trainers import precision_here
@@ -82,14 +83,6 @@ def measured(source: Path, recipe: str, height: int, width: int) -> dict[str, fl
     return found
 
 
-def clone(commit: str, folder: Path) -> Path:
-    """Return a clone in which a commit is checked out."""
-    target = folder / commit
-    subprocess.run(["git", "clone", "--quiet", "--no-checkout", ROOT, target], check=True)
-    subprocess.run(["git", "-C", target, "checkout", "--quiet", commit], check=True)
-    return target
-
-
 def short(commit: str) -> str:
     """Return the short name of a commit."""
     words = ["git", "-C", ROOT, "rev-parse", "--short=7", commit]
@@ -102,7 +95,7 @@ def compare(before: str, recipes: Sequence[str], runs: int, megapixels: float) -
     height = round((megapixels * 1e6 / (1 if megapixels < 1 else 1.5)) ** 0.5)
     width = round(megapixels * 1e6 / height)
     with TemporaryDirectory() as folder:
-        sources = {when: clone(commit, Path(folder)) for when, commit in names.items()}
+        sources = {when: clone(Path(folder), commit) for when, commit in names.items()}
         for run in range(runs):
             for recipe in recipes:
                 row: dict[str, object] = {"recipe": recipe, "height": height, "width": width, **names}

@@ -134,10 +134,11 @@ def docs(_runs: int) -> None:
             store(what, value)
 
 
-def clone(folder: Path) -> Path:
-    """Return a clone of the last commit."""
-    target = folder / "clone"
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", ROOT.as_uri(), target], check=True)
+def clone(folder: Path, commit: str = "HEAD") -> Path:
+    """Return a clone in which a commit is checked out; the last one by default."""
+    target = folder / commit
+    subprocess.run(["git", "clone", "--quiet", "--no-checkout", ROOT, target], check=True)
+    subprocess.run(["git", "-C", target, "checkout", "--quiet", commit], check=True)
     return target
 
 

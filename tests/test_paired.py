@@ -45,5 +45,5 @@ def test_a_measurement_is_seconds_and_psnr(paired, capsys):
 def test_a_clone_holds_the_commit(paired, tmp_path):
     commit = paired.short("HEAD")
     assert paired.short(commit) == commit
-    clone = paired.clone(commit, tmp_path)
+    clone = paired.clone(tmp_path, commit)
     assert (clone / "torchdenoise" / "__init__.py").exists()

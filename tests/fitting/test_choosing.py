@@ -112,9 +112,9 @@ def test_the_result_is_that_of_the_recipe(photograph: Tensor, page: Tensor):
 
 
 def test_several_pictures_have_their_own_recipe(photograph: Tensor, page: Tensor):
-    images = [repeatable("gaussian:10", clean[..., :64, :64]) for clean in (photograph, page, photograph)]
+    images = [repeatable("gaussian:10", clean[..., :64, :64]) for clean in (page, photograph, page)]
     lines = [result.noise for result in ChosenFits(Options())(images) if isinstance(result, Fitted)]
-    assert [line.split("; by ")[1].partition(":")[0] for line in lines] == [TRAINED, FITTED, TRAINED]
+    assert [line.split("; by ")[1].partition(":")[0] for line in lines] == [FITTED, TRAINED, FITTED]
 
 
 def test_an_error_is_that_of_its_picture(photograph: Tensor):
