@@ -29,6 +29,10 @@ class PictureError(UserError):
     """A picture cannot be read, written or denoised."""
 
 
+class OutOfMemoryError(PictureError):
+    """A picture does not go into the memory with what else is there; with fewer at once it may."""
+
+
 class CheckpointError(UserError):
     """A checkpoint cannot be read, or does not fit the model."""
 

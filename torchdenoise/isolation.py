@@ -13,7 +13,7 @@ import torch
 from lightning.fabric.utilities.seed import seed_everything
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from torchdenoise.errors import KILLED, PictureError, UserError
+from torchdenoise.errors import KILLED, OutOfMemoryError, UserError
 
 MAX_SEED = 2**32 - 1
 """NumPy's limit."""
@@ -37,14 +37,15 @@ def seed_all(seed: int) -> None:
 
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turn any of the out-of-memory errors inside into a PictureError of one line."""
+    """Turn any of the out-of-memory errors inside into an OutOfMemoryError of one line."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
         if not out_of_memory and not any(text in str(error) for text in OUT_OF_MEMORY_MESSAGES):
             raise
-        raise PictureError("not enough memory: fit fewer pictures together, or cut the picture into parts") from error
+        remedy = "fit fewer pictures together, or cut the picture into parts"
+        raise OutOfMemoryError(f"not enough memory: {remedy}") from error
 
 
 @contextlib.contextmanager

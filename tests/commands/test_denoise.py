@@ -428,7 +428,7 @@ def test_predict_writes_the_same_line_about_the_noise(run, noisy_png):
         (("--budget", "2s", "--batch", "4"), "--budget is for one picture at a time"),
         (("--budget", "soon"), "give a time above 0, such as 2s, 500ms or 3min"),
         (("--budget", "0s"), "give a time above 0"),
-        (("--batch", "0"), "argument --batch: give a whole number from 1 on"),
+        (("--batch", "0"), "argument --batch: give a whole number from 1 on, or auto"),
         (("--budget", "1s", "--recipe", "tv"), "this recipe has none"),
     ],
 )

@@ -42,6 +42,16 @@ def positive(text: str) -> int:
     return _within(text, int, 1, math.inf, "a whole number from 1 on")
 
 
+def batch(text: str) -> int | str:
+    """Return an option's value as a positive integer, or ``auto``.
+
+    Example:
+        >>> batch("8"), batch("auto")
+        (8, 'auto')
+    """
+    return text if text == "auto" else _within(text, int, 1, math.inf, "a whole number from 1 on, or auto")
+
+
 def count(text: str) -> int:
     """Return an option's value as an integer that is not negative.
 

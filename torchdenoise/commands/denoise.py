@@ -10,6 +10,7 @@ from torchdenoise.commands.arguments import (
     Parser,
     add_channels_option,
     add_worker_options,
+    batch,
     count,
     data_range,
     fraction,
@@ -37,7 +38,7 @@ EXAMPLES = """\
   torchdenoise denoise scans/ -o clean/ --workers 4       four pictures at a time, each with a process of its own
   torchdenoise denoise a.tif b.tif -o clean/ --device cuda
   torchdenoise denoise noisy.png --ckpt runs/version_0/checkpoints/last.ckpt
-  torchdenoise denoise scans/ -o clean/ --batch 8
+  torchdenoise denoise scans/ -o clean/ --device cuda --batch auto
   torchdenoise denoise noisy.png --budget 2s
   torchdenoise denoise noisy.jpg -o clean.jpg --quality 90                a JPEG becomes a PNG unless -o names a JPEG
   torchdenoise denoise noisy.png --mask hidden.png        keeps the pixels that are not black in the mask
@@ -76,7 +77,18 @@ def parser() -> Parser:
     options.add_argument(
         "--budget", type=seconds, metavar="TIME", help="choose the steps so that a picture takes about 2s, 500ms, 3min"
     )
-    options.add_argument("--batch", type=positive, default=1, metavar="N", help="pictures fitted together; for a GPU")
+    options.add_argument(
+        "--batch",
+        type=batch,
+        default=1,
+        metavar="N",
+        help="pictures fitted together, for a GPU; auto takes as many as go into its memory (default: 1)",
+    )
+    options.add_argument(
+        "--graphs",
+        action="store_true",
+        help="record the steps of a fit on a CUDA GPU and replay them, which waits less",
+    )
     add_worker_options(options, "picture")
     options.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's, which is 0")
     options.add_argument(
@@ -176,7 +188,7 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary
     """Denoise all pictures; report one that fails and continue with the rest."""
     from torchdenoise.commands.progress import shown_progress
 
-    if options.batch > 1 and options.budget is not None:
+    if options.batch != 1 and options.budget is not None:
         raise UserError("--budget is for one picture at a time: leave --batch out")
 
     first = todo[0][0].path.name if options.batch == 1 else None  # else it depends on what the files hold
@@ -185,8 +197,10 @@ def _denoise_all(todo: list[Pair], options: argparse.Namespace, summary: Summary
         # slow, so it comes after the first line
         from torchdenoise.commands.picture_work import picture_work
         from torchdenoise.commands.worker_places import shared_places
+        from torchdenoise.fitting.together import batch_size
         from torchdenoise.workers import Workers, spread
 
+        options.batch = batch_size(options.batch, options.device)
         workers = Workers(options.workers, options.dask)
         work = picture_work(options, workers, progress, closing.enter_context(shared_places(workers)))
         check_folders(todo)

@@ -100,7 +100,8 @@ class PictureWork:
         self._wanted = Options(
             options.max_steps, options.seed, options.device, options.overrides, listener.step,
             budget=options.budget, on_message=self._messages.append, strength=options.strength,
-            keep_outliers=options.keep_outliers, neighbours=options.neighbours, **stated_noise(_given_noise(options)),
+            keep_outliers=options.keep_outliers, neighbours=options.neighbours, graphs=options.graphs,
+            **stated_noise(_given_noise(options)),
         )  # fmt: skip
         self._restore = restorer(options.recipe, options.ckpt, self._wanted)
 

@@ -69,12 +69,14 @@ def _denoise(
     from torchdenoise.data.stack_masks import read_masks
     from torchdenoise.fitting import restorer
     from torchdenoise.fitting.frames import check_frames_memory, denoise_frames, frame_groups
+    from torchdenoise.fitting.trainers import on_cuda
 
     source, target = pair
+    at_once = 1 if on_cuda(options.device) else options.batch  # in the memory of this machine
     dtype = planes.dtype if options.dtype == "same" else options.dtype
     check_planes_output(target, planes, dtype, options.overwrite)
     with read_errors(source):
-        check_frames_memory(planes, options.channels != "apart", options.batch * options.workers)
+        check_frames_memory(planes, options.channels != "apart", at_once * options.workers)
     masks = None if options.mask is None else planes.resources.enter_context(read_masks(options.mask, planes))
     with read_errors(source):
         given = wanted.channel_noise or wanted.noise

@@ -13,7 +13,7 @@ from typing_extensions import override
 from torchdenoise import metrics
 from torchdenoise.denoisers.checkpoints import Checkpointed
 from torchdenoise.denoisers.context import PictureContext, RecentContexts
-from torchdenoise.denoisers.evaluation import evaluate, not_finite, require_gradient
+from torchdenoise.denoisers.evaluation import finiteness_due, not_finite, require_gradient
 from torchdenoise.denoisers.matching import check_crops, check_keys, match_network
 from torchdenoise.denoisers.networks import Network
 from torchdenoise.denoisers.networks.calling import PaddedNetwork, padded_call, tiled_call
@@ -24,6 +24,7 @@ from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
+from torchdenoise.denoisers.steps import AloneStep, Compute, directly
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.noise import NoiseProfile, NoiseSource, Profiles, seeded
 from torchdenoise.noise.assumptions import Assumption
@@ -85,6 +86,8 @@ class Denoiser(Checkpointed):
         self.given_noise: NoiseProfile | NoiseSource | None = None
         """The noise of all images, which is then believed and not measured; outliers that it does not state are.
         Or where it comes from, such as frames that are measured together."""
+        self.compute: Compute = directly
+        """How the steps of a fit are computed."""
         self._seed = 0  # of the current run
         self._plan: Plan | None = None  # of the current or last fit
         self._entered = -1  # the last stage that was entered: one step can be several calls of training_step
@@ -245,16 +248,16 @@ class Denoiser(Checkpointed):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the sum of the current stage's loss terms."""
         stage, seen, draws = self.prepare_step(batch, batch_idx)
-        denoise = Recorder(PaddedNetwork(stage.network), seen["noisy"].device.type)
-        terms = evaluate(stage.loss, denoise, seen, draws, self.plan.progress(self.global_step))
+        step = AloneStep(stage.loss, [stage.network])
+        terms, output = self.compute(step, seen, draws, self.plan.progress(self.global_step))
         total = torch.stack(list(terms.values())).sum()
         require_gradient(stage.loss, total)
-        if not torch.isfinite(total):
+        if finiteness_due(self.global_step, self.plan.steps, total.device) and not torch.isfinite(total):
             self._refuse(terms)
         if self.plan.index(self.global_step) == self.plan.last:
-            readout = self.active_readout()
+            readout, noisy = self.active_readout(), seen["noisy"]
             with torch.no_grad():
-                readout.observe(denoise, seen["noisy"], denoise.output.detach())
+                readout.observe(Recorder(PaddedNetwork(stage.network), noisy.device.type), noisy, output.detach())
             self.trainer.should_stop |= readout.finished
         if self.trainer.loggers or self.trainer.progress_bar_callback is not None:  # a log call costs 0.3 ms
             self.log("loss", total.detach(), prog_bar=True)
@@ -303,7 +306,7 @@ class Denoiser(Checkpointed):
             return
         noisy = seen["noisy"]
         draws = stage.loss.draw(seen, seeded(self.seed, -1, batch_idx, device=noisy.device))
-        terms = evaluate(stage.loss, Recorder(PaddedNetwork(stage.network), noisy.device.type), seen, draws, 1.0)
+        terms, _ = AloneStep(stage.loss, [stage.network])(seen, draws, 1.0)
         # The result is the last stage's; losses of earlier ones do not measure it.
         name = "val_loss" if index == self.plan.last else f"val_loss_of_stage_{index + 1}"
         self.log(name, torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)

@@ -39,6 +39,22 @@ def evaluate(
     return terms
 
 
+CHECKED_EVERY = 50
+"""Steps on a device that works ahead: to ask for a value is to wait for it."""
+
+
+def finiteness_due(step: int, steps: int, device: torch.device) -> bool:
+    """Return whether to ask at this step of a fit if the loss is finite: always on the CPU, else now and then.
+
+    Weights that are not finite stay so, and the last step is asked too.
+
+    Example:
+        >>> [finiteness_due(step, 400, torch.device("cuda")) for step in (0, 1, 50, 399)]
+        [True, False, True, True]
+    """
+    return device.type == "cpu" or step % CHECKED_EVERY == 0 or step == steps - 1
+
+
 def require_gradient(loss: DenoisingLoss, total: Tensor) -> None:
     """Check that a training loss depends on the network; the attribute is known without waiting for the device.
 

@@ -1,23 +1,20 @@
 """Several images fitted at once, each by its own network, stacked."""
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 from typing_extensions import override
 
 from torchdenoise.denoisers.base import Denoiser
-from torchdenoise.denoisers.evaluation import evaluate, not_finite, require_gradient
+from torchdenoise.denoisers.evaluation import finiteness_due, not_finite, require_gradient
 from torchdenoise.denoisers.networks import Network
-from torchdenoise.denoisers.networks.calling import PaddedNetwork
 from torchdenoise.denoisers.parts.losses import DenoisingLoss
-from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import Plan, one_optimizer
+from torchdenoise.denoisers.steps import Compute, StackedStep, directly, stacked
 
 Batch = dict[str, Tensor]
 
@@ -40,6 +37,8 @@ class Stack(LightningModule):
     def __init__(self, denoisers: Sequence[Denoiser]) -> None:
         super().__init__()
         self.denoisers = nn.ModuleList(denoisers)
+        self.compute: Compute = directly
+        """How the steps are computed."""
         self.failed: dict[int, str] = {}
         """What went wrong with an image, by its place; its network is worthless."""
 
@@ -85,20 +84,14 @@ class Stack(LightningModule):
         return torch.stack([self._total(group, progress) for group in groups.values()]).sum()
 
     def _total(self, group: "list[_Member]", progress: float) -> Tensor:
-        loss, network = group[0].loss, PaddedNetwork(group[0].network)
-        parameters = _stacked([dict(PaddedNetwork(member.network).named_parameters()) for member in group])
-        batch = _stacked([member.batch for member in group])
-        draws = _stacked([member.draws for member in group])
-        device_type = batch["noisy"].device.type
-
-        def terms(parameters: Batch, batch: Batch, draws: Batch) -> dict[str, Tensor]:
-            denoise = Recorder(functools.partial(_called, network, parameters), device_type)
-            return evaluate(loss, denoise, batch, draws, progress)
-
-        sums = torch.stack(list(vmap(terms)(parameters, batch, draws).values())).sum(0)
+        loss = group[0].loss
+        step = StackedStep(loss, [member.network for member in group])
+        batch, draws = stacked([member.batch for member in group]), stacked([member.draws for member in group])
+        terms, _ = self.compute(step, batch, draws, progress)
+        sums = torch.stack(list(terms.values())).sum(0)
         require_gradient(loss, sums)
         finite = sums.isfinite()
-        if not finite.all():
+        if finiteness_due(self.global_step, self.plan.steps, sums.device) and not finite.all():
             for member, fine in zip(group, finite.tolist(), strict=True):
                 if not fine:
                     self.failed.setdefault(member.place, not_finite(self.global_step))
@@ -147,13 +140,3 @@ class _Member:
     loss: DenoisingLoss
     batch: Batch
     draws: Batch
-
-
-def _called(network: PaddedNetwork, parameters: Mapping[str, Tensor], image: Tensor, /, **extra: Tensor) -> Tensor:
-    """Return the output of a network with the given parameters in place of its own."""
-    result: Tensor = functional_call(network, dict(parameters), (image,), extra)
-    return result
-
-
-def _stacked(each: Sequence[Mapping[str, Tensor]]) -> Batch:
-    return {name: torch.stack([one[name] for one in each]) for name in each[0]}

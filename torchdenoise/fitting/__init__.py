@@ -5,6 +5,7 @@ from torchdenoise.fitting.denoising import DEFAULT_RECIPE, denoise, restorer
 from torchdenoise.fitting.frames import Restore
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image, fit_shared
+from torchdenoise.fitting.step_graphs import StepGraphs
 from torchdenoise.fitting.together import Result, fit_images, recipe_stacking_obstacle, unwrap
 from torchdenoise.fitting.trainers import HYGIENE, accelerator
 
@@ -15,6 +16,7 @@ __all__ = [
     "Options",
     "Restore",
     "Result",
+    "StepGraphs",
     "accelerator",
     "apply_denoiser",
     "build",

@@ -36,8 +36,8 @@ from torchdenoise.fitting.frames import (
 from torchdenoise.fitting.options import Options, check_steps, stated_noise
 from torchdenoise.fitting.shared import SharedFit, check_shareable
 from torchdenoise.fitting.single import Fitted, apply_denoiser, build, fit_image
-from torchdenoise.fitting.together import Result, fit_each, fit_images, unwrap
-from torchdenoise.fitting.trainers import accelerator, stop_callbacks
+from torchdenoise.fitting.together import Result, batch_size, fit_each, fit_images, unwrap
+from torchdenoise.fitting.trainers import accelerator, on_cuda, stop_callbacks
 from torchdenoise.isolation import default_torch_modes
 from torchdenoise.noise import NoiseProfile, NoiseSource, find_outliers
 from torchdenoise.noise.given import Given
@@ -65,7 +65,7 @@ def denoise(
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
     level: float | None = None,
-    batch: int = 1,
+    batch: int | str = 1,
     budget: float | None = None,
     strength: float = 1.0,
     dtype: Any = "same",
@@ -78,6 +78,7 @@ def denoise(
     channels: str = "auto",
     fit: str = "each",
     neighbours: int = 0,
+    graphs: bool = False,
     should_stop: Callable[[], bool] | None = None,
     **parts: Any,
 ) -> Noisy | NDArray[Any]:
@@ -99,7 +100,7 @@ def denoise(
         overrides: further arguments of the recipe, ``"model.network.width=64"``.
         progress: called with (finished steps, all steps) after every step.
         level: the true standard deviation of Gaussian noise on the 0-255 scale, for recipes called ``...-oracle``.
-        batch: number of pictures of a tensor that are fitted together.
+        batch: number of pictures of a tensor that are fitted together, or ``"auto"``: many on a GPU, one elsewhere.
         budget: seconds per picture; the number of steps is then chosen by the clock of this machine.
         strength: 0 to 1; the result is ``noisy + strength * (result - noisy)``.
         dtype: of the result: ``"same"``, or ``"float32"``, which rounds nothing; the values keep their unit.
@@ -120,6 +121,7 @@ def denoise(
             does the latter where their noise is measured and differs.
         fit: ``"each"`` fits a network to each frame of a stack, ``"shared"`` one for all, to frames of the whole stack.
         neighbours: how many frames before and after a frame, along T or Z, may hold patches similar to its own.
+        graphs: record the steps of a fit on a CUDA device and replay them, which waits less; see ``StepGraphs``.
         should_stop: called after every step, and before the result of each picture or frame; if it returns True, the
             work ends at once with ``Stopped``.
         parts: constructor arguments of the denoiser as objects: ``loss=MyLoss()``, ``network=SmallCNN(width=64)``.
@@ -147,25 +149,27 @@ def denoise(
     """
     options = Options(
         max_steps, seed, device, overrides, progress, level, parts, budget=budget, strength=strength,
-        keep_outliers=keep_outliers, neighbours=neighbours, should_stop=should_stop, **stated_noise(noise),
+        keep_outliers=keep_outliers, neighbours=neighbours, graphs=graphs, should_stop=should_stop,
+        **stated_noise(noise),
     )  # fmt: skip
     check_word("channels", channels, CHANNELS)
     check_word("fit", fit, FITS)
+    together = batch_size(batch, device)
     if isinstance(noisy, Tensor):
         if axes is not None or channel_axis is not None or scene is not None:
             raise UserError("axes, channel_axis and scene are for arrays and files: a tensor is (B, C, H, W)")
         if mask is not None:
             raise PictureError("a mask is for one picture: give an array (H, W) or (H, W, C) instead of a tensor")
         _refuse_without_stack(fit, neighbours)
-        return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), options, batch, dtype)
+        return _denoise_batch(noisy, data_range, restorer(recipe, checkpoint, options), options, together, dtype)
     planes = _planes(noisy, axes, channel_axis, scene)
     if planes is not None:
         with planes:
-            check_frames_memory(planes, channels != "apart", batch)
+            check_frames_memory(planes, channels != "apart", 1 if on_cuda(device) else together)
             masks = _stack_masks(noisy, mask, planes)
             groups = frame_groups(planes, channels, data_range, dtype, masks, options.channel_noise or options.noise)
             _log(groups.remark)
-            clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, batch, fit == "shared")
+            clean_planes = _denoise_planes(planes, groups, recipe, checkpoint, options, together, fit == "shared")
         return _masked_like(noisy, clean_planes)
     _refuse_without_stack(fit, neighbours)
     restore = restorer(recipe, checkpoint, options)
@@ -254,8 +258,6 @@ def _denoise_planes(
     shared: bool,
 ) -> NDArray[Any]:
     """Return the array of denoised frames."""
-    if batch < 1:
-        raise UserError(f"batch={batch}: must be at least 1")
 
     def make_restore(group: FrameGroup) -> Restore:
         return restorer(recipe, checkpoint, group.options(options, shared))
@@ -458,8 +460,6 @@ def _denoise_batch(
     array = array_of(noisy)
     if noisy.ndim != 4:
         raise PictureError(f"a tensor must be (B, C, H, W), this one is {tuple(noisy.shape)}; try noisy[None]")
-    if batch < 1:
-        raise UserError(f"batch={batch}: must be at least 1")
     scaling = Scaling.of(array, data_range)
     options.check_values(scaling.values)
     target, unclamped = scaling.stored_as(dtype), scaling.to_unit(array)

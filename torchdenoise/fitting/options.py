@@ -42,6 +42,8 @@ class Options:
     """Returns frames of a stack, to which one network is fitted for all; each frame has its own by default."""
     neighbours: int = 0
     """How many frames before and after a frame of a stack may hold similar patches."""
+    graphs: bool = False
+    """Whether to record the steps on a CUDA device and replay them (``StepGraphs``)."""
     should_stop: Callable[[], bool] | None = None
     """Asked after every step and before each picture or frame is read out; True raises ``Stopped``."""
 

@@ -6,17 +6,44 @@ from typing import Any
 from torch import Tensor
 
 from torchdenoise.data import SeveralImages
+from torchdenoise.data.memory import freed_afterwards
 from torchdenoise.denoisers import Stack, stacking_obstacle
-from torchdenoise.errors import UserError
+from torchdenoise.errors import OutOfMemoryError, UserError
 from torchdenoise.fitting.options import Options
 from torchdenoise.fitting.single import Fitted, build_objects, fit_image, zero_shot_data
-from torchdenoise.fitting.trainers import make_trainer
+from torchdenoise.fitting.trainers import make_trainer, on_cuda
 from torchdenoise.isolation import interruptible, memory_errors, quiet, restored_random_state, seed_all
 from torchdenoise.protocols import DataDescription
 from torchdenoise.recipes.building import Fit
 
 Result = Fitted | UserError
 """The result of a fit, or its error."""
+
+
+MANY = 32
+"""Pictures that a GPU is given together if nobody says how many; halved while they do not go into its memory."""
+
+
+def batch_size(batch: int | str, device: str) -> int:
+    """Return how many pictures to fit together on a device.
+
+    Args:
+        batch: a number, or ``"auto"``: many on a GPU, which one small network leaves idle, and one elsewhere, where
+            stacked fits are no faster (``docs/results/speed.md``).
+        device: by name.
+
+    Raises:
+        UserError: another word, or a number below 1.
+
+    Example:
+        >>> batch_size("auto", "cpu"), batch_size(4, "cpu")
+        (1, 4)
+    """
+    if batch == "auto":
+        return MANY if on_cuda(device) else 1
+    if isinstance(batch, str) or batch < 1:
+        raise UserError(f"batch={batch}: must be at least 1, or 'auto'")
+    return batch
 
 
 def fit_images(
@@ -28,7 +55,8 @@ def fit_images(
     """Return the result or error for each image ``(1, C, H, W)``, of any sizes; neighbours as in ``Restore``.
 
     The networks of images with the same number of channels and of stages are stacked; each result equals that of
-    ``fit_image`` up to rounding. A method that cannot be stacked fits the images one after the other.
+    ``fit_image`` up to rounding. A method that cannot be stacked fits the images one after the other. Those that do not
+    go into the memory together are fitted in two halves, and so on.
     """
     obstacle = recipe_stacking_obstacle(recipe, options) if len(images) > 1 else ""
     if obstacle:
@@ -39,8 +67,8 @@ def fit_images(
     results: dict[int, Result] = {}
     for channels in {image.shape[1]: None for image in images}:
         numbers = [number for number, image in enumerate(images) if image.shape[1] == channels]
-        stacked = _fit_stacked([(images[number], near[number]) for number in numbers], recipe, options)
-        results |= dict(zip(numbers, stacked, strict=True))
+        fitted = _fit_by_halves([(images[number], near[number]) for number in numbers], recipe, options)
+        results |= dict(zip(numbers, fitted, strict=True))
     return [results[number] for number in range(len(images))]
 
 
@@ -76,6 +104,25 @@ def recipe_stacking_obstacle(recipe: Mapping[str, Any], options: Options) -> str
     )
 
 
+def _fit_by_halves(
+    images: Sequence[tuple[Tensor, Sequence[Tensor]]], recipe: Mapping[str, Any], options: Options
+) -> list[Result]:
+    """Return the results of images with the same number of channels; of those for which memory is short, by halves."""
+    if len(images) == 1:
+        return fit_each([images[0][0]], lambda image, near: fit_image(image, recipe, options, near), [images[0][1]])
+    with freed_afterwards():
+        results = _fit_stacked(images, recipe, options)
+    short = [number for number, result in enumerate(results) if isinstance(result, OutOfMemoryError)]
+    if short:
+        options.on_message(f"{len(short)} pictures do not go into the memory together: they are fitted in two halves")
+        middle = len(short) // 2
+        for half in (short[:middle], short[middle:]):
+            again = _fit_by_halves([images[number] for number in half], recipe, options) if half else []
+            for number, result in zip(half, again, strict=True):
+                results[number] = result
+    return results
+
+
 def _fit_stacked(
     images: Sequence[tuple[Tensor, Sequence[Tensor]]], recipe: Mapping[str, Any], options: Options
 ) -> list[Result]:
@@ -104,6 +151,8 @@ def _fit_stacked(
             try:
                 with memory_errors():
                     results |= dict(zip(alike, _stacked_results(list(alike.values()), options), strict=True))
+            except OutOfMemoryError as error:
+                results |= dict.fromkeys(alike, OutOfMemoryError(str(error)))  # a new one, which holds no tensors
             except UserError as error:
                 results |= dict.fromkeys(alike, error)
         return [results[number] for number in range(len(images))]

@@ -12,6 +12,7 @@ from typing_extensions import override
 from torchdenoise.errors import RecipeError, Stopped, UserError
 from torchdenoise.fitting.budget import Progress
 from torchdenoise.fitting.options import Options
+from torchdenoise.fitting.step_graphs import StepGraphs
 
 HYGIENE: Mapping[str, Any] = {
     "logger": False,
@@ -48,6 +49,16 @@ def accelerator(device: str) -> dict[str, Any]:
     return {"accelerator": requested.type, "devices": 1 if requested.type == "mps" else [requested.index or 0]}
 
 
+def on_cuda(device: str) -> bool:
+    """Return whether fits on a device of this name run on a CUDA GPU.
+
+    Example:
+        >>> on_cuda("cpu")
+        False
+    """
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+
+
 def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Trainer:
     """Return the Trainer of a recipe's arguments and a caller's options.
 
@@ -63,7 +74,7 @@ def make_trainer(arguments: Mapping[str, Any], options: Options) -> lightning.Tr
     callbacks = [*(given.pop("callbacks", None) or []), *options.callbacks]
     if options.progress is not None:
         callbacks.append(_ProgressCallback(options.progress))
-    callbacks += stop_callbacks(options)
+    callbacks += [*stop_callbacks(options), *([StepGraphs()] if options.graphs else [])]
     try:
         return lightning.Trainer(**given, callbacks=callbacks)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:

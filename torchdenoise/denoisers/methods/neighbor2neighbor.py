@@ -1,5 +1,6 @@
 """Neighbor2Neighbor: Huang et al., CVPR 2021."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,12 +43,19 @@ class NeighborDownsampler(Downsampler, source=SOURCE):
     def pair(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return the first and the second pixel of each cell's pair."""
         pixels = torch.stack(cells(image), dim=-4)
-        order = torch.tensor(PAIRS, device=image.device)
+        order = _order(image.device)
         first, second = (
             pixels.gather(-4, order[draws["choice"], side].expand_as(pixels[..., 0, :, :, :]).unsqueeze(-4)).squeeze(-4)
             for side in (0, 1)
         )
         return first, second
+
+
+@functools.cache
+def _order(device: torch.device) -> Tensor:
+    """Return ``PAIRS`` on a device, copied there once."""
+    with torch.inference_mode(False):  # a prediction may ask first
+        return torch.tensor(PAIRS, device=device)
 
 
 class Neighbor2NeighborLoss(DenoisingLoss, source=SOURCE):
