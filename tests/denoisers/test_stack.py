@@ -91,7 +91,8 @@ def test_grey_and_colour_pictures_are_fitted_apart():
 
 def test_after_a_whole_fit_they_are_equally_good():
     images = pictures(SIZES)
-    alone, together = both("fast", images, Options(max_steps=100, device="cpu"))
+    options = Options(max_steps=100, overrides=("model.network.width=8",), device="cpu")
+    alone, together = both("fast", images, options)
     for one, other, image in zip(alone, together, images, strict=True):
         assert metrics.psnr(one, image).item() == pytest.approx(metrics.psnr(other, image).item(), abs=0.05)
 

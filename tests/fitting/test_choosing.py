@@ -1,5 +1,7 @@
 """Which of two recipes the default takes, and that its result is that recipe's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import skimage.data
@@ -10,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from torchdenoise import denoise
 from torchdenoise.errors import UserError
-from torchdenoise.fitting import Options, restorer
+from torchdenoise.fitting import Options, choosing, denoising, restorer
 from torchdenoise.fitting.choosing import FITTED, STRONG, TRAINED, ChosenFits, choose
 from torchdenoise.fitting.single import Fitted
 from torchdenoise.noise import (
@@ -22,12 +24,25 @@ from torchdenoise.noise import (
     measure_noise,
     repeatable,
 )
+from torchdenoise.recipes import load_recipe
 
 
 @pytest.fixture(scope="module")
 def photograph() -> Tensor:
     """Return a clean grey photograph (1, 1, 128, 128)."""
     return torch.from_numpy(skimage.data.camera()[100:228, 180:308].copy())[None, None] / 255
+
+
+@pytest.fixture
+def short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the recipe that is fitted take few steps."""
+
+    def shortened(name: str) -> dict[str, Any]:
+        recipe = load_recipe(name)
+        return recipe | {"trainer": recipe["trainer"] | ({"max_steps": 5} if name == FITTED else {})}
+
+    for module in (choosing, denoising):
+        monkeypatch.setattr(module, "load_recipe", shortened)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +115,7 @@ def test_large_pictures_are_tried_in_four_places(page: Tensor, photograph: Tenso
     assert choose(repeated, Options()).recipe == FITTED
 
 
+@pytest.mark.usefixtures("short_fits")
 def test_the_result_is_that_of_the_recipe(photograph: Tensor, page: Tensor):
     for clean, recipe in ((photograph, TRAINED), (page, FITTED)):
         noisy = repeatable("gaussian:10", clean[..., :64, :64]).clamp(0, 1)
@@ -111,6 +127,7 @@ def test_the_result_is_that_of_the_recipe(photograph: Tensor, page: Tensor):
         assert result.noise.startswith(f"{named.noise}; by {recipe}")
 
 
+@pytest.mark.usefixtures("short_fits")
 def test_several_pictures_have_their_own_recipe(photograph: Tensor, page: Tensor):
     images = [repeatable("gaussian:10", clean[..., :64, :64]) for clean in (page, photograph, page)]
     lines = [result.noise for result in ChosenFits(Options())(images) if isinstance(result, Fitted)]

@@ -31,12 +31,12 @@ class Step(nn.Module):
     def __init__(self, loss: DenoisingLoss, networks: Sequence[Network]) -> None:
         super().__init__()
         self.loss = loss
-        self.networks = nn.ModuleList([PaddedNetwork(network) for network in networks])
+        self._identities = tuple(id(network) for network in networks)
 
     @property
     def key(self) -> Hashable:
         """Steps with the same key compute the same, as long as their networks live."""
-        return str(self.loss.recipe()), *(id(each.network) for each in self.networks)
+        return str(self.loss.recipe()), self._identities
 
     @override
     @abstractmethod
@@ -53,22 +53,34 @@ class Step(nn.Module):
 class AloneStep(Step):
     """The loss of one network.
 
+    Args:
+        loss: of the network.
+        network: whose weights are fitted.
+
     Example:
-        >>> step = AloneStep(ZSN2NLoss(), [SmallCNN(1)])
+        >>> step = AloneStep(ZSN2NLoss(), SmallCNN(1))
         >>> terms, output = step({"noisy": torch.rand(1, 1, 8, 8)}, {}, 0.0)
         >>> sorted(terms), output.shape
         (['consistency', 'residual'], torch.Size([1, 1, 8, 8]))
     """
 
+    def __init__(self, loss: DenoisingLoss, network: Network) -> None:
+        super().__init__(loss, [network])
+        self.network = PaddedNetwork(network)
+
     @override
     def forward(self, batch: Batch, draws: Batch, progress: float) -> tuple[Terms, Tensor]:
         """Return scalar terms."""
-        denoise = Recorder(self.networks[0], batch["noisy"].device.type)
+        denoise = Recorder(self.network, batch["noisy"].device.type)
         return evaluate(self.loss, denoise, dict(batch), dict(draws), progress), denoise.output
 
 
 class StackedStep(Step):
     """The losses of networks of the same shape, each on its own image, by ``torch.func.vmap``.
+
+    Args:
+        loss: of each network.
+        networks: whose weights are fitted.
 
     Example:
         >>> step = StackedStep(ZSN2NLoss(), [SmallCNN(1), SmallCNN(1)])
@@ -76,6 +88,10 @@ class StackedStep(Step):
         >>> terms["residual"].shape, output.shape
         (torch.Size([2]), torch.Size([2, 1, 1, 8, 8]))
     """
+
+    def __init__(self, loss: DenoisingLoss, networks: Sequence[Network]) -> None:
+        super().__init__(loss, networks)
+        self.networks = nn.ModuleList([PaddedNetwork(network) for network in networks])
 
     @override
     def forward(self, batch: Batch, draws: Batch, progress: float) -> tuple[Terms, Tensor]:
