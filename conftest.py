@@ -1,7 +1,9 @@
 """One thread for tiny pictures, and the names that the examples in docstrings take for granted."""
 
+import gc
 import importlib.util
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ if importlib.util.find_spec("napari") is None:
 
 
 @pytest.fixture(autouse=True)
-def _example_names(doctest_namespace: dict[str, Any]) -> None:
+def _example_names(doctest_namespace: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[None]:
     import numpy
     import torch
 
@@ -23,3 +25,7 @@ def _example_names(doctest_namespace: dict[str, Any]) -> None:
     torch.manual_seed(0)
     doctest_namespace |= {"np": numpy, "torch": torch}
     doctest_namespace |= {name: getattr(torchdenoise, name) for name in torchdenoise.__all__}
+    yield
+    examples = request.node.dtest.examples if isinstance(request.node, pytest.DoctestItem) else []
+    if any(example.source.startswith("class ") for example in examples):
+        gc.collect()  # the registry knows a class as long as it lives

@@ -5,7 +5,6 @@ A new metric is one class, here or in a file of the user's; ``compare``, ``test`
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
 from typing import ClassVar
 
 import torch
@@ -44,6 +43,8 @@ class Metric(Registered, ABC, kind="metrics"):
     requires: ClassVar[tuple[str, ...]] = ()
     """Batch keys that it needs beyond ``noisy``. One that needs ``clean`` is computed for the noisy image, too;
     ``measured_level``, the noise level on the 0-255 scale, is there where ``compare`` has no clean image."""
+
+    _only: ClassVar["Metric"]
 
     @abstractmethod
     def __call__(self, result: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -125,9 +126,11 @@ def all_metrics() -> dict[str, Metric]:
     return {cls.short_name: _made(cls) for cls in all_classes() if issubclass(cls, Metric) and cls in current}
 
 
-@cache
 def _made(cls: type[Metric]) -> Metric:
-    return cls()  # once: it may load weights
+    """Return the only object of a class, which the class keeps: a class that nobody knows any more goes with it."""
+    if "_only" not in vars(cls):
+        cls._only = cls()  # once: it may load weights
+    return cls._only
 
 
 def scores(result: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -114,3 +114,31 @@ def test_several_pictures_are_one_step_and_are_predicted_one_by_one():
     for seed in range(2):
         assert torch.equal(step[seed]["noisy"], noisy_image(seed=seed))
         assert torch.equal(predicted[seed]["noisy"], noisy_image(seed=seed))
+
+
+def test_a_fit_copies_each_image_to_its_device_once():
+    first, second = (SingleImage(), SingleImage())
+    for number, data in enumerate((first, second)):
+        data.use(torch.full((1, 1, 8, 8), number / 2), level=9)
+    several = SeveralImages([first, second])
+    fitting, device = SimpleNamespace(training=True), torch.device("meta")
+    for data in (first, several):
+        data.trainer = fitting
+        batches = [data.transfer_batch_to_device(batch, device, 0) for batch in islice(data.train_dataloader(), 2)]
+        items = [batch if isinstance(batch, list) else [batch] for batch in batches]
+        for one, again in zip(*items, strict=True):
+            assert one.keys() == {"noisy", "level"}
+            assert all(one[key].device == device and one[key] is again[key] for key in one)
+
+
+def test_another_image_is_copied_too_and_a_prediction_keeps_no_copy():
+    data, device = used(), torch.device("meta")
+    data.trainer = SimpleNamespace(training=True)
+    before = data.transfer_batch_to_device(next(iter(data.train_dataloader())), device, 0)["noisy"]
+    data.use(torch.zeros(1, 1, 8, 8))
+    data.prepare("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert data.transfer_batch_to_device(batch, device, 0)["noisy"].shape == (1, 1, 8, 8) != before.shape
+    data.trainer = SimpleNamespace(training=False)
+    copies = [data.transfer_batch_to_device(batch, device, 0)["noisy"] for _ in range(2)]
+    assert copies[0] is not copies[1]

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from lightning import LightningDataModule
@@ -12,12 +12,13 @@ from torch.utils.data import DataLoader, IterableDataset
 from typing_extensions import override
 
 from torchdenoise.data.base import DenoisingData
+from torchdenoise.data.datasets import Item
 from torchdenoise.data.files import read_picture
+from torchdenoise.data.moved import Moved
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
 
-Item = dict[str, Tensor]
 Again = TypeVar("Again")
 _FIRST: Item = {"index": torch.zeros(1, dtype=torch.long)}
 
@@ -72,6 +73,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._others: Sequence[Tensor] = ()
         self._neighbours: Sequence[Tensor] = ()
         self._item: Item = {}
+        self._moved = Moved()
 
     def use(
         self,
@@ -104,6 +106,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
                 raise UserError(f"SingleImage has no picture: give --data.path FILE{folder}")
             self._image = self.picture(0).image
         image = self._image
+        self._moved.clear()
         if self.noise is None:
             self._item = {"noisy": image}
         else:
@@ -146,6 +149,14 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         return DataLoader(
             _Endless(self._item, *({**self._item, "noisy": other} for other in self._others)), batch_size=None
         )
+
+    @override
+    def transfer_batch_to_device(self, batch: Item, device: torch.device, dataloader_idx: int) -> Item:
+        """Copy the images of a fit to the device, each of them once."""
+        if self.trainer is None or not self.trainer.training:
+            moved: Item = super().transfer_batch_to_device(batch, device, dataloader_idx)
+            return moved
+        return self._moved(batch, device)
 
     @override
     def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
@@ -213,6 +224,14 @@ class SeveralImages(LightningDataModule):
         self.members = members
         for member in members:
             member.prepare("fit")
+        self._moved = Moved()
+
+    @override
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Copy the images of a fit to the device, each of them once."""
+        if self.trainer is None or not self.trainer.training:
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return [self._moved(item, device) for item in batch]
 
     @override
     def train_dataloader(self) -> DataLoader[list[Item]]:

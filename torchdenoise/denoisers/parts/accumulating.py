@@ -31,7 +31,7 @@ class AccumulatingReadout(Readout):
     @override
     def observe(self, denoise: Denoise, noisy: Tensor, output: Tensor) -> None:
         """Accumulate a step's output; start from scratch if the image has changed."""
-        if self.noisy is None or not torch.equal(self.noisy.to(noisy), noisy):
+        if self.noisy is not noisy and (self.noisy is None or not torch.equal(self.noisy.to(noisy), noisy)):
             self.reset()
         self.noisy = noisy  # replaces a checkpoint's copy, which may be on another device
         self.gather(denoise, output)
