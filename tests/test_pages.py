@@ -14,7 +14,7 @@ import torch
 from helpers import needs_onnx, noisy_scene, scene, write_png
 
 import torchdenoise
-from torchdenoise import denoise, metrics, recipes
+from torchdenoise import denoise, recipes
 from torchdenoise.commands import COMMANDS, EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -102,8 +102,7 @@ def desk(run, tmp_path, monkeypatch):
     for name in imported:
         vars(sys.modules.pop(name)).clear()
     if imported:
-        metrics._made.cache_clear()
-        gc.collect()  # the registry forgets classes that nobody holds, metrics above all
+        gc.collect()  # the registry forgets classes that nobody holds
 
 
 def with_extras(page):
