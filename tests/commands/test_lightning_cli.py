@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from torchdenoise.data import SingleImage
 from torchdenoise.denoisers import Denoiser
 
 LAST = "runs/version_0/checkpoints/last.ckpt"
@@ -14,11 +15,13 @@ CPU = ("--trainer.accelerator", "cpu")
 FEW = ("--trainer.max_steps", "3", *CPU)
 
 
-def test_a_fit_without_a_number_of_steps_takes_the_published_one(run, noisy_png):
+def test_a_fit_without_a_number_of_steps_takes_the_published_one(run, noisy_png, monkeypatch):
+    assert SingleImage.default_steps == 2000
+    monkeypatch.setattr(SingleImage, "default_steps", 20)  # quicker
     words = ("--model", "ZSN2N", "--data", "SingleImage", "--data.path", "noisy.png")
     shown = run("fit", *words, "--model.network", "SmallCNN", "--model.network.width", "2", *CPU)
     assert shown.code == 0, shown.err
-    assert torch.load(LAST, weights_only=True)["global_step"] == 2000
+    assert torch.load(LAST, weights_only=True)["global_step"] == 20
 
 
 def test_print_config_is_a_recipe(run, noisy_png):

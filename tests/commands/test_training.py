@@ -203,8 +203,10 @@ class Stop(lightning.Callback):
 STEPPED = "--data.val clean --data.repeats 2 --model.scheduler StepLR --model.scheduler.step_size 5"
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("length", ["max_epochs 4", "max_steps 24", "max_epochs 4 --trainer.max_steps 99"])
+@pytest.mark.parametrize(
+    ("length", "workers"),
+    [("max_epochs 4", 0), ("max_steps 24", 0), ("max_epochs 4 --trainer.max_steps 99", 0), ("max_epochs 4", 1)],
+)
 @pytest.mark.parametrize(
     ("how", "first"),
     [
