@@ -2,10 +2,18 @@
 
 import gc
 import signal
+import weakref
 
 import pytest
 
-from torchdenoise.benchmarking.measuring import peak_memory
+from torchdenoise.benchmarking.measuring import many_jobs, peak_memory
+
+
+class Cycle:
+    """Refers to itself, so that only the garbage collector frees it."""
+
+    def __init__(self):
+        self.itself = self
 
 
 class Interrupted:
@@ -28,3 +36,15 @@ def test_ctrl_c_is_not_lost_while_memory_is_cleared(ctrl_c):
     finally:
         gc.enable()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_each_job_collects_only_what_is_new_and_many_jobs_leave_nothing_frozen():
+    gc.unfreeze()
+    with many_jobs():
+        for _ in range(2):
+            with peak_memory("cpu"):
+                left = weakref.ref(Cycle())
+            with peak_memory("cpu"):
+                assert left() is None
+                assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from torchdenoise.errors import PictureError
+from torchdenoise.isolation import uninterrupted
 
 READ_BYTES = 9
 """Of memory for each value while a picture is read: as stored, as float32 and one copy."""
@@ -108,8 +109,9 @@ def freed_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()
-        gc.unfreeze()
+        with uninterrupted():
+            gc.collect()
+            gc.unfreeze()
         with contextlib.suppress(AttributeError, TypeError, OSError):  # another C library; no such library on Windows
             ctypes.CDLL(None).malloc_trim(0)
 
