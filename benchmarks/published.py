@@ -78,7 +78,7 @@ WHY: dict[str, str] = {
     "self2self-15k": APART,
     "self2self-star-15k": APART,
     "pixel2pixel": DEPTH,
-    "nlr": "one image; the published figure is the mean of 24",
+    "nlr": "not explained: far more than one image can differ",
     "n2c-blind": UNDERTRAINED,
     "n2n-blind": UNDERTRAINED,
     "n2v-blind": UNDERTRAINED,
