@@ -1,6 +1,6 @@
 """What denoising leaves of faint spots, such as stars or molecules: writes docs/results/faint_spots.md.
 
-    python benchmarks/faint_spots.py        about two minutes, on one core
+    python benchmarks/faint_spots.py        some minutes, on one core
 
 Spots of known brightness on a dark background; the brightness of each is measured as astronomers do, by the sum within
 a circle less the mean of a ring around it, before and after denoising.

@@ -4,11 +4,10 @@
     python benchmarks/gpu.py --device cpu --side 32 --max-steps 4 --pictures 2 --rows tiny.csv       tries the script
     python benchmarks/gpu.py page                                         the page from the rows alone
 
-A row that is there is not measured again. Nothing is read but the package. Rows: docs/results/gpu.csv.
+A row that is there is not written again. Nothing is read but the package. Rows: docs/results/gpu.csv.
 """
 
 import argparse
-import csv
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import lightning
 import torch
+from csv_rows import add, read
 from pictures import SIDE, example
 from torch import Tensor
 
@@ -37,6 +37,7 @@ COLUMNS = (
     *("device", "torch", "lightning"),
 )
 PAGE_WORD = "page"
+WORDS = ("no", "yes")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,16 +79,18 @@ def measure(options: argparse.Namespace) -> None:
     """Measure what is missing, and store each row."""
     machine = {"device": device_name(options.device), "torch": torch.__version__, "lightning": lightning.__version__}
     here = [row for row in read(options.rows) if machine.items() <= row.items()]
-    done = {(row["recipe"], row["pictures"], row["graphs"]) for row in here}
+    done = {(row["recipe"], row["pictures"], row["side"], row["graphs"]) for row in here}
     for recipe, number, ways in measurements(options):
-        if all((recipe, str(number), "yes" if graphs else "no") in done for graphs in ways):
+        missing = [graphs for graphs in ways if (recipe, str(number), str(options.side), WORDS[graphs]) not in done]
+        if not missing:
             continue
         usual = None
         for graphs in ways:
             row, result = timed(recipe, number, graphs, options)
             usual = result if usual is None else usual
             row["difference"] = f"{255 * (result - usual).abs().max().item():.3f}"
-            store(options.rows, row | machine)
+            if graphs in missing:
+                add(options.rows, COLUMNS, row | machine)
 
 
 def timed(recipe: str, number: int, graphs: bool, options: argparse.Namespace) -> tuple[dict[str, Any], Tensor]:
@@ -107,7 +110,7 @@ def timed(recipe: str, number: int, graphs: bool, options: argparse.Namespace) -
         "recipe": recipe,
         "pictures": number,
         "side": options.side,
-        "graphs": "yes" if graphs else "no",
+        "graphs": WORDS[graphs],
         "seconds": f"{seconds:.3f}",
         "psnr": f"{psnr(result, clean).mean().item():.2f}",
         "peak_mb": round(torch.cuda.max_memory_allocated() / 1e6) if on_gpu else "",
@@ -118,25 +121,6 @@ def timed(recipe: str, number: int, graphs: bool, options: argparse.Namespace) -
 def device_name(device: str) -> str:
     """Return what a device is."""
     return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else platform.machine()
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a file, if it exists."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def store(path: Path, row: dict[str, Any]) -> None:
-    """Add a row."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(row, flush=True)
 
 
 def page(rows: Sequence[Mapping[str, str]]) -> str:

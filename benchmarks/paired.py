@@ -9,7 +9,6 @@ of its own that works on a clone of its commit; imports and first calls are not 
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 import lightning
 import numpy as np
 import torch
+from csv_rows import add, read
 from numpy.typing import NDArray
 from pictures import SIDE, example
 from startup import clone
@@ -108,7 +108,6 @@ def compare(before: str, recipes: Sequence[str], runs: int, megapixels: float) -
 
 def store(row: dict[str, object]) -> None:
     """Add a row."""
-    new = not ROWS.exists()
     machine = {
         "threads": torch.get_num_threads(),
         "precision": precision_here("bf16-mixed", "cpu"),
@@ -116,20 +115,12 @@ def store(row: dict[str, object]) -> None:
         "torch": torch.__version__,
         "lightning": lightning.__version__,
     }
-    with ROWS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow({**row, **machine})
-    print(row, flush=True)
+    add(ROWS, COLUMNS, row | machine)
 
 
 def page() -> list[str]:
     """Return the lines of the page."""
-    rows: list[dict[str, str]] = []
-    if ROWS.exists():
-        with ROWS.open(newline="") as file:
-            rows = list(csv.DictReader(file))
+    rows = read(ROWS)
     machine = "{threads} CPU threads ({device}), {precision}, torch {torch}, lightning {lightning}"
     text = [
         "# Speed against an earlier commit",

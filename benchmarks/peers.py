@@ -11,7 +11,6 @@ names another interpreter for a package; with one for each, FOLDER is not needed
 """
 
 import argparse
-import csv
 import io
 import json
 import os
@@ -31,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from csv_rows import add, read
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.data import astronaut
@@ -207,23 +207,7 @@ def psnr(clean: Array, result: Array, job: str) -> float:
 
 def rows(name: str) -> list[dict[str, str]]:
     """Return the rows of a file in docs/results that are done."""
-    path = RESULTS / name
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def keep(name: str, columns: Sequence[str], row: Mapping[str, object]) -> None:
-    """Add a row."""
-    path = RESULTS / name
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-    print(dict(row), flush=True)
+    return read(RESULTS / name)
 
 
 def lines_of(path: Path) -> int:
@@ -282,7 +266,7 @@ def run(program: Program, python: str) -> None:
         "threads": 1,
         "machine": platform.machine(),
     }
-    keep(ROWS, COLUMNS, row)
+    add(RESULTS / ROWS, COLUMNS, row)
 
 
 def cpu_of_children() -> float:
@@ -310,7 +294,7 @@ def install(package: str, folder: Path) -> None:
         "python": platform.python_version(),
         "versions": versions(str(python), package),
     }
-    keep(INSTALLATIONS, INSTALL_COLUMNS, row)
+    add(RESULTS / INSTALLATIONS, INSTALL_COLUMNS, row)
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------

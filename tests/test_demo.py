@@ -1,4 +1,3 @@
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ GAP = 6
 
 
 @pytest.fixture
-def demo(tmp_path, monkeypatch):
+def demo(script, tmp_path, monkeypatch):
     """The script as a module, with few steps, in an empty working folder."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    module = importlib.import_module("demo")
+    module = script("demo")
     whole = module.denoise.run
     monkeypatch.setattr(module.denoise, "run", lambda words: whole([*words, "--max-steps", "2"]))
     monkeypatch.chdir(tmp_path)

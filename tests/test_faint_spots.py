@@ -1,17 +1,14 @@
 """The measure of faint spots against the formula of a Gaussian's sum, and the page."""
 
-import importlib
 from math import exp, pi
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def faint(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    return importlib.import_module("faint_spots")
+def faint(script):
+    return script("faint_spots")
 
 
 @pytest.mark.parametrize("width", [1.0, 1.6])

@@ -1,8 +1,6 @@
 """The studies of correlated and of real noise: true statistics, noise kinds, and commands that continue."""
 
-import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +14,11 @@ from torchdenoise.recipes import load_recipe
 
 
 @pytest.fixture
-def load(tmp_path, monkeypatch):
+def load(script, tmp_path, monkeypatch):
     """Import a module of benchmarks/ whose results go to a temporary folder."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
 
     def loaded(name):
-        module = importlib.import_module(name)
+        module = script(name)
         if hasattr(module, "RESULTS"):
             monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
         return module

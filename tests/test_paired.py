@@ -1,8 +1,6 @@
 """Timing against an earlier commit."""
 
-import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,8 @@ ROW = {
 
 
 @pytest.fixture
-def paired(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    module = importlib.import_module("paired")
+def paired(script, monkeypatch, tmp_path):
+    module = script("paired")
     monkeypatch.setattr(module, "ROWS", tmp_path / "paired.csv")
     return module
 

@@ -1,15 +1,13 @@
 """The published figures beside ours: each with the paper that it comes from."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def published(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    return importlib.import_module("published")
+def published(script):
+    return script("published")
 
 
 def test_the_page_of_comparisons_names_the_paper_of_each_figure(published):

@@ -1,8 +1,6 @@
 """The study of ZS-N2M's second network on whole pictures."""
 
-import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,9 @@ from torchdenoise.denoisers import GRDNet
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch):
+def study(script, tmp_path, monkeypatch):
     """The module, with one small variant, a few steps and rows in a temporary folder."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    module = importlib.import_module("second_network")
+    module = script("second_network")
     monkeypatch.setattr(module, "ROWS", tmp_path / "long" / "results.csv")
     monkeypatch.setenv("TORCHDENOISE_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(module, "STEPS", (1, 2))

@@ -1,17 +1,14 @@
 """The benchmark of start-up times: it continues, and its page holds what the rows say."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def startup(tmp_path, monkeypatch):
+def startup(script, tmp_path, monkeypatch):
     """The module, with results in a temporary folder and two commands that take no time."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    module = importlib.import_module("startup")
+    module = script("startup")
     monkeypatch.setattr(module, "RESULTS", tmp_path)
     monkeypatch.setattr(module, "COMMANDS", {"`pass`": ["-c", "pass"], "`import os`": ["-c", "import os"]})
     return module

@@ -1,8 +1,6 @@
 """What the studies in benchmarks/ share."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +9,9 @@ from torchdenoise.data import Picture, write_picture
 
 
 @pytest.fixture
-def studies(tmp_path, monkeypatch):
+def studies(script, tmp_path, monkeypatch):
     """The module, with results in a temporary folder."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    module = importlib.import_module("studies")
+    module = script("studies")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     return module
 

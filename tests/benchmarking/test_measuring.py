@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from torchdenoise.benchmarking.measuring import many_jobs, peak_memory
+from torchdenoise.benchmarking.measuring import peak_memory, unfrozen_afterwards
 
 
 class Cycle:
@@ -38,9 +38,9 @@ def test_ctrl_c_is_not_lost_while_memory_is_cleared(ctrl_c):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_each_job_collects_only_what_is_new_and_many_jobs_leave_nothing_frozen():
+def test_each_job_collects_only_what_is_new_and_unfrozen_afterwards_leave_nothing_frozen():
     gc.unfreeze()
-    with many_jobs():
+    with unfrozen_afterwards():
         for _ in range(2):
             with peak_memory("cpu"):
                 left = weakref.ref(Cycle())

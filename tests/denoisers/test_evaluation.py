@@ -5,7 +5,7 @@ import torch
 
 from tests.denoisers.small_fits import fit, picture, small
 from torchdenoise import DenoisingLoss, UserError
-from torchdenoise.denoisers import OnCrops, RandomMaskDownsampler
+from torchdenoise.denoisers import OnCrops, RandomMaskDownsampler, RunningMean
 from torchdenoise.fitting import Options, fit_images, unwrap
 from torchdenoise.user_code import describe_error
 
@@ -80,3 +80,10 @@ def test_before_any_update_the_learning_rate_is_not_blamed():
     )
     with pytest.raises(UserError, match=r"became NaN or infinite at step 1 \(term fit, learning rate 0.001\): lower"):
         fit(small(loss=Wrong("late")))
+
+
+def test_a_readout_that_may_end_the_fit_never_takes_nan(monkeypatch):
+    monkeypatch.setattr("torchdenoise.denoisers.base.finiteness_due", lambda *_: False)  # as at most steps on a GPU
+    fit(small(loss=Wrong("late")))
+    with pytest.raises(UserError, match="became NaN or infinite at step 1"):
+        fit(small(loss=Wrong("late"), readout=RunningMean()))

@@ -8,7 +8,7 @@ from tests.fitting.recording_on_cpu import traced
 from torchdenoise import DenoisingLoss, UserError, denoise
 from torchdenoise.denoisers import SmallCNN, ZSN2NLoss
 from torchdenoise.denoisers.parts.losses import mse
-from torchdenoise.denoisers.steps import AloneStep
+from torchdenoise.denoisers.steps import SingleStep
 from torchdenoise.fitting import step_graphs
 from torchdenoise.fitting.step_graphs import MOST, GraphedSteps
 
@@ -112,7 +112,7 @@ def test_shapes_that_change_do_not_fill_the_memory_with_graphs(recorded):
 def test_a_graph_writes_to_no_picture_and_its_result_stays():
     images = [noisy(1, 16, 16), noisy(1, 16, 16).flip(-1)]
     before = [image.clone() for image in images]
-    step, replayed = AloneStep(ZSN2NLoss(), SmallCNN(1, width=4)), GraphedSteps(traced)
+    step, replayed = SingleStep(ZSN2NLoss(), SmallCNN(1, width=4)), GraphedSteps(traced)
     outputs = [replayed(step, {"noisy": images[turn % 2]}, {}, 0.0)[1] for turn in range(6)]
     assert all(torch.equal(*pair) for pair in zip(images, before, strict=True))
     for turn, output in enumerate(outputs):

@@ -15,7 +15,7 @@ from torchdenoise.benchmarking.columns import columns, row_key
 from torchdenoise.benchmarking.figures import figures as drawn_figures
 from torchdenoise.benchmarking.jobs import REAL, Job, Settings, bundles, plan, scenes
 from torchdenoise.benchmarking.latex import latex
-from torchdenoise.benchmarking.measuring import many_jobs
+from torchdenoise.benchmarking.measuring import unfrozen_afterwards
 from torchdenoise.benchmarking.methods import Method, Recipes, methods
 from torchdenoise.benchmarking.report import report
 from torchdenoise.benchmarking.running import outcomes
@@ -164,7 +164,7 @@ def compare(
         _report_versions(store, done, listener.on_message)
         by_key = {job.key: job for job in jobs}
         missing = bundles((job for job in jobs if job.key not in done), unshared)
-        with many_jobs():
+        with unfrozen_afterwards():
             for outcome in outcomes(missing, Workers(workers, dask), listener.on_start):
                 store.add(outcome)
                 listener.on_end(by_key[row_key(outcome.row)], outcome)

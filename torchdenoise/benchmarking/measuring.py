@@ -97,7 +97,7 @@ def peak_memory(device: str) -> Iterator[list[float]]:
 
 
 @contextlib.contextmanager
-def many_jobs() -> Iterator[None]:
+def unfrozen_afterwards() -> Iterator[None]:
     """Let the garbage collector look at old objects again after many jobs: each froze what was there before it."""
     try:
         yield

@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from torchdenoise.data.base import DenoisingData
 from torchdenoise.data.datasets import Item
+from torchdenoise.data.device_copies import DeviceCopies
 from torchdenoise.data.files import read_picture
-from torchdenoise.data.moved import Moved
 from torchdenoise.data.picture import Picture
 from torchdenoise.errors import UserError
 from torchdenoise.noise import NoiseModel, from_spec, repeatable, seeded
@@ -73,7 +73,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         self._others: Sequence[Tensor] = ()
         self._neighbours: Sequence[Tensor] = ()
         self._item: Item = {}
-        self._moved = Moved()
+        self._on_device = DeviceCopies()
 
     def use(
         self,
@@ -106,7 +106,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
                 raise UserError(f"SingleImage has no picture: give --data.path FILE{folder}")
             self._image = self.picture(0).image
         image = self._image
-        self._moved.clear()
+        self._on_device.clear()
         if self.noise is None:
             self._item = {"noisy": image}
         else:
@@ -156,7 +156,7 @@ class SingleImage(DenoisingData, source="a zero-shot fit is one long epoch of st
         if self.trainer is None or not self.trainer.training:
             moved: Item = super().transfer_batch_to_device(batch, device, dataloader_idx)
             return moved
-        return self._moved(batch, device)
+        return self._on_device(batch, device)
 
     @override
     def on_after_batch_transfer(self, batch: Item, dataloader_idx: int) -> Item:
@@ -224,14 +224,14 @@ class SeveralImages(LightningDataModule):
         self.members = members
         for member in members:
             member.prepare("fit")
-        self._moved = Moved()
+        self._on_device = DeviceCopies()
 
     @override
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy the images of a fit to the device, each of them once."""
         if self.trainer is None or not self.trainer.training:
             return super().transfer_batch_to_device(batch, device, dataloader_idx)
-        return [self._moved(item, device) for item in batch]
+        return [self._on_device(item, device) for item in batch]
 
     @override
     def train_dataloader(self) -> DataLoader[list[Item]]:

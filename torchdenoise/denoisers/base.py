@@ -24,7 +24,7 @@ from torchdenoise.denoisers.parts.readouts import OnePass, Readout
 from torchdenoise.denoisers.parts.schedules import adam, step_decay
 from torchdenoise.denoisers.recorder import Recorder
 from torchdenoise.denoisers.stages import OptimizerFactory, Plan, SchedulerFactory, Stage, one_optimizer
-from torchdenoise.denoisers.steps import AloneStep, Compute, directly
+from torchdenoise.denoisers.steps import Compute, SingleStep, directly
 from torchdenoise.errors import AssumptionWarning, DataError, UserError
 from torchdenoise.noise import NoiseProfile, NoiseSource, Profiles, seeded
 from torchdenoise.noise.assumptions import Assumption
@@ -248,13 +248,15 @@ class Denoiser(Checkpointed):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the sum of the current stage's loss terms."""
         stage, seen, draws = self.prepare_step(batch, batch_idx)
-        step = AloneStep(stage.loss, stage.network)
+        step = SingleStep(stage.loss, stage.network)
         terms, output = self.compute(step, seen, draws, self.plan.progress(self.global_step))
         total = torch.stack(list(terms.values())).sum()
         require_gradient(stage.loss, total)
-        if finiteness_due(self.global_step, self.plan.steps, total.device) and not torch.isfinite(total):
-            self._refuse(terms)
         readout, noisy = self.active_readout(), seen["noisy"]
+        # A readout that sees each output may end the fit at any step.
+        asked = readout.needs_outputs or finiteness_due(self.global_step, self.plan.steps, total.device)
+        if asked and not torch.isfinite(total):
+            self._refuse(terms)
         if readout.needs_outputs and self.plan.index(self.global_step) == self.plan.last:
             with torch.no_grad():
                 readout.observe(Recorder(PaddedNetwork(stage.network), noisy.device.type), noisy, output.detach())
@@ -306,7 +308,7 @@ class Denoiser(Checkpointed):
             return
         noisy = seen["noisy"]
         draws = stage.loss.draw(seen, seeded(self.seed, -1, batch_idx, device=noisy.device))
-        terms, _ = AloneStep(stage.loss, stage.network)(seen, draws, 1.0)
+        terms, _ = SingleStep(stage.loss, stage.network)(seen, draws, 1.0)
         # The result is the last stage's; losses of earlier ones do not measure it.
         name = "val_loss" if index == self.plan.last else f"val_loss_of_stage_{index + 1}"
         self.log(name, torch.stack(list(terms.values())).sum(), batch_size=len(noisy), sync_dist=True)

@@ -50,7 +50,7 @@ class Step(nn.Module):
         """
 
 
-class AloneStep(Step):
+class SingleStep(Step):
     """The loss of one network.
 
     Args:
@@ -58,7 +58,7 @@ class AloneStep(Step):
         network: whose weights are fitted.
 
     Example:
-        >>> step = AloneStep(ZSN2NLoss(), SmallCNN(1))
+        >>> step = SingleStep(ZSN2NLoss(), SmallCNN(1))
         >>> terms, output = step({"noisy": torch.rand(1, 1, 8, 8)}, {}, 0.0)
         >>> sorted(terms), output.shape
         (['consistency', 'residual'], torch.Size([1, 1, 8, 8]))

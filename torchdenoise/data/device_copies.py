@@ -6,13 +6,13 @@ from torch import Tensor
 from torchdenoise.data.datasets import Item
 
 
-class Moved:
+class DeviceCopies:
     """Copies items of a fit to a device; the same tensor is the same copy again, so that no step waits for one.
 
     It holds the tensors and their copies.
 
     Example:
-        >>> moved, image = Moved(), torch.zeros(1, 1, 8, 8)
+        >>> moved, image = DeviceCopies(), torch.zeros(1, 1, 8, 8)
         >>> first, second = (moved({"noisy": image}, torch.device("meta"))["noisy"] for _ in range(2))
         >>> first.device.type, first is second
         ('meta', True)
